@@ -1,0 +1,36 @@
+# Each recipe works on a fresh clone: .venv is made when it is not there or out of date.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check lint types layers format clean
+
+demo: .venv/ready        ## the main job, on real processes, in seconds
+	$(BIN)/restartctl demo
+
+test: .venv/ready        ## all tests
+	$(BIN)/pytest
+
+check: lint types layers ## everything a machine can judge without running the tests
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/ready
+	$(BIN)/mypy
+
+layers: .venv/ready
+	$(BIN)/lint-imports
+
+format: .venv/ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --editable . --group dev
+	touch $@

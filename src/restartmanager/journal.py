@@ -1,0 +1,97 @@
+"""What is remembered of a session: records that outlive the process which wrote them.
+
+An entry is written *before* a step is taken, with the step's intention, and again when its outcome
+is known. Whoever finds the journal after a crash can tell from it what may have happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from restartmanager.identity import UniqueProcess
+    from restartmanager.model import Application, Recipe
+
+__all__ = ["JournalEntry", "JournalStep", "Operation", "SessionRecord"]
+
+
+class Operation(StrEnum):
+    """What one process at a time may be doing to a session."""
+
+    SHUTDOWN = "shutdown"
+    RESTART = "restart"
+    RECOVERY = "recovery"
+
+
+class JournalStep(StrEnum):
+    """How far an application has got, in order."""
+
+    STOP_INTENDED = "stop-intended"
+    """It is about to be stopped, or being stopped: look whether it still runs."""
+    STOPPED = "stopped"
+    NOT_STOPPED = "not-stopped"
+    """It was left running, or survived."""
+    START_INTENDED = "start-intended"
+    """It is about to be started: no process is known yet, and none runs its program."""
+    START_RELEASED = "start-released"
+    """``started_as`` exists and may run the program at any moment: look whether it does."""
+    STARTED = "started"
+    """It is back."""
+    NOT_STARTED = "not-started"
+    """It should have come back and did not."""
+    LEFT_STOPPED = "left-stopped"
+    """It stays closed, as it should."""
+
+
+OWED = frozenset(
+    {
+        JournalStep.STOP_INTENDED,
+        JournalStep.STOPPED,
+        JournalStep.START_INTENDED,
+        JournalStep.START_RELEASED,
+    }
+)
+"""The steps after which something may still have to be brought back."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One application that the session has acted on, as of now.
+
+    ``at`` is when the entry was written, in seconds since 1970. ``sequence`` orders the entries of
+    a session as their applications were stopped; bringing back goes the other way.
+    """
+
+    sequence: int
+    application: Application
+    step: JournalStep
+    at: float
+    recipe: Recipe | None = field(default=None, repr=False)
+    started_as: UniqueProcess | None = None
+    message: str = ""
+
+    @property
+    def owed(self) -> bool:
+        """Whether the application may have to be brought back."""
+        return self.step in OWED
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """One session as the store has it. The key is a secret of its user."""
+
+    key: str = field(repr=False)
+    created_at: float
+    boot_id: str
+    owner: UniqueProcess | None = None
+    """The primary; None where no process owns the session and it lives until ``expires_at``."""
+    expires_at: float | None = None
+    shut_down: bool = False
+    """Whether a shutdown was ever asked for, which restart depends on."""
+    operation: Operation | None = None
+    """What is being done to it right now, by ``worker``."""
+    worker: UniqueProcess | None = None
+    members: tuple[UniqueProcess, ...] = ()
+    """The secondaries that have joined and not left."""

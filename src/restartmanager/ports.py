@@ -1,0 +1,234 @@
+"""The doors to the world: what the work needs from outside, as protocols.
+
+Each has a real adapter (``store``, ``linux``, ``services``) and a simulated one (``testing``), and
+both pass the same contract tests (``testing.contracts``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from typing import Self
+
+    from restartmanager.identity import UniqueProcess
+    from restartmanager.journal import JournalEntry, Operation, SessionRecord
+    from restartmanager.model import (
+        Filter,
+        FilterTrigger,
+        Process,
+        Recipe,
+        Resources,
+        RestartRegistration,
+        Sighting,
+        Signal,
+    )
+    from restartmanager.progress import CancelToken
+
+__all__ = ["Clock", "ProcessHandle", "Processes", "Scanner", "Store"]
+
+
+class Clock(Protocol):
+    """Time, as seconds."""
+
+    def now(self) -> float:
+        """Seconds since 1970: for records only, for it may jump."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some instant, never going back: for deadlines."""
+        ...
+
+
+class Store(Protocol):
+    """The memory of all sessions of one user, shared between processes.
+
+    Every method is one transaction: it happens wholly or not at all, whatever other processes do
+    at the same time, and is on disk when the method returns. All may raise StoreError and its
+    kinds. A session that does not exist, or no longer, is NoSuchSessionError.
+    """
+
+    def create_session(self, record: SessionRecord, *, limit: int) -> None:
+        """Add a session; SessionLimitError when ``limit`` of them exist already."""
+        ...
+
+    def session(self, key: str) -> SessionRecord:
+        """The session with this key."""
+        ...
+
+    def sessions(self) -> tuple[SessionRecord, ...]:
+        """All sessions, oldest first."""
+        ...
+
+    def delete_session(self, key: str) -> None:
+        """Forget a session with all that belongs to it, secrets erased from the disk as well."""
+        ...
+
+    def add_member(self, key: str, member: UniqueProcess) -> None:
+        """Note that a secondary joined; a second time changes nothing."""
+        ...
+
+    def remove_member(self, key: str, member: UniqueProcess) -> None:
+        """Note that it left; no matter whether it had joined."""
+        ...
+
+    def add_resources(self, key: str, resources: Resources) -> None:
+        """Register more; what is registered already stays as it is. All or nothing.
+
+        A file known under the same path with another identity is kept beside the first: either
+        may be in use.
+        """
+        ...
+
+    def resources(self, key: str) -> Resources:
+        """All that was registered, by any process, in order of registration."""
+        ...
+
+    def set_filter(self, key: str, item: Filter) -> None:
+        """Add a filter, in place of one on the same target."""
+        ...
+
+    def remove_filter(self, key: str, trigger: FilterTrigger, target: str | UniqueProcess) -> bool:
+        """Remove the filter on that target; whether there was one."""
+        ...
+
+    def filters(self, key: str) -> tuple[Filter, ...]:
+        """All filters, oldest first."""
+        ...
+
+    def begin(
+        self,
+        key: str,
+        operation: Operation,
+        worker: UniqueProcess,
+        *,
+        replacing: UniqueProcess | None = None,
+    ) -> bool:
+        """Claim the session for an operation; False when ``worker`` is not the one who got it.
+
+        It is a compare-and-set: it succeeds when the session's worker is ``replacing`` (None:
+        nobody), and of two that try at the same time one wins. SHUTDOWN also notes that a shutdown
+        was asked for.
+        """
+        ...
+
+    def finish(self, key: str, worker: UniqueProcess) -> None:
+        """Give the claim back; nothing where ``worker`` does not have it or the session is gone."""
+        ...
+
+    def write_entries(self, key: str, entries: Iterable[JournalEntry]) -> None:
+        """Write entries of the journal, each in place of the one for the same application."""
+        ...
+
+    def journal(self, key: str) -> tuple[JournalEntry, ...]:
+        """All entries, by their sequence."""
+        ...
+
+
+class Scanner(Protocol):
+    """The finder of holders."""
+
+    def identify(self, files: Sequence[str], trees: Sequence[str]) -> Resources:
+        """Look at what will be changed as it is now, so that it is known again afterwards.
+
+        Relative paths are made absolute; files need not exist. Raises DirectoryAmongFilesError
+        for a directory among ``files``, UsageError for what cannot be a path and for a tree that
+        is no directory.
+        """
+        ...
+
+    def find_holders(self, resources: Resources) -> Sighting:
+        """Who uses these files and trees now, in one look at the machine.
+
+        A file matches by the identity recorded at registration or by the one its path has now.
+        Registered processes that still live are holders as well. Services are left to the service
+        managers. Processes that come and go meanwhile are facts, not errors. Paths in the evidence
+        are the registered ones.
+        """
+        ...
+
+
+class ProcessHandle(Protocol):
+    """A hold on one process that cannot slip to another one (pidfd_open(2))."""
+
+    @property
+    def identity(self) -> UniqueProcess:
+        """Which process this is."""
+        ...
+
+    def send(self, signal: Signal) -> None:
+        """Send a signal.
+
+        Raises ProcessGoneError when it has exited, ProcessAccessError when it may not be signalled.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of it; any number of times."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Processes(Protocol):
+    """Looking at, signalling, awaiting and starting single processes."""
+
+    def current(self) -> UniqueProcess:
+        """The calling process."""
+        ...
+
+    def describe(self, identity: UniqueProcess) -> Process:
+        """What is known about it.
+
+        Raises ProcessGoneError when it has exited, is a zombie, or its number belongs to another
+        process by now.
+        """
+        ...
+
+    def lineage(self, identity: UniqueProcess) -> tuple[Process, ...]:
+        """The process and its ancestors, nearest first, as far as they can be seen."""
+        ...
+
+    def is_alive(self, identity: UniqueProcess) -> bool:
+        """Whether it still runs. False only on proof: exited, a zombie, another process under its
+        number, or another boot."""
+        ...
+
+    def registration(self, process: Process) -> RestartRegistration | None:
+        """What the process registered about coming back; None when nothing (valid) was."""
+        ...
+
+    def recipe(self, process: Process, registration: RestartRegistration | None) -> Recipe:
+        """How to start it again: its registered command or, without a registration, the command
+        it was started with.
+
+        Raises ProcessGoneError, ProcessAccessError.
+        """
+        ...
+
+    def open(self, identity: UniqueProcess) -> ProcessHandle:
+        """Take hold of it. Raises ProcessGoneError where the identity no longer matches."""
+        ...
+
+    def wait(
+        self,
+        handles: Collection[ProcessHandle],
+        deadline: float,
+        cancel: CancelToken | None = None,
+    ) -> frozenset[UniqueProcess]:
+        """Wait until at least one has exited, the monotonic ``deadline`` passes, or ``cancel`` is
+        called; which ones have exited."""
+        ...
+
+    def start(self, recipe: Recipe, on_created: Callable[[UniqueProcess], object]) -> UniqueProcess:
+        """Start a process by its recipe, with its owner's rights, in a session of its own, nobody's
+        child, with no descriptor of ours.
+
+        ``on_created`` is called with the new process before it runs its program: when it raises, or
+        the caller dies in it, the program is never run. Raises ProcessAccessError when the caller
+        may not start it as that user, ProcessError when the program cannot be run.
+        """
+        ...

@@ -1,0 +1,118 @@
+"""The Windows API's numbers: result codes, enumerations, limits, and one table error ↔ code.
+
+Names and values are those of ``restartmanager.h`` and ``winerror.h``; the values of the flags and
+filters stand in the model, which uses the same numbers.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from restartmanager import errors
+from restartmanager.model import AppType
+
+__all__ = [
+    "APP_TYPE_CODES",
+    "CCH_RM_MAX_APP_NAME",
+    "CCH_RM_MAX_SVC_NAME",
+    "CCH_RM_SESSION_KEY",
+    "MAX_SESSIONS",
+    "RESTART_MAX_CMD_LINE",
+    "RM_INVALID_PROCESS",
+    "RM_INVALID_TS_SESSION",
+    "RM_SESSION_KEY_LEN",
+    "RmAppType",
+    "RmShutdownType",
+    "WinError",
+    "code_of",
+]
+
+RM_SESSION_KEY_LEN = 16
+CCH_RM_SESSION_KEY = 2 * RM_SESSION_KEY_LEN
+CCH_RM_MAX_APP_NAME = 255
+CCH_RM_MAX_SVC_NAME = 63
+RM_INVALID_TS_SESSION = 0xFFFFFFFF
+RM_INVALID_PROCESS = 0xFFFFFFFF
+MAX_SESSIONS = 64
+RESTART_MAX_CMD_LINE = 1024
+
+
+class WinError(IntEnum):
+    """What the functions return; the page of each function says which it may."""
+
+    ERROR_SUCCESS = 0
+    ERROR_FILE_NOT_FOUND = 2
+    ERROR_ACCESS_DENIED = 5
+    ERROR_INVALID_HANDLE = 6
+    ERROR_OUTOFMEMORY = 14
+    ERROR_WRITE_FAULT = 29
+    ERROR_SEM_TIMEOUT = 121
+    ERROR_BAD_ARGUMENTS = 160
+    ERROR_MORE_DATA = 234
+    ERROR_FAIL_NOACTION_REBOOT = 350
+    ERROR_FAIL_SHUTDOWN = 351
+    ERROR_FAIL_RESTART = 352
+    ERROR_MAX_SESSIONS_REACHED = 353
+    ERROR_REQUEST_OUT_OF_SEQUENCE = 776
+    ERROR_SESSION_CREDENTIAL_CONFLICT = 1219
+    ERROR_CANCELLED = 1223
+
+
+class RmAppType(IntEnum):
+    """RM_APP_TYPE."""
+
+    RmUnknownApp = 0
+    RmMainWindow = 1
+    RmOtherWindow = 2
+    RmService = 3
+    RmExplorer = 4
+    RmConsole = 5
+    RmCritical = 1000
+
+
+class RmShutdownType(IntEnum):
+    """RM_SHUTDOWN_TYPE, to be combined."""
+
+    RmForceShutdown = 0x01
+    RmShutdownOnlyRegistered = 0x10
+
+
+APP_TYPE_CODES = {
+    AppType.UNKNOWN: RmAppType.RmUnknownApp,
+    AppType.MAIN_WINDOW: RmAppType.RmMainWindow,
+    AppType.OTHER_WINDOW: RmAppType.RmOtherWindow,
+    AppType.SERVICE: RmAppType.RmService,
+    AppType.SHELL: RmAppType.RmExplorer,
+    AppType.CONSOLE: RmAppType.RmConsole,
+    AppType.CONTAINER: RmAppType.RmCritical,
+    AppType.CRITICAL: RmAppType.RmCritical,
+}
+"""What Windows would call each type. It has no word for containers: like what is critical, they
+cannot be closed from outside."""
+
+_CODES: tuple[tuple[type[BaseException], WinError], ...] = (
+    (errors.FilterNotFoundError, WinError.ERROR_FILE_NOT_FOUND),
+    (errors.DirectoryAmongFilesError, WinError.ERROR_ACCESS_DENIED),
+    (errors.OutOfSequenceError, WinError.ERROR_REQUEST_OUT_OF_SEQUENCE),
+    (errors.UsageError, WinError.ERROR_BAD_ARGUMENTS),
+    (errors.ConfigurationError, WinError.ERROR_WRITE_FAULT),
+    (errors.NoSuchSessionError, WinError.ERROR_SESSION_CREDENTIAL_CONFLICT),
+    (errors.SessionRoleError, WinError.ERROR_SESSION_CREDENTIAL_CONFLICT),
+    (errors.SessionLimitError, WinError.ERROR_MAX_SESSIONS_REACHED),
+    (errors.SessionBusyError, WinError.ERROR_SEM_TIMEOUT),
+    (errors.SessionError, WinError.ERROR_INVALID_HANDLE),
+    (errors.StoreBusyError, WinError.ERROR_SEM_TIMEOUT),
+    (errors.StoreError, WinError.ERROR_WRITE_FAULT),
+    (errors.ProcessError, WinError.ERROR_ACCESS_DENIED),
+    (errors.RebootNeededError, WinError.ERROR_FAIL_NOACTION_REBOOT),
+    (errors.RestartError, WinError.ERROR_FAIL_RESTART),
+    (errors.ActionError, WinError.ERROR_FAIL_SHUTDOWN),
+    (errors.OperationCancelledError, WinError.ERROR_CANCELLED),
+    (errors.UnsupportedError, WinError.ERROR_ACCESS_DENIED),
+    (MemoryError, WinError.ERROR_OUTOFMEMORY),
+)
+
+
+def code_of(error: BaseException) -> WinError | None:
+    """The result code that says what this error says; None for what is not ours."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), None)
