@@ -17,6 +17,9 @@ __all__ = ["UniqueProcess", "boot_id", "parse_start_ticks", "ticks_per_second"]
 
 _START_TIME_FIELD = 22
 _STAT_LIMIT = 4096
+_PID_MAX = 2**22  # PID_MAX_LIMIT: proc(5), /proc/sys/kernel/pid_max
+_FILETIME_UNITS = 10_000_000
+_SECONDS_1601_TO_1970 = 11_644_473_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,24 @@ class UniqueProcess:
         """When it was started, in seconds since 1970, as exact as a clock tick (10 ms)."""
         return _boot_time() + self.start_ticks / ticks_per_second()
 
+    @property
+    def filetime(self) -> int:
+        """The same as Windows counts it: in 100 ns since 1601, and without rounding (FILETIME)."""
+        return _filetime(self.start_ticks)
+
+    @classmethod
+    def from_filetime(cls, pid: int, filetime: int) -> UniqueProcess | None:
+        """The process of this boot with that number and ``filetime``, which need not live.
+
+        None when there can be no such process: no number of one, before the boot, between two
+        ticks.
+        """
+        since_boot = filetime - _filetime(0)
+        ticks = -(-since_boot * ticks_per_second() // _FILETIME_UNITS)
+        if not 0 < pid <= _PID_MAX or ticks < 0 or _filetime(ticks) != filetime:
+            return None
+        return cls(pid, ticks, boot_id())
+
     def __str__(self) -> str:
         return str(self.pid)
 
@@ -77,6 +98,11 @@ def boot_id() -> str:
 def ticks_per_second() -> int:
     """The unit of start times (``_SC_CLK_TCK``)."""
     return os.sysconf("SC_CLK_TCK")
+
+
+def _filetime(start_ticks: int) -> int:
+    since_boot = start_ticks * _FILETIME_UNITS // ticks_per_second()
+    return (_boot_time() + _SECONDS_1601_TO_1970) * _FILETIME_UNITS + since_boot
 
 
 @cache

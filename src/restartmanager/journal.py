@@ -32,7 +32,7 @@ class JournalStep(StrEnum):
     """It is about to be stopped, or being stopped: look whether it still runs."""
     STOPPED = "stopped"
     NOT_STOPPED = "not-stopped"
-    """It was left running, or survived."""
+    """It survived so far; having been asked, it may still exit: look whether it runs."""
     START_INTENDED = "start-intended"
     """It is about to be started: no process is known yet, and none runs its program."""
     START_RELEASED = "start-released"
@@ -45,15 +45,15 @@ class JournalStep(StrEnum):
     """It stays closed, as it should."""
 
 
-OWED = frozenset(
+_OWED = frozenset(
     {
         JournalStep.STOP_INTENDED,
         JournalStep.STOPPED,
+        JournalStep.NOT_STOPPED,
         JournalStep.START_INTENDED,
         JournalStep.START_RELEASED,
     }
 )
-"""The steps after which something may still have to be brought back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,13 @@ class JournalEntry:
 
     @property
     def owed(self) -> bool:
-        """Whether the application may have to be brought back."""
-        return self.step in OWED
+        """Whether the application may have to be brought back, and nobody has tried to."""
+        return self.step in _OWED
+
+    @property
+    def worth_a_try(self) -> bool:
+        """Whether bringing it back makes sense: it is owed, or the last try failed."""
+        return self.owed or self.step is JournalStep.NOT_STARTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ __all__ = [
     "FilterTrigger",
     "Holder",
     "How",
+    "Ignored",
     "Outcome",
     "Process",
     "RebootReason",
@@ -181,6 +182,15 @@ class Unexplained:
 
 
 @dataclass(frozen=True, slots=True)
+class Ignored:
+    """A replaced file that some processes still run, and that a rule of the policy excludes."""
+
+    path: str
+    reason: str
+    pids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Sighting:
     """The result of one look at the machine.
 
@@ -192,6 +202,7 @@ class Sighting:
     unexplained: tuple[Unexplained, ...] = ()
     inspected: int = 0
     not_inspectable: int = 0
+    ignored: tuple[Ignored, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,13 +351,19 @@ class Affected:
     unexplained: tuple[Unexplained, ...] = ()
     inspected: int = 0
     not_inspectable: int = 0
+    ignored: tuple[Ignored, ...] = ()
 
     @property
     def reboot_reasons(self) -> RebootReason:
-        """All reasons of all applications together; non-zero means that nothing is touched."""
+        """All reasons together; non-zero means that shutdown would touch nothing.
+
+        Applications that a filter keeps from being stopped do not count: leaving them alone is
+        what the caller asked for.
+        """
         reasons = RebootReason.NONE
         for application in self.applications:
-            reasons |= application.reboot_reasons
+            if not application.status & Status.SHUTDOWN_MASKED:
+                reasons |= application.reboot_reasons
         return reasons
 
     @property

@@ -75,7 +75,7 @@ class CancelToken:
     def __init__(self) -> None:
         self._event = threading.Event()
         self._read_end, self._write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may cancel while it is held
         self._closed = False
 
     def cancel(self) -> None:

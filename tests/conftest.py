@@ -1,0 +1,29 @@
+"""What all tests share: children that are always ended, and the mark for root's tests."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from spawning import Spawn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("root") is not None and os.geteuid() != 0:
+        pytest.skip("needs root's rights")
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    """Starts children; all are killed and reaped when the test is over, however it ends."""
+    spawned = Spawn()
+    try:
+        yield spawned
+    finally:
+        for child in spawned.children:
+            spawned.end(child)

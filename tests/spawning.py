@@ -1,0 +1,53 @@
+"""Children for tests, and where their programs are; the fixture ``spawn`` ends them all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PROGRAMS = Path(__file__).parent / "programs"
+PYTHON = os.path.realpath(sys.executable)
+
+
+class Spawn:
+    """Starts children; all are killed and reaped when the test is over, however it ends."""
+
+    def __init__(self) -> None:
+        self.children: list[subprocess.Popen[bytes]] = []
+
+    def running(self, *command: str, **options: object) -> subprocess.Popen[bytes]:
+        """A child that runs this command; it runs its program already."""
+        child: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options
+        )
+        self.children.append(child)
+        return child
+
+    def ready(self, *command: str, **options: object) -> subprocess.Popen[bytes]:
+        """A child that runs this command and has written its first byte."""
+        child = self.running(*command, **options)
+        assert child.stdout is not None
+        assert child.stdout.read(1), f"{command} has ended with {child.wait()}"
+        return child
+
+    def holding(
+        self, *actions: str, before: Sequence[str] = (), **options: object
+    ) -> subprocess.Popen[bytes]:
+        """A child that has done these actions (programs/holds.py); ``before`` is put in front of
+        its command."""
+        program = str(PROGRAMS / "holds.py")
+        return self.ready(*before, PYTHON, "-S", "-I", program, *actions, **options)
+
+    def end(self, child: subprocess.Popen[bytes]) -> None:
+        """Kill it, reap it, close its pipes; any number of times."""
+        child.kill()
+        child.wait()
+        for stream in (child.stdin, child.stdout, child.stderr):
+            if stream is not None:
+                stream.close()
