@@ -1,0 +1,67 @@
+"""A store whose process dies at a chosen write, as by power failure: for crash tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from restartmanager.ports import Store
+
+__all__ = ["Crash", "CrashingStore"]
+
+_WRITES = frozenset(
+    {
+        "add_member",
+        "add_resources",
+        "begin",
+        "create_session",
+        "delete_session",
+        "finish",
+        "remove_filter",
+        "remove_member",
+        "set_filter",
+        "write_entries",
+    }
+)
+
+
+class Crash(BaseException):
+    """The simulated death of the calling process; nothing of ours may catch it."""
+
+
+class CrashingStore:
+    """Hands everything to the store behind it until the process dies.
+
+    It dies at the ``at``-th write, counted from 0: before it is done or right ``after``. From then
+    on every call is a Crash, for the dead do nothing more. ``writes`` counts the writes so far.
+    """
+
+    def __init__(self, store: Store, *, at: int | None = None, after: bool = False) -> None:
+        self._store = store
+        self._at = at
+        self._after = after
+        self._dead = False
+        self.writes = 0
+
+    def __getattr__(self, name: str) -> object:
+        method = getattr(self._store, name)
+
+        def call(*arguments: object, **options: object) -> object:
+            if self._dead:
+                raise Crash
+            if name not in _WRITES:
+                return method(*arguments, **options)
+            fatal = self.writes == self._at
+            self.writes += 1
+            if fatal and not self._after:
+                self._die()
+            result = method(*arguments, **options)
+            if fatal:
+                self._die()
+            return result
+
+        return call
+
+    def _die(self) -> None:
+        self._dead = True
+        raise Crash
