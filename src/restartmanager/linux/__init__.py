@@ -1,1 +1,1 @@
-
+"""Linux: looking at processes and files, signalling, starting."""

@@ -1,0 +1,19 @@
+"""Time, from the system's clocks."""
+
+from __future__ import annotations
+
+import time
+
+__all__ = ["SystemClock"]
+
+
+class SystemClock:
+    """The clocks of the machine (clock_gettime(2)); port ``Clock``."""
+
+    def now(self) -> float:
+        """Seconds since 1970 (CLOCK_REALTIME)."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds since some instant, never going back (CLOCK_MONOTONIC)."""
+        return time.monotonic()

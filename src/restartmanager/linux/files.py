@@ -1,0 +1,122 @@
+"""What is registered: paths made absolute, and which file each of them leads to now.
+
+A path is a name that the next file inherits; the identity taken here, before anything is changed,
+is what a process is recognised by afterwards (stat(2): device and inode never change while a file
+lives).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from restartmanager.errors import DirectoryAmongFilesError, UsageError
+from restartmanager.model import FileIdentity, FileResource, Resources, TreeResource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["absolute", "identify", "identity_of", "walk"]
+
+
+def identify(files: Sequence[str], trees: Sequence[str]) -> Resources:
+    """The files and trees as resources, each with the identity that it has now.
+
+    Relative paths count from the working directory. Links are followed, so that a library's link
+    leads to the real file; a path that leads nowhere, or where the caller may not look, is
+    recorded without identity. Raises UsageError for an empty path, one with a NUL byte, or a tree
+    that is not a directory, and DirectoryAmongFilesError; nothing of the call counts then.
+    """
+    return Resources(
+        files=tuple(_file(path) for path in dict.fromkeys(map(absolute, files))),
+        trees=tuple(_tree(path) for path in dict.fromkeys(map(absolute, trees))),
+    )
+
+
+def absolute(path: str) -> str:
+    """The absolute form of ``path`` that leads to the same file and still looks like it.
+
+    ``..`` is taken away as text only where that does not change where the path leads: behind a
+    symbolic link ``..`` is the parent of the link's target (path_resolution(7)). Raises UsageError
+    for what cannot be a path.
+    """
+    _check(path)
+    if path.startswith("/") and "/." not in path and "//" not in path and path[-1] != "/":
+        return path  # as nearly all are: the rest costs four times as much
+    whole = os.path.join(os.getcwd(), path)
+    plain = "/" + os.path.normpath(whole).lstrip("/")
+    if ".." not in path.split("/"):
+        return plain
+    parent, last = os.path.split(whole.rstrip("/"))
+    if last == "..":
+        real = os.path.realpath(whole)
+        return plain if os.path.realpath(plain) == real else real
+    parent = os.path.realpath(parent)
+    return plain if os.path.realpath(os.path.dirname(plain)) == parent else f"{parent}/{last}"
+
+
+def identity_of(facts: os.stat_result) -> FileIdentity:
+    """The identity in the result of a stat."""
+    return FileIdentity(facts.st_dev, facts.st_ino, facts.st_ctime_ns, facts.st_size)
+
+
+def walk(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    """The directory ``path`` and everything below it but symbolic links, which nobody can hold.
+
+    Links are not followed. What vanishes meanwhile, and folders that the caller may not read, are
+    left out.
+    """
+    try:
+        yield path, os.stat(path)
+    except OSError:
+        return
+    folders = [path]
+    while folders:
+        try:
+            entries = os.scandir(folders.pop())
+        except OSError:
+            continue
+        with entries:
+            for entry in entries:
+                try:
+                    facts = entry.stat(follow_symlinks=False)
+                except OSError:
+                    continue
+                if stat.S_ISDIR(facts.st_mode):
+                    folders.append(entry.path)
+                elif stat.S_ISLNK(facts.st_mode):
+                    continue
+                yield entry.path, facts
+
+
+def _check(path: str) -> None:
+    if not path:
+        raise UsageError("An empty path was given.", hint="Give the path of a file.")
+    if "\0" in path:
+        raise UsageError(f"{path!r} contains a NUL byte, which no path can.")
+    try:
+        if not path.isascii():
+            os.fsencode(path)
+    except UnicodeEncodeError:
+        raise UsageError(f"{path!r} cannot be the name of a file.") from None
+
+
+def _file(path: str) -> FileResource:
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return FileResource(path, None)
+    if stat.S_ISDIR(facts.st_mode):
+        raise DirectoryAmongFilesError(path)
+    return FileResource(path, identity_of(facts))
+
+
+def _tree(path: str) -> TreeResource:
+    if not os.path.isdir(path):
+        raise UsageError(
+            f"{path!r} is not a directory.",
+            hint="Register single files as files: register(files=[...]).",
+        )
+    entries = (FileResource(found, identity_of(facts)) for found, facts in walk(path))
+    return TreeResource(path, tuple(entries))

@@ -1,0 +1,131 @@
+"""Who uses the registered files, told from ``/proc``: one look at each process.
+
+Whatever the number of files, every process is looked at once: its mappings, its descriptors, its
+program and directories (``uses``). Identity decides, never the text of a path. Nothing that a
+process names is opened, run or written.
+
+All that is read about a process lies between the opening of its folder and a last look through
+that handle: if the process is still there then, no other one can have had its number meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import TYPE_CHECKING
+
+from restartmanager.errors import ProcessAccessError, ProcessGoneError
+from restartmanager.identity import ticks_per_second
+from restartmanager.linux import files as _files
+from restartmanager.linux.mounts import Mounts
+from restartmanager.linux.procfs import PROC, ProcDirectory, describe, pids
+from restartmanager.linux.targets import Targets
+from restartmanager.linux.uses import Finder, evidence_of
+from restartmanager.model import Holder, Sighting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from restartmanager.identity import UniqueProcess
+    from restartmanager.model import Process, Resources
+
+__all__ = ["ProcScanner"]
+
+
+class ProcScanner:
+    """The scanner that reads ``/proc`` (see ports.Scanner); it keeps nothing between two looks."""
+
+    def __init__(self, proc: str = PROC) -> None:
+        self._proc = proc
+
+    def identify(self, files: Sequence[str], trees: Sequence[str]) -> Resources:
+        """The files and trees as they are now: see ``restartmanager.linux.files.identify``."""
+        return _files.identify(files, trees)
+
+    def find_holders(self, resources: Resources, *, deep: bool = False) -> Sighting:
+        """Who uses these files and trees now, and which of the registered processes live.
+
+        With ``deep`` the descriptors of every thread are looked at: a thread can have a table of
+        its own (unshare(2), CLONE_FILES), which is rare, and each costs as much as a process.
+        """
+        mounts = Mounts.read(self._proc)
+        look = _Look(self._proc, Targets(resources, mounts), mounts, deep=deep)
+        if resources.files or resources.trees:
+            for pid in pids(self._proc):
+                look.at(pid)
+        return look.result(self._living(resources.processes))
+
+    def _living(self, identities: Sequence[UniqueProcess]) -> Iterator[Process]:
+        for identity in identities:
+            with contextlib.suppress(ProcessGoneError, ProcessAccessError):
+                yield describe(identity, self._proc)
+
+
+class _Look:
+    """One look at the machine, as it proceeds."""
+
+    def __init__(self, proc: str, targets: Targets, mounts: Mounts, *, deep: bool) -> None:
+        self._proc = proc
+        self._targets = targets
+        self._finder = Finder(targets, mounts)
+        self._deep = deep
+        # Not btime of /proc/stat: whole seconds cannot tell what was started before a change.
+        self._booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        self._holders: dict[UniqueProcess, Holder] = {}
+        self._inspected = 0
+        self._not_inspectable = 0
+
+    def at(self, pid: int) -> None:
+        """Look at one process; one that vanishes meanwhile is no holder."""
+        try:
+            with ProcDirectory(pid, self._proc) as directory:
+                self._inspect(directory)
+        except (ProcessAccessError, PermissionError):
+            self._not_inspectable += 1
+        except ProcessGoneError:
+            return
+
+    def result(self, registered: Iterator[Process]) -> Sighting:
+        """What was seen, with the registered processes among the holders; by process number."""
+        for process in registered:
+            self._holders.setdefault(process.identity, Holder(process, ()))
+        return Sighting(
+            holders=tuple(sorted(self._holders.values(), key=lambda holder: holder.process.pid)),
+            inspected=self._inspected,
+            not_inspectable=self._not_inspectable,
+        )
+
+    def _inspect(self, directory: ProcDirectory) -> None:
+        view = self._view(directory)
+        if view is None:
+            return
+        base = f"{self._proc}/{directory.pid}/"
+        views = directory.views() if self._deep else [view]
+        uses, complete = self._finder.find(base + view, [base + v for v in views], directory)
+        if complete:
+            self._inspected += 1
+        else:
+            self._not_inspectable += 1
+        if uses:
+            process = directory.describe()
+            started_at = self._booted_at + process.identity.start_ticks / ticks_per_second()
+            evidence = evidence_of(uses, self._targets, process.pid, started_at)
+            self._holders[process.identity] = Holder(process, evidence)
+
+    def _view(self, directory: ProcDirectory) -> str | None:
+        """Where the process can be looked into ("" as a rule); None where there is nothing to see:
+        kernel threads, and what only waits to be reaped."""
+        try:
+            os.readlink(f"{self._proc}/{directory.pid}/exe")
+        except PermissionError:
+            if self._living_program(directory) is None:
+                return None
+            raise
+        except OSError:  # nothing there, or ENAMETOOLONG
+            return self._living_program(directory)
+        return ""
+
+    def _living_program(self, directory: ProcDirectory) -> str | None:
+        facts = directory.stat()
+        return None if facts is None or facts.kernel_thread else directory.living_view()

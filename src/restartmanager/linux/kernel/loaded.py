@@ -1,0 +1,169 @@
+"""The programs in the kernel, the map of targets that they share, and the proof of their answers.
+
+The proof is a file of our own, nameless, open and mapped while the kernel is asked: an answer only
+counts when it names this process for that file, in these two ways. Wrong numbers about the kernel
+or process numbers of another pid namespace cannot pass.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from restartmanager.linux.kernel import bpf
+from restartmanager.linux.kernel.program import KEY, KINDS, RECORD, VALUE, programs
+from restartmanager.model import How
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from restartmanager.linux.kernel.btf import KernelFacts
+
+__all__ = ["LARGEST_QUESTION", "Hit", "LoadedPrograms", "SelfTestError"]
+
+_Target = tuple[int, int]
+
+_CAPACITY = 1 << 16
+LARGEST_QUESTION = _CAPACITY - 1
+"""How many files can be asked about at once, our own not counted."""
+
+# Where a file of our own may lie: first the file systems on which stat(2) surely tells the truth.
+_PLACES = ("/dev/shm", "/run", "/tmp", "/var/tmp")  # noqa: S108 - O_TMPFILE makes no name there
+_ALWAYS = frozenset({How.OPEN, How.MAPPED})
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A process uses a file, in one way; device and inode are those that were asked for."""
+
+    device: int
+    inode: int
+    pid: int
+    kind: How
+
+
+class SelfTestError(Exception):
+    """The kernel's answer lacks the proof; the text says how, as the end of a sentence."""
+
+
+class LoadedPrograms:
+    """The programs in the kernel, proven on this process, and the map of targets they share."""
+
+    def __init__(self, facts: KernelFacts) -> None:
+        with ExitStack() as stack:
+            self._map = _owned(stack, bpf.create_hash_map(KEY.size, VALUE.size, _CAPACITY))
+            loaded = [
+                _owned(stack, bpf.load_iterator(program.name, program.code, program.function_id))
+                for program in programs(facts, self._map)
+            ]
+            self._place, self.kinds = self._prove(loaded)
+            self._links = [_owned(stack, bpf.link_iterator(program)) for program in loaded]
+            self._stack = stack.pop_all()
+
+    def close(self) -> None:
+        """Give everything back to the kernel."""
+        self._stack.close()
+
+    def find(self, wanted: Sequence[_Target]) -> frozenset[Hit]:
+        """One answer, with its proof. Raises SelfTestError, BpfError."""
+        with _file_of_our_own(self._place) as own:
+            hits = self._ask(self._links, [own, *wanted])
+        # Another thread's child has our file as well from its fork until its exec. That takes
+        # nothing from the proof, and asking again would find the next child.
+        if not _uses(own, hits) >= _proof():
+            raise SelfTestError("its self-test failed: a file that this process holds was missed")
+        return frozenset(
+            hit for hit in hits if hit.kind in self.kinds and (hit.device, hit.inode) != own
+        )
+
+    def _prove(self, loaded: Sequence[int]) -> tuple[str, frozenset[How]]:
+        """Where to have files of our own, and which kinds of use are found, from this process only.
+
+        A place may lie on a file system whose numbers differ (see the module): the next may serve.
+        """
+        pid = os.getpid()
+        surroundings = _surroundings()
+        with ExitStack() as stack:
+            links = [_owned(stack, bpf.link_iterator(program, pid)) for program in loaded]
+            for place in _PLACES:
+                with suppress(OSError), _file_of_our_own(place) as own:
+                    hits = self._ask(links, [own, *surroundings.values()])
+                    if _uses(own, hits) == _proof():
+                        found = {k for k, its in surroundings.items() if Hit(*its, pid, k) in hits}
+                        return place, _ALWAYS | found
+        raise SelfTestError(
+            "its self-test failed: the kernel did not name this process for a file that it has "
+            "open and mapped"
+        )
+
+    def _ask(self, links: Sequence[int], targets: Sequence[_Target]) -> set[Hit]:
+        distinct = list(dict.fromkeys(targets))
+        keys = [KEY.pack(inode, _kernel_device(device)) for device, inode in distinct]
+        bpf.insert_into_map(self._map, keys, [VALUE.pack(index) for index in range(len(keys))])
+        try:
+            records = {record for link in links for record in _records(link)}
+        finally:
+            bpf.delete_from_map(self._map, keys)
+        return {Hit(*distinct[index], pid, KINDS[kind]) for index, pid, kind in records}
+
+
+def _owned(stack: ExitStack, descriptor: int) -> int:
+    stack.callback(os.close, descriptor)
+    return descriptor
+
+
+def _records(link: int) -> Iterator[tuple[int, int, int]]:
+    """What one iterator writes. Pieces end between records: both sizes are powers of two."""
+    with closing(bpf.read_iterator(link)) as pieces:
+        for piece in pieces:
+            yield from RECORD.iter_unpack(piece)
+
+
+def _kernel_device(device: int) -> int:
+    """MKDEV in include/linux/kdev_t.h; what stat(2) shows is glibc's arrangement of the same."""
+    return os.major(device) << 20 | os.minor(device)
+
+
+# -- the proof ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def _file_of_our_own(folder: str) -> Iterator[_Target]:
+    """A file without a name that this process alone has open and mapped, for the time being.
+
+    O_EXCL keeps it from ever getting a name. The mapping is not handed on to forked children.
+    """
+    flags = os.O_TMPFILE | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
+    descriptor = os.open(folder, flags, 0o600)
+    try:
+        os.ftruncate(descriptor, mmap.PAGESIZE)
+        with mmap.mmap(descriptor, mmap.PAGESIZE, prot=mmap.PROT_READ) as mapping:
+            mapping.madvise(mmap.MADV_DONTFORK)
+            about = os.fstat(descriptor)
+            yield about.st_dev, about.st_ino
+    finally:
+        os.close(descriptor)
+
+
+def _proof() -> set[tuple[int, How]]:
+    """How the file of our own must be found to be used."""
+    return {(os.getpid(), kind) for kind in _ALWAYS}
+
+
+def _uses(target: _Target, hits: Iterable[Hit]) -> set[tuple[int, How]]:
+    """Which processes use this file, and in what ways."""
+    return {(hit.pid, hit.kind) for hit in hits if (hit.device, hit.inode) == target}
+
+
+def _surroundings() -> dict[How, _Target]:
+    """This process's own executable and directories, as far as they can be looked at."""
+    found: dict[How, _Target] = {}
+    paths = {How.EXECUTABLE: "/proc/self/exe", How.CWD: "/proc/self/cwd", How.ROOT: "/"}
+    for kind, path in paths.items():
+        with suppress(OSError):
+            about = os.stat(path)
+            found[kind] = about.st_dev, about.st_ino
+    return found

@@ -1,0 +1,125 @@
+"""The mounted file systems: which device and type a path has, and which of them can hang.
+
+Three facts about file systems matter to the scan: whether a server or another process answers for
+them, so that a stat may wait for ever; whether ``maps`` names the device that stat names; and
+whether the inode number in ``fdinfo`` is the one that stat gives.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+__all__ = ["Mount", "Mounts", "below", "parse_mountinfo"]
+
+_REMOTE = re.compile(
+    r"nfs|cifs|smb|9p|ceph|afs|fuse|lustre|glusterfs|gpfs|ocfs2|gfs2|coda|virtiofs"
+)
+_IN_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs", "hugetlbfs"})
+_PLAIN_INODES = _IN_MEMORY | {"btrfs", "zfs", "bcachefs"}
+_NFS_VOLUMES = "fs/nfsfs/volumes"  # has those as well that were unmounted lazily
+_ESCAPE = re.compile(rb"\\([0-7]{3})")
+_LIMIT = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One mounted file system; ``device`` is that of its super block, as ``maps`` shows it."""
+
+    device: int
+    point: str
+    type: str
+
+    @property
+    def remote(self) -> bool:
+        """Whether somebody else answers for it, so that a stat may block."""
+        return _REMOTE.match(self.type) is not None
+
+
+def parse_mountinfo(text: bytes) -> tuple[Mount, ...]:
+    """The mounts in the contents of a ``mountinfo`` file (proc_pid_mountinfo(5)), later ones last;
+    lines that are none are left out."""
+    found = []
+    for line in text.split(b"\n"):
+        left, _, right = line.partition(b" - ")
+        fields = left.split(b" ")
+        major, colon, minor = fields[2].partition(b":") if len(fields) > 4 else (b"", b"", b"")
+        if not (colon and _number(major) and _number(minor)):
+            continue
+        device = os.makedev(int(major), int(minor))
+        found.append(Mount(device, _unescaped(fields[4]), os.fsdecode(right.split(b" ")[0])))
+    return tuple(found)
+
+
+class Mounts:
+    """The mounts that the caller sees."""
+
+    def __init__(self, mounts: Iterable[Mount], *, hidden_remote: bool = False) -> None:
+        self._by_point = {mount.point: mount for mount in mounts}  # the last one covers the others
+        self._remote = tuple(mount for mount in self._by_point.values() if mount.remote)
+        self.any_remote = bool(self._remote) or hidden_remote
+        """Whether a file system is in use for which somebody else answers."""
+
+    @classmethod
+    def read(cls, proc: str) -> Mounts:
+        """Those of the calling process; none where they cannot be read."""
+        volumes = _contents(f"{proc}/{_NFS_VOLUMES}").count(b"\n")  # the first line is a heading
+        mounts = parse_mountinfo(_contents(f"{proc}/self/mountinfo"))
+        return cls(mounts, hidden_remote=volumes > 1)
+
+    def of(self, path: str) -> Mount | None:
+        """The mount that a path without links lies on."""
+        while True:
+            mount = self._by_point.get(path)
+            if mount is not None or path in {"/", ""}:
+                return mount
+            path = os.path.dirname(path)
+
+    def may_hang(self, path: str, devices: Container[int]) -> bool:
+        """Whether this text lies on such a file system, and not on one of ``devices``, which are
+        looked at anyway."""
+        return any(
+            below(path, mount.point) and mount.device not in devices for mount in self._remote
+        )
+
+    def plain_inodes(self, device: int, path: str) -> bool:
+        """Whether the kernel's own inode number is the one stat gives for files on this device.
+
+        ``path`` is any path on it. True for file systems on disks and in memory; overlayfs and
+        remote ones make numbers up.
+        """
+        return os.major(device) != 0 or self._type(path) in _PLAIN_INODES
+
+    def plain_devices(self, device: int, path: str) -> bool:
+        """Whether ``maps`` calls files on this device by the number that stat gives; likewise."""
+        return os.major(device) != 0 or self._type(path) in _IN_MEMORY
+
+    def _type(self, path: str) -> str:
+        mount = self.of(os.path.realpath(path))
+        return "" if mount is None else mount.type
+
+
+def below(path: str, folder: str) -> bool:
+    """Whether ``path`` is ``folder`` or lies below it, as text."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _contents(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(_LIMIT)
+    except OSError:
+        return b""
+
+
+def _unescaped(text: bytes) -> str:
+    return os.fsdecode(_ESCAPE.sub(lambda m: bytes([int(m[1], 8) & 255]), text))
+
+
+def _number(text: bytes) -> bool:
+    return text.isdigit() and len(text) < 10

@@ -1,0 +1,95 @@
+"""Single processes of this machine: looking, signalling, waiting, starting; port ``Processes``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from restartmanager.errors import ProcessAccessError, ProcessGoneError
+from restartmanager.identity import UniqueProcess
+from restartmanager.linux import procfs, recipes, registrations, starting
+from restartmanager.linux.handles import PidfdHandle, is_alive, wait_for_exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from restartmanager.model import Process, Recipe, RestartRegistration
+    from restartmanager.ports import ProcessHandle
+    from restartmanager.progress import CancelToken
+
+__all__ = ["LinuxProcesses"]
+
+
+class LinuxProcesses:
+    """The processes of this machine, by ``/proc`` and pidfds.
+
+    The errors are those of the port. UnsupportedError comes from a kernel before Linux 5.3.
+    """
+
+    def current(self) -> UniqueProcess:
+        """The calling process."""
+        return UniqueProcess.current()
+
+    def describe(self, identity: UniqueProcess) -> Process:
+        """What is known about it. Raises ProcessGoneError, and ProcessAccessError where it is
+        hidden from the caller."""
+        return procfs.describe(identity)
+
+    def lineage(self, identity: UniqueProcess) -> tuple[Process, ...]:
+        """The process and its ancestors, nearest first, as far as they can be seen; empty when the
+        process itself is gone."""
+        found: list[Process] = []
+        following: UniqueProcess | None = identity
+        while following is not None:
+            try:
+                process = procfs.describe(following)
+            except (ProcessGoneError, ProcessAccessError):
+                break
+            found.append(process)
+            following = _parent(process)
+        return tuple(found)
+
+    def is_alive(self, identity: UniqueProcess) -> bool:
+        """Whether it still runs. False only on proof: exited, a zombie, another process under its
+        number, or another boot."""
+        return is_alive(identity)
+
+    def registration(self, process: Process) -> RestartRegistration | None:
+        """What the process registered about coming back; None when nothing (valid) was, or the
+        caller may not look."""
+        return registrations.registration_of(process)
+
+    def recipe(self, process: Process, registration: RestartRegistration | None) -> Recipe:
+        """How to start it again. Raises ProcessGoneError, ProcessAccessError, and ProcessError
+        with the reason where it cannot be started as it is."""
+        return recipes.capture(process, registration)
+
+    def open(self, identity: UniqueProcess) -> ProcessHandle:
+        """Take hold of it. Raises ProcessGoneError where the identity no longer matches."""
+        return PidfdHandle(identity)
+
+    def wait(
+        self,
+        handles: Collection[ProcessHandle],
+        deadline: float,
+        cancel: CancelToken | None = None,
+    ) -> frozenset[UniqueProcess]:
+        """Wait until at least one has exited, the monotonic ``deadline`` (seconds) passes, or
+        ``cancel`` is called; which ones have exited. A deadline in the past means one look."""
+        return wait_for_exit(handles, deadline, cancel)
+
+    def start(self, recipe: Recipe, on_created: Callable[[UniqueProcess], object]) -> UniqueProcess:
+        """Start a process by its recipe, with its owner's rights, in a session of its own, nobody's
+        child, with no descriptor of ours; ``on_created`` is called before it runs anything."""
+        return starting.start(recipe, on_created)
+
+
+def _parent(process: Process) -> UniqueProcess | None:
+    """The parent, where it is the one and not a later process with its number."""
+    try:
+        parent = UniqueProcess.of(process.parent_pid) if process.parent_pid > 0 else None
+    except (ProcessGoneError, ProcessAccessError):
+        return None
+    child = process.identity
+    if parent is None or parent.pid == child.pid or parent.start_ticks > child.start_ticks:
+        return None
+    return parent

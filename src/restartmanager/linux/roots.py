@@ -1,0 +1,77 @@
+"""Looking up a path as another process sees it: from its root directory, never out of it.
+
+``/proc/PID/root/PATH`` alone is not enough: an absolute symbolic link on the way would lead out
+into our own root (openat2(2), RESOLVE_IN_ROOT, which Python does not have). So the path is walked
+name by name. Nothing is opened for reading; files are looked at through their links only.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+__all__ = ["sees_our_root", "stat_inside"]
+
+_LINKS = 40  # path_resolution(7): the kernel follows no more
+_NAMES = 256
+
+
+def sees_our_root(base: str) -> bool:
+    """Whether paths mean to the process whose folder below /proc is ``base`` what they mean here:
+    it has neither another root directory (chroot(2)) nor a mount namespace of its own.
+
+    False where the caller may not look.
+    """
+    try:
+        if os.readlink(base + "root") != "/":
+            return False
+        if os.readlink(base + "ns/mnt") != os.readlink("/proc/self/ns/mnt"):
+            return False
+        theirs, ours = os.stat(base + "root"), os.stat("/")  # "/" is also what lies outside ours
+    except OSError:
+        return False
+    return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def stat_inside(base: str, path: str) -> os.stat_result | None:
+    """What ``path`` leads to for the process whose folder below /proc is ``base``; None for
+    nothing.
+
+    Relative paths count from its working directory. Where its root directory is not ours, one
+    that goes up out of the working directory is not followed.
+    """
+    try:
+        if sees_our_root(base):
+            return os.stat(path if path.startswith("/") else f"{base}cwd/{path}")
+        return _walk(base, path)
+    except (OSError, ValueError):
+        return None
+
+
+def _walk(base: str, path: str) -> os.stat_result | None:
+    """Walk the names from the root of the process; a link puts its own names in front."""
+    start = base + ("root" if path.startswith("/") else "cwd")
+    passed: list[str] = []
+    names = [name for name in path.split("/") if name not in {"", "."}]
+    facts, links = os.stat(start), 0
+    while names:
+        name = names.pop(0)
+        if name == "..":
+            if start.endswith("cwd") and not passed:
+                return None
+            del passed[-1:]
+            facts = os.lstat("/".join((start, *passed, "")))
+            continue
+        here = "/".join((start, *passed, name))
+        facts = os.lstat(here)
+        if stat.S_ISLNK(facts.st_mode):
+            text, links = os.readlink(here), links + 1
+            if text.startswith("/"):
+                start, passed = base + "root", []
+                facts = os.stat(start)
+            names[:0] = [part for part in text.split("/") if part not in {"", "."}]
+        else:
+            passed.append(name)
+        if links > _LINKS or len(names) > _NAMES:
+            return None
+    return facts

@@ -1,0 +1,197 @@
+"""In which ways one process uses registered files: everything about it that can name a file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from restartmanager.linux.descriptors import DescriptorReader
+from restartmanager.linux.maps import MapReader
+from restartmanager.linux.procfs import parse_arguments
+from restartmanager.linux.roots import sees_our_root, stat_inside
+from restartmanager.linux.sockets import BoundSockets
+from restartmanager.model import Evidence, How
+from restartmanager.scripts import interpreter, script_candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from restartmanager.linux.mounts import Mounts
+    from restartmanager.linux.procfs import ProcDirectory
+    from restartmanager.linux.targets import Key, Target, Targets
+    from restartmanager.scripts import Script
+
+__all__ = ["Finder", "Use", "evidence_of"]
+
+_VANISHED = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
+_ARGUMENTS_LIMIT = 128 * 1024  # an interpreter's script stands among the first arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One way in which a process uses a file: the one with this key, or the one that was at this
+    path and is no longer there."""
+
+    how: How
+    file: Key | str
+    private: bool = True
+
+
+class Finder:
+    """Finds the uses of the targets by one process after the other."""
+
+    def __init__(self, targets: Targets, mounts: Mounts) -> None:
+        self._targets = targets
+        self._mounts = mounts
+        self._maps = MapReader(targets)
+        self._descriptors = DescriptorReader(targets, mounts)
+        self._sockets = BoundSockets(targets.socket_paths)
+
+    def find(
+        self, base: str, views: Iterable[str], directory: ProcDirectory
+    ) -> tuple[list[Use], bool]:
+        """All uses by the process in the folder ``base``, and whether all of it could be seen.
+
+        ``views`` are the folders whose descriptors are looked at.
+        """
+        uses: list[Use] = []
+        complete = True
+        steps = [self._mapped(base), self._executable(base, uses), self._folders(base)]
+        steps += [self._open(view) for view in views]
+        steps.append(self._scripts(base, directory))
+        for step in steps:
+            try:
+                uses.extend(step)
+            except _VANISHED:
+                continue
+            except OSError:
+                complete = False
+        return uses, complete
+
+    def _mapped(self, base: str) -> Iterator[Use]:
+        for file, private in self._maps.read(base):
+            yield Use(How.MAPPED, file, private)
+
+    def _executable(self, base: str, mapped: list[Use]) -> Iterator[Use]:
+        """The program; it is mapped as a rule, so nothing is missed where it is not asked for
+        fear of a network mount."""
+        if mapped or not self._may_hang(base + "exe"):
+            key = _key(os.stat(base + "exe"))
+            if self._targets.at(key):
+                yield Use(How.EXECUTABLE, key)
+
+    def _folders(self, base: str) -> Iterator[Use]:
+        if not self._targets.any_folder:
+            return
+        for name, how in (("cwd", How.CWD), ("root", How.ROOT)):
+            if self._may_hang(base + name):
+                continue
+            facts = os.stat(base + name)
+            if self._targets.at(_key(facts)):
+                yield Use(how, _key(facts))
+            elif not facts.st_nlink:
+                yield from self._removed(how, base, base + name)
+
+    def _open(self, base: str) -> Iterator[Use]:
+        sockets = self._sockets.of(base)
+        for link, facts in self._descriptors.read(base, sockets):
+            key = _key(facts)
+            if self._targets.at(key):
+                yield Use(How.OPEN, key)
+            elif stat.S_ISSOCK(facts.st_mode) and facts.st_ino in sockets:
+                yield from self._bound(base, sockets[facts.st_ino])
+            elif not facts.st_nlink:
+                yield from self._removed(How.OPEN, base, link)
+
+    def _bound(self, base: str, path: str) -> Iterator[Use]:
+        """A socket that was bound to this path, as the process names it: it counts when the path
+        leads there still, or leads nowhere and is the registered one."""
+        yield from self._named(How.SOCKET, base, path, stat_inside(base, path))
+
+    def _named(self, how: How, base: str, path: str, facts: os.stat_result | None) -> Iterator[Use]:
+        if facts is not None:
+            if self._targets.at(_key(facts)):
+                yield Use(how, _key(facts))
+            return
+        whole = os.path.normpath(os.path.join(_text(base + "cwd"), path))
+        gone = any(target.now is None for target in self._targets.at_path(whole))
+        if gone and sees_our_root(base):
+            yield Use(how, whole)
+
+    def _removed(self, how: How, base: str, link: str) -> Iterator[Use]:
+        path = self._targets.removed_below_tree(_text(link))
+        if path is not None and sees_our_root(base):
+            yield Use(how, path)
+
+    def _scripts(self, base: str, directory: ProcDirectory) -> Iterator[Use]:
+        """Scripts that an interpreter was started with: it holds nothing, so the arguments tell,
+        looked up as the process sees them."""
+        program = _text(base + "exe")
+        if _interpreter(program) is None:
+            return
+        name = base.rpartition(f"/{directory.pid}/")[2] + "cmdline"
+        arguments = parse_arguments(directory.read(name, _ARGUMENTS_LIMIT) or b"")
+        for script in script_candidates(program, arguments):
+            path, facts = self._first_file(base, script)
+            yield from self._named(How.SCRIPT, base, path, facts)
+
+    def _first_file(self, base: str, script: Script) -> tuple[str, os.stat_result | None]:
+        for path in script.paths:
+            whole = os.path.join(_text(base + "cwd"), path)
+            if self._mounts.may_hang(whole, self._targets.devices):
+                break
+            facts = stat_inside(base, path)
+            if facts is not None and stat.S_ISREG(facts.st_mode):
+                return path, facts
+        return script.paths[0], None
+
+    def _may_hang(self, link: str) -> bool:
+        return self._mounts.any_remote and self._mounts.may_hang(
+            os.readlink(link), self._targets.devices
+        )
+
+
+def evidence_of(
+    uses: Iterable[Use], targets: Targets, pid: int, started_at: float
+) -> tuple[Evidence, ...]:
+    """The evidence that these uses are, by registered path: the ways in the order of ``How``,
+    apart for the file that is at the path now and for one that no longer is."""
+    found: dict[tuple[str, bool], set[How]] = {}
+    for use in uses:
+        if isinstance(use.file, str):
+            found.setdefault((use.file, True), set()).add(use.how)
+            continue
+        for target in targets.at(use.file):
+            stale = _is_stale(use, use.file, target, started_at)
+            found.setdefault((target.path, stale), set()).add(use.how)
+    return tuple(
+        Evidence(pid, path, tuple(how for how in How if how in ways), stale)
+        for (path, stale), ways in sorted(found.items())
+    )
+
+
+def _is_stale(use: Use, key: Key, target: Target, started_at: float) -> bool:
+    """An interpreter has read its script when it started; what is there later is another one."""
+    if use.how is How.SCRIPT:
+        return target.newer_than(started_at)
+    content = use.how is How.EXECUTABLE or (use.how is How.MAPPED and use.private)
+    return target.is_stale(key, content=content, started_at=started_at)
+
+
+def _key(facts: os.stat_result) -> Key:
+    return facts.st_dev, facts.st_ino
+
+
+def _text(link: str) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
+
+
+@lru_cache(maxsize=1024)
+def _interpreter(program: str) -> str | None:
+    return interpreter(program)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from restartmanager.errors import ProcessGoneError
+from restartmanager.identity import UniqueProcess
+from restartmanager.linux.clock import SystemClock
+from restartmanager.linux.processes import LinuxProcesses
+from restartmanager.model import Signal
+from restartmanager.testing.machine import Program, SimulatedProcesses, Temper, World
+from restartmanager.testing.processes_contract import ProcessesContract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from restartmanager.model import Recipe
+    from restartmanager.ports import Clock
+
+PROGRAM = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "programs", "obeys.py"
+)
+
+
+class TestLinuxProcesses(ProcessesContract):
+    @pytest.fixture(autouse=True)
+    def _cleared_away(self) -> Iterator[None]:
+        self._children: list[subprocess.Popen[bytes]] = []
+        self._started: list[UniqueProcess] = []
+        yield
+        for child in self._children:
+            child.kill()
+            child.communicate()
+        for identity in self._started:
+            with contextlib.suppress(ProcessGoneError), LinuxProcesses().open(identity) as handle:
+                handle.send(Signal.KILL)
+                LinuxProcesses().wait([handle], time.monotonic() + 10)
+
+    def processes(self) -> LinuxProcesses:
+        return LinuxProcesses()
+
+    def clock(self) -> SystemClock:
+        return SystemClock()
+
+    def obedient(self) -> UniqueProcess:
+        return UniqueProcess.of(self._child().pid)
+
+    def stubborn(self) -> UniqueProcess:
+        return UniqueProcess.of(self._child("--stubborn").pid)
+
+    def exiting(self) -> UniqueProcess:
+        child = self._child("--after-eof")
+        identity = UniqueProcess.of(child.pid)
+        assert child.stdin is not None
+        child.stdin.close()
+        child.stdin = None
+        return identity
+
+    def started(self, identity: UniqueProcess) -> None:
+        self._started.append(identity)
+
+    def _child(self, *options: str) -> subprocess.Popen[bytes]:
+        child = subprocess.Popen(
+            [sys.executable, PROGRAM, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self._children.append(child)
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        return child
+
+
+class TestSimulatedProcesses(ProcessesContract):
+    @pytest.fixture(autouse=True)
+    def _world(self) -> None:
+        self._machine = World()
+        for path, starts in (("/bin/program", True), ("/bin/broken", False)):
+            self._machine.install(path)
+            self._machine.programs[path] = Program(temper=Temper(starts=starts))
+        self._installer = self._machine.run("/bin/installer")
+
+    def processes(self) -> SimulatedProcesses:
+        return SimulatedProcesses(self._machine, self._installer)
+
+    def clock(self) -> Clock:
+        return self._machine
+
+    def obedient(self) -> UniqueProcess:
+        return self._machine.run("/bin/program")
+
+    def stubborn(self) -> UniqueProcess:
+        return self._machine.run("/bin/program", temper=Temper(obeys_after_s=None))
+
+    def exiting(self) -> UniqueProcess:
+        return self._machine.run("/bin/program", temper=Temper(lives_s=0.1))
+
+    def unrunnable(self, recipe: Recipe) -> Recipe:
+        return replace(recipe, executable="/bin/broken")
