@@ -1,0 +1,352 @@
+"""The operations of a session: what Restart Manager does, over whatever ports it is given.
+
+Sessions are named by their key here; ``session`` wraps this into handles with roles. The order of
+things and the refusals are those of the Windows original (RmStartSession and its kin); where this
+one goes further, the docstring says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from restartmanager import arguments
+from restartmanager.affected import (
+    Surroundings,
+    find_applications,
+    merge_history,
+    relaunch_everything,
+    with_registration,
+)
+from restartmanager.errors import (
+    FilterNotFoundError,
+    NoSuchSessionError,
+    OutOfSequenceError,
+    ProcessError,
+    RestartError,
+    SessionBusyError,
+    ShutdownError,
+    StoreError,
+)
+from restartmanager.identity import boot_id
+from restartmanager.journal import JournalEntry, Operation, SessionRecord
+from restartmanager.model import Affected, Application, Filter, FilterTrigger, Outcome, Resources
+from restartmanager.plan import ShutdownMode, plan_shutdown
+from restartmanager.policy import Policy
+from restartmanager.progress import CancelToken, Reporter
+from restartmanager.restart import Restart
+from restartmanager.shutdown import Shutdown, TimeLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from restartmanager.arguments import PathLike
+    from restartmanager.identity import UniqueProcess
+    from restartmanager.model import Process, Sighting
+    from restartmanager.ports import Clock, Processes, Scanner, Store
+
+__all__ = ["MAX_SESSIONS", "Engine"]
+
+_log = logging.getLogger(__name__)
+
+MAX_SESSIONS = 64
+"""Open sessions of one user at a time (RmStartSession)."""
+
+
+@dataclass(slots=True)
+class Engine:
+    """All operations, for one user, over one set of ports."""
+
+    store: Store
+    scanner: Scanner
+    processes: Processes
+    clock: Clock
+    uid: int
+    policy: Policy = field(default_factory=Policy)
+    limits: TimeLimits = field(default_factory=TimeLimits)
+    _unfinished: set[str] = field(default_factory=set)
+
+    # -- start, join, end ----------------------------------------------------------------------
+
+    def start(self, *, expires_after_s: float | None = None) -> SessionRecord:
+        """Start a session of the calling process and return its record.
+
+        With ``expires_after_s`` no process owns it: it lives until it is ended, that time has
+        passed or the machine is rebooted, and any process of the user that has the key is its
+        primary. Raises SessionLimitError at the 65th.
+        """
+        now = self.clock.now()
+        detached = expires_after_s is not None
+        record = SessionRecord(
+            key=secrets.token_hex(16),
+            created_at=now,
+            boot_id=boot_id(),
+            owner=None if detached else self.processes.current(),
+            expires_at=now + expires_after_s if expires_after_s is not None else None,
+        )
+        self.store.create_session(record, limit=MAX_SESSIONS)
+        return record
+
+    def join(self, key: str) -> SessionRecord:
+        """Join as a secondary; NoSuchSessionError when the key is not one of this user's."""
+        key = arguments.normalise_key(key)
+        record = self.store.session(key)
+        if self.is_abandoned(record):
+            raise NoSuchSessionError("Its installer is no longer running.")
+        self.store.add_member(key, self.processes.current())
+        return record
+
+    def leave(self, key: str) -> None:
+        """Leave a joined session; no matter whether it still exists."""
+        try:
+            self.store.remove_member(key, self.processes.current())
+        except NoSuchSessionError:
+            _log.debug("the session was ended before its secondary left it")
+
+    def end(self, key: str) -> None:
+        """Forget a session and all that belongs to it; what is stopped stays stopped."""
+        self.store.delete_session(key)
+
+    def is_abandoned(self, record: SessionRecord) -> bool:
+        """Whether nobody will ever end this session: its owner is dead, or its time is over."""
+        if record.owner is not None:
+            return not self.processes.is_alive(record.owner)
+        expired = record.expires_at is not None and self.clock.now() >= record.expires_at
+        return expired or record.boot_id != boot_id()
+
+    # -- resources and filters -----------------------------------------------------------------
+
+    def register(
+        self,
+        key: str,
+        *,
+        files: Iterable[PathLike] = (),
+        trees: Iterable[PathLike] = (),
+        services: Iterable[str] = (),
+        processes: Iterable[UniqueProcess] = (),
+    ) -> None:
+        """Register more resources; the files are looked at now. All or nothing."""
+        names = arguments.texts(services, "services")
+        unique = arguments.unique_processes(processes)
+        seen = self.scanner.identify(
+            arguments.paths(files, "files"), arguments.paths(trees, "trees")
+        )
+        resources = Resources(seen.files, seen.trees, unique, names)
+        self.store.add_resources(key, resources)
+
+    def resources(self, key: str) -> Resources:
+        """All that was registered, by the primary and the secondaries."""
+        return self.store.resources(key)
+
+    def set_filter(self, key: str, item: Filter) -> None:
+        """Add a filter; a later one on the same target takes its place (RmAddFilter)."""
+        self.store.set_filter(key, item)
+
+    def remove_filter(self, key: str, trigger: FilterTrigger, target: str | UniqueProcess) -> None:
+        """Remove the filter on that target; FilterNotFoundError when there is none."""
+        if not self.store.remove_filter(key, trigger, target):
+            raise FilterNotFoundError(str(target))
+
+    def filters(self, key: str) -> tuple[Filter, ...]:
+        """All filters of the session."""
+        return self.store.filters(key)
+
+    # -- list ----------------------------------------------------------------------------------
+
+    def affected(self, key: str, *, relaunch_all: bool = False) -> Affected:
+        """The list, computed anew and merged with what this session has done (RmGetList)."""
+        record = self.store.session(key)
+        filters = self.store.filters(key)
+        journal = self.store.journal(key)
+        current, sighting = self.look(self.store.resources(key), record.members, relaunch_all)
+        alive = self._alive(journal)
+        return Affected(
+            merge_history(current, journal, alive, filters),
+            sighting.unexplained,
+            sighting.inspected,
+            sighting.not_inspectable,
+        )
+
+    def look(
+        self,
+        resources: Resources,
+        members: Iterable[UniqueProcess] = (),
+        relaunch_all: bool = False,  # noqa: FBT001, FBT002 - handed through
+    ) -> tuple[tuple[Application, ...], Sighting]:
+        """The applications that use these resources now, without any session."""
+        sighting = self.scanner.find_holders(resources)
+        around = self._surroundings(sighting, members)
+        applications = find_applications(sighting.holders, around)
+        found = tuple(self._with_registration(app) for app in applications)
+        if relaunch_all:
+            found = tuple(relaunch_everything(app) for app in found)
+        return found, sighting
+
+    def _surroundings(self, sighting: Sighting, members: Iterable[UniqueProcess]) -> Surroundings:
+        parents: dict[int, Process] = {}
+        for holder in sighting.holders:
+            if holder.process.parent_pid not in parents:
+                ancestors = self._ancestors(holder.process)
+                parents |= {ancestor.pid: ancestor for ancestor in ancestors}
+        lineage = self.processes.lineage(self.processes.current())
+        selves = {process.identity for process in lineage if process.pid != 1} | set(members)
+        return Surroundings(self.uid, frozenset(selves), parents, self.policy)
+
+    def _ancestors(self, process: Process) -> tuple[Process, ...]:
+        try:
+            return self.processes.lineage(process.identity)[1:]
+        except ProcessError:  # it has exited since it was seen, which shutdown will find out
+            return ()
+
+    def _with_registration(self, application: Application) -> Application:
+        main = application.main_process
+        if main is None or application.reboot_reasons:
+            return application
+        return with_registration(application, self.processes.registration(main))
+
+    def _alive(self, journal: Iterable[JournalEntry]) -> dict[UniqueProcess, Process]:
+        alive = {}
+        for entry in journal:
+            main = entry.application.main_process
+            for identity in (entry.started_as, main.identity if main else None):
+                if identity is not None:
+                    try:
+                        alive[identity] = self.processes.describe(identity)
+                    except ProcessError:
+                        continue
+        return alive
+
+    # -- shutdown and restart ------------------------------------------------------------------
+
+    def shutdown(
+        self,
+        key: str,
+        mode: ShutdownMode,
+        *,
+        relaunch_all: bool = False,
+        reporter: Reporter | None = None,
+        cancel: CancelToken,
+    ) -> tuple[Outcome, ...]:
+        """Stop what uses the registered resources, by a list made now (RmShutdown).
+
+        Raises RebootNeededError or ShutdownError before anything is touched as ``mode`` has it,
+        ShutdownError when something did not stop, OperationCancelledError when called off.
+        """
+        with self._claim(key, Operation.SHUTDOWN):
+            affected = self.affected(key, relaunch_all=relaunch_all)
+            plan = plan_shutdown(affected.applications, self.store.filters(key), mode)
+            work = Shutdown(
+                self.processes,
+                self.clock,
+                write=lambda entries: self.store.write_entries(key, entries),
+                reporter=reporter or Reporter(),
+                cancel=cancel,
+                limits=self.limits,
+                force=mode.force,
+                first_sequence=_last_sequence(self.store.journal(key)),
+            )
+            outcomes = work.carry_out(plan)
+        if any(outcome.failed for outcome in outcomes):
+            raise ShutdownError(outcomes)
+        return outcomes
+
+    def restart(
+        self, key: str, *, reporter: Reporter | None = None, cancel: CancelToken
+    ) -> tuple[Outcome, ...]:
+        """Bring back what this session stopped (RmRestart).
+
+        Raises OutOfSequenceError before any shutdown, RestartError with all outcomes when
+        something did not come back, OperationCancelledError when called off.
+        """
+        if not self.store.session(key).shut_down:
+            raise OutOfSequenceError("Restart", "shutdown")
+        with self._claim(key, Operation.RESTART):
+            outcomes = self._restart(key, reporter or Reporter(), cancel)
+        if any(outcome.failed for outcome in outcomes):
+            raise RestartError(outcomes)
+        return outcomes
+
+    def owes(self, key: str) -> bool:
+        """Whether something that this session stopped still waits to be brought back."""
+        return any(entry.owed for entry in self.store.journal(key))
+
+    def recover(self) -> tuple[Outcome, ...]:
+        """Bring back what dead installers of this user left stopped, and forget their sessions.
+
+        Better than the original, which leaves those applications closed. Of two that recover at
+        the same time each session is taken by one. What fails is an outcome, never an exception.
+        """
+        outcomes: list[Outcome] = []
+        for record in self.store.sessions():
+            if self.is_abandoned(record) and self._take_over(record):
+                with CancelToken() as never:
+                    outcomes += self._restart(record.key, Reporter(), never)
+                self.store.delete_session(record.key)
+        return tuple(outcomes)
+
+    def _take_over(self, record: SessionRecord) -> bool:
+        """Claim an abandoned session, unless somebody alive is at it."""
+        if record.worker is not None and self.processes.is_alive(record.worker):
+            return False
+        me = self.processes.current()
+        try:
+            return self.store.begin(record.key, Operation.RECOVERY, me, replacing=record.worker)
+        except NoSuchSessionError:
+            return False
+
+    def _restart(self, key: str, reporter: Reporter, cancel: CancelToken) -> tuple[Outcome, ...]:
+        work = Restart(
+            self.processes,
+            self.clock,
+            write=lambda entries: self.store.write_entries(key, entries),
+            stale_pids=lambda: self._stale_pids(key),
+            reporter=reporter,
+            cancel=cancel,
+            limits=self.limits,
+            filters=self.store.filters(key),
+        )
+        return work.carry_out(self.store.journal(key))
+
+    def _stale_pids(self, key: str) -> frozenset[int]:
+        sighting = self.scanner.find_holders(self.store.resources(key))
+        return frozenset(
+            item.pid for holder in sighting.holders for item in holder.evidence if item.stale
+        )
+
+    @contextmanager
+    def _claim(self, key: str, operation: Operation) -> Iterator[None]:
+        """Have the session for oneself, also where a dead process still seems to have it."""
+        me = self.processes.current()
+        if not self.store.begin(key, operation, me):
+            record = self.store.session(key)
+            if not self._left_behind(record) or not self.store.begin(
+                key, operation, me, replacing=record.worker
+            ):
+                raise SessionBusyError(str(record.operation or "another operation"))
+        self._unfinished.discard(key)
+        try:
+            yield
+        finally:
+            self._finish(key, me)
+
+    def _left_behind(self, record: SessionRecord) -> bool:
+        """Whether the session's worker will never give it back."""
+        if record.key in self._unfinished:
+            return True
+        return record.worker is not None and not self.processes.is_alive(record.worker)
+
+    def _finish(self, key: str, me: UniqueProcess) -> None:
+        """Give the claim back. Where that fails, the outcome of the work must not be lost over it:
+        the next operation takes the claim over."""
+        try:
+            self.store.finish(key, me)
+        except StoreError:
+            _log.exception("the session could not be marked as free")
+            self._unfinished.add(key)
+
+
+def _last_sequence(journal: Sequence[JournalEntry]) -> int:
+    return max((entry.sequence for entry in journal), default=0)

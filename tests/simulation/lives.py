@@ -1,0 +1,175 @@
+"""One random life of a machine and its installer, from a seed; and what must be true of it."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from restartmanager.errors import RestartManagerError
+from restartmanager.model import FilterAction, RestartRegistration
+from restartmanager.session import PrimarySession
+from restartmanager.shutdown import TimeLimits
+from restartmanager.testing.crashing_store import Crash, CrashingStore
+from restartmanager.testing.machine import Program, Temper, World
+from restartmanager.testing.memory_store import MemoryStore
+from simulated import Installer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from restartmanager.identity import UniqueProcess
+    from restartmanager.ports import Store
+
+LIBRARIES = ("/usr/lib/a.so", "/usr/lib/b.so", "/usr/lib/unrelated.so")
+REGISTERED = LIBRARIES[:2]
+
+
+def contained(call: Callable[[], object]) -> Callable[[], None]:
+    """The call as an event of the world, which cannot fail."""
+
+    def event() -> None:
+        with contextlib.suppress(RestartManagerError):
+            call()
+
+    return event
+
+
+@dataclass
+class Ward:
+    """An application of the world, followed by the ticket among its arguments."""
+
+    ticket: str
+    executable: str
+    original: UniqueProcess
+    holds_registered: bool
+    comes_back: bool
+    masked: bool = False
+    left_by_itself: bool = False
+
+
+@dataclass
+class Life:
+    """Plays one life; ``violations`` is empty when all went as promised."""
+
+    seed: int
+    world: World = field(default_factory=World)
+    wards: list[Ward] = field(default_factory=list)
+    innocents: list[UniqueProcess] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    crashed: bool = False
+    settled_at: float | None = None
+
+    def play(self) -> list[str]:
+        self.random = random.Random(self.seed)  # noqa: S311 - a simulation, not a secret
+        for library in LIBRARIES:
+            self.world.install(library)
+        for number in range(self.random.randint(1, 6)):
+            self._populate(number)
+        store = MemoryStore()
+        self._install(store)
+        survivor = Installer(self.world, store).engine()
+        survivor.recover()
+        self.settled_at = self.settled_at or self.world.time
+        self.world.pass_time(self.world.time + 100)
+        survivor.recover()
+        self._check(store)
+        return self.violations
+
+    # -- the world -----------------------------------------------------------------------------
+
+    def _populate(self, number: int) -> None:
+        pick = self.random
+        executable = f"/usr/bin/app{number}"
+        uses = tuple(pick.sample(LIBRARIES, pick.randint(1, 2)))
+        obeys = pick.choice([0.0, 0.0, 1.0, 29.0, 31.0, 1000.0, None])
+        self.world.programs[executable] = Program(uses, Temper(obeys_after_s=obeys))
+        ticket = f"--ticket={number}"
+        registered = pick.random() < 0.7
+        registration = RestartRegistration((executable, ticket)) if registered else None
+        terminal = pick.random() < 0.3
+        original = self.world.run(executable, ticket, registration=registration, terminal=terminal)
+        ward = Ward(ticket, executable, original, bool(set(uses) & set(REGISTERED)), registered)
+        self.wards.append(ward)
+        if pick.random() < 0.2:
+            self.world.at(pick.uniform(0, 40), lambda: self._leave(ward))
+
+    def _leave(self, ward: Ward) -> None:
+        """The user closes it; its number may go to an innocent process at once."""
+        if self.world.is_running(ward.original):
+            ward.left_by_itself = not self.world.signals(ward.original)
+            self.world.end(ward.original, reuse_pid=True)
+            self.innocents.append(self.world.run("/usr/bin/innocent"))
+
+    # -- the installer -------------------------------------------------------------------------
+
+    def _install(self, store: MemoryStore) -> None:
+        at = self.random.choice([None, self.random.randint(0, 30)])
+        crashing = CrashingStore(store, at=at, after=self.random.random() < 0.5)
+        installer = Installer(self.world, cast("Store", crashing))
+        try:
+            self._transaction(installer)
+        except Crash:
+            self.crashed = True
+        self.world.end(installer.me)
+
+    def _transaction(self, installer: Installer) -> None:
+        pick = self.random
+        engine = installer.engine()
+        session = PrimarySession(engine, engine.start().key)
+        session.register(files=REGISTERED)
+        for ward in self.wards:
+            if pick.random() < 0.15:
+                ward.masked = True
+                session.add_filter(FilterAction.NO_SHUTDOWN, process=ward.original)
+        if pick.random() < 0.2:
+            self.world.at(pick.uniform(0, 35), contained(session.cancel))
+        with contextlib.suppress(RestartManagerError):
+            session.shutdown(force=pick.random() < 0.4)
+        self.world.install(pick.choice(LIBRARIES))
+        if pick.random() < 0.2:
+            return  # it dies, or forgets: the next one recovers
+        with contextlib.suppress(RestartManagerError):
+            session.restart()
+        if pick.random() < 0.5:
+            session.end()
+            self.settled_at = self.world.time
+
+    # -- what must be true ---------------------------------------------------------------------
+
+    def _check(self, store: MemoryStore) -> None:
+        if store.sessions():
+            self._complain("a dead installer's session is still there")
+        for innocent in self.innocents:
+            if self.world.signals(innocent):
+                self._complain(f"an innocent process was signalled: {innocent}")
+        for ward in self.wards:
+            self._check_ward(ward)
+
+    def _check_ward(self, ward: Ward) -> None:
+        signals = self.world.signals(ward.original)
+        if signals and (ward.masked or not ward.holds_registered):
+            self._complain(f"{ward.executable} was signalled")
+        count = sum(
+            ward.ticket in self.world.lives[process].facts.arguments
+            for process in self.world.running(ward.executable)
+        )
+        if count > 1:
+            self._complain(f"{ward.executable} runs {count} times")
+        if count == 0 and ward.comes_back and not ward.left_by_itself and not self._late(ward):
+            self._complain(f"{ward.executable} was lost")
+
+    def _late(self, ward: Ward) -> bool:
+        """It obeyed only after its time was over, and after the last look at it: reported as not
+        stopped. The last look comes before the settling times of the others (two at most)."""
+        life = self.world.lives[ward.original]
+        assert self.settled_at is not None
+        if life.exits_at is None or not life.signals:
+            return False
+        patience = TimeLimits().application_s
+        last_look = self.settled_at - 2 * TimeLimits().settle_s
+        return life.exits_at > max(life.signals[0][0] + patience, last_look)
+
+    def _complain(self, what: str) -> None:
+        self.violations.append(f"seed {self.seed}: {what}")

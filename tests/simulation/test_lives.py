@@ -1,0 +1,20 @@
+"""Thousands of seeded lives: whatever happens, nothing is lost, doubled, or wrongly touched."""
+
+import os
+
+import pytest
+
+from simulation.lives import Life
+
+SEEDS = int(os.environ.get("RESTARTMANAGER_SEEDS", "10000"))
+PARTS = 10
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_life_ends_with_something_lost_doubled_or_wrongly_touched(part: int) -> None:
+    crashes = 0
+    for seed in range(part, SEEDS, PARTS):
+        life = Life(seed)
+        assert life.play() == []
+        crashes += life.crashed
+    assert crashes > SEEDS // PARTS // 10, "the crash points are not reached"

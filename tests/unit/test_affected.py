@@ -1,0 +1,188 @@
+"""Who belongs together, what it is, and whether it may be stopped: rules over plain facts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from restartmanager.affected import Surroundings, find_applications
+from restartmanager.identity import UniqueProcess
+from restartmanager.model import (
+    AppType,
+    Evidence,
+    Holder,
+    How,
+    Process,
+    RebootReason,
+    Required,
+)
+from restartmanager.policy import Policy, Rule
+from restartmanager.wiring import shipped_policy
+
+FILE = "/usr/lib/libwidget.so"
+
+
+def process(pid: int, executable: str = "/usr/bin/app", **facts: object) -> Process:
+    base = Process(
+        identity=UniqueProcess(pid, pid * 10, "boot"),
+        parent_pid=1,
+        name="app",
+        executable=executable,
+        arguments=(executable,),
+        uid=1000,
+        process_group=pid,
+        session=pid,
+        terminal=False,
+    )
+    return replace(base, **facts)  # type: ignore[arg-type]
+
+
+def holder(process: Process) -> Holder:
+    return Holder(process, (Evidence(process.pid, FILE, (How.MAPPED,), stale=False),))
+
+
+def families(holders: list[Process], others: list[Process] | None = None) -> list[set[int]]:
+    everybody = {p.pid: p for p in [*holders, *(others or [])]}
+    around = Surroundings(uid=0, parents=everybody)
+    found = find_applications([holder(p) for p in holders], around)
+    return [{p.pid for p in application.processes} for application in found]
+
+
+# -- who belongs together ----------------------------------------------------------------------
+
+
+def test_strangers_are_applications_of_their_own() -> None:
+    assert families([process(10), process(20)]) == [{10}, {20}]
+
+
+def test_a_child_of_the_same_job_is_a_helper() -> None:
+    child = process(20, "/usr/bin/helper", parent_pid=10, process_group=10)
+    assert families([process(10), child]) == [{10, 20}]
+
+
+def test_a_shell_and_the_jobs_it_started_are_not_one() -> None:
+    shell = process(10, "/bin/bash", terminal=True)
+    job = process(20, parent_pid=10, process_group=20)
+    assert families([shell, job]) == [{10}, {20}]
+
+
+def test_a_browsers_workers_belong_to_it_even_when_only_they_use_the_file() -> None:
+    main = process(10, "/opt/browser/browser")
+    workers = [
+        process(pid, "/opt/browser/browser", parent_pid=10 if pid < 15 else 12, process_group=pid)
+        for pid in range(11, 22)
+    ]
+    (family,) = families(workers, [main])
+    assert family == {10, *range(11, 22)}
+
+
+def test_programs_that_share_an_interpreter_are_not_copies_of_one_another() -> None:
+    python = "/usr/bin/python3"
+    server = process(10, python, arguments=(python, "/srv/server.py"))
+    job = process(20, python, arguments=(python, "/srv/job.py"), parent_pid=10)
+    assert families([job], [server]) == [{20}]
+    worker = process(30, python, arguments=(python, "/srv/server.py"), parent_pid=10)
+    assert families([worker], [server]) == [{10, 30}]
+
+
+def test_another_users_child_is_not_a_helper() -> None:
+    child = process(20, parent_pid=10, process_group=10, uid=1001)
+    assert families([process(10), child]) == [{10}, {20}]
+
+
+def test_nothing_belongs_to_the_installer_itself() -> None:
+    me = process(10)
+    child = process(20, parent_pid=10, process_group=10)
+    around = Surroundings(uid=0, selves=frozenset({me.identity}), parents={10: me})
+    found = find_applications([holder(me), holder(child)], around)
+    assert [application.reboot_reasons for application in found] == [
+        RebootReason.DETECTED_SELF,
+        RebootReason.NONE,
+    ]
+
+
+# -- what it is --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("facts", "name"),
+    [
+        ({"executable": "/usr/bin/gedit"}, "gedit"),
+        ({"executable": None, "name": "kworker"}, "kworker"),
+        (
+            {"executable": "/usr/bin/python3.11", "arguments": ("python3", "-u", "/opt/sync.py")},
+            "sync.py",
+        ),
+        ({"executable": "/usr/bin/python3.11", "arguments": ("python3",)}, "python3.11"),
+    ],
+)
+def test_is_named_as_a_person_would_name_it(facts: dict[str, object], name: str) -> None:
+    (application,) = find_applications([holder(process(10, **facts))], Surroundings(uid=0))  # type: ignore[arg-type]
+    assert application.name == name
+
+
+@pytest.mark.parametrize(("terminal", "kind"), [(True, AppType.CONSOLE), (False, AppType.UNKNOWN)])
+def test_type_follows_the_terminal(terminal: bool, kind: AppType) -> None:
+    (application,) = find_applications(
+        [holder(process(10, terminal=terminal))], Surroundings(uid=0)
+    )
+    assert application.type is kind
+
+
+# -- whether it may be stopped -----------------------------------------------------------------
+
+PROTECTED = Policy(
+    ("/usr",), (Rule(AppType.SHELL, frozenset({"panel"}), Required.RELOGIN, "it is the desktop"),)
+)
+
+
+@pytest.mark.parametrize(
+    ("facts", "uid", "reason", "kind"),
+    [
+        ({"pid": 1}, 0, RebootReason.CRITICAL_PROCESS, AppType.CRITICAL),
+        ({"kernel_thread": True}, 0, RebootReason.CRITICAL_PROCESS, AppType.CRITICAL),
+        ({"same_pid_namespace": False}, 0, RebootReason.SESSION_MISMATCH, AppType.CONTAINER),
+        ({"executable": "/usr/bin/panel"}, 0, RebootReason.CRITICAL_PROCESS, AppType.SHELL),
+        ({"executable": "/home/x/panel"}, 0, RebootReason.NONE, AppType.UNKNOWN),
+        ({}, 1001, RebootReason.PERMISSION_DENIED, AppType.CRITICAL),
+        ({}, 1000, RebootReason.NONE, AppType.UNKNOWN),
+        ({}, 0, RebootReason.NONE, AppType.UNKNOWN),
+    ],
+)
+def test_reasons(facts: dict[str, object], uid: int, reason: RebootReason, kind: AppType) -> None:
+    someone = process(facts.pop("pid", 10), **facts)  # type: ignore[arg-type]
+    around = Surroundings(uid=uid, policy=PROTECTED)
+    (application,) = find_applications([holder(someone)], around)
+    assert application.reboot_reasons == reason
+    assert application.type is kind
+    assert bool(application.reason) == bool(reason)
+
+
+def test_reasons_of_all_members_count() -> None:
+    parent = process(10)
+    inside = process(20, parent_pid=10, process_group=10, same_pid_namespace=False)
+    found = find_applications([holder(parent), holder(inside)], Surroundings(uid=0))
+    assert [application.reboot_reasons for application in found] == [
+        RebootReason.NONE,
+        RebootReason.SESSION_MISMATCH,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("executable", "required"),
+    [
+        ("/usr/bin/dbus-daemon", Required.SOFT_REBOOT),
+        ("/usr/lib/systemd/systemd-logind", Required.REBOOT),
+        ("/usr/bin/gnome-shell", Required.RELOGIN),
+    ],
+)
+def test_the_shipped_policy_protects(executable: str, required: Required) -> None:
+    rule = shipped_policy().rule_for(executable)
+    assert rule is not None
+    assert rule.required is required
+
+
+def test_the_shipped_policy_lets_ordinary_programs_be_stopped() -> None:
+    for executable in ("/usr/bin/gedit", "/usr/sbin/nginx", "/home/x/dbus-daemon", None):
+        assert shipped_policy().rule_for(executable) is None
