@@ -1,0 +1,8 @@
+"""``python -m restartmanager.cli``: the same as ``restartctl``."""
+
+from __future__ import annotations
+
+from restartmanager.cli.app import main
+
+if __name__ == "__main__":
+    main()

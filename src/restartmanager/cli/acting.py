@@ -1,0 +1,59 @@
+"""Carrying out a shutdown or a restart with somebody watching."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from restartmanager.cli.console import Console
+from restartmanager.cli.interrupts import Interrupts
+from restartmanager.cli.render import outcome_lines
+from restartmanager.errors import ActionError, OperationCancelledError, RebootNeededError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from restartmanager.model import Outcome
+    from restartmanager.progress import Progress
+    from restartmanager.session import PrimarySession
+
+    Work = Callable[[Callable[[Progress], object]], Sequence[Outcome]]
+
+__all__ = ["act"]
+
+
+def act(operation: str, session: PrimarySession, work: Work, *, as_json: bool = False) -> None:
+    """Do the work, show its progress on standard error and what became of each application on
+    standard output. A signal calls it off. What it raises is raised again after the outcomes were
+    shown."""
+    notes = Console(sys.stderr)
+    with Interrupts() as interrupts, interrupts.cancelling(session) as cancel_if_asked:
+
+        def event(progress: Progress) -> None:
+            notes.show(progress)
+            cancel_if_asked(progress)
+
+        try:
+            outcomes = work(event)
+        except (ActionError, OperationCancelledError) as error:
+            notes.settle()
+            _show(operation, error.outcomes, error, as_json=as_json)
+            raise
+    notes.settle()
+    _show(operation, outcomes, None, as_json=as_json)
+
+
+def _show(
+    operation: str, outcomes: Sequence[Outcome], error: Exception | None, *, as_json: bool
+) -> None:
+    out = Console(sys.stdout)
+    if as_json:
+        from restartmanager.cli.jsonform import dumps, outcomes_document
+
+        out.say(dumps(outcomes_document(operation, outcomes, error)))
+        return
+    if isinstance(error, RebootNeededError):
+        return  # its sentence names them all
+    out.lines(outcome_lines(outcomes, out.look))
+    if not outcomes and error is None:
+        out.say("Nothing had to be closed." if operation == "shutdown" else "Nothing was closed.")

@@ -1,0 +1,128 @@
+"""Arguments and options that several verbs share."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "KEY_VARIABLE",
+    "PATH",
+    "json_option",
+    "key_argument",
+    "mode_options",
+    "relaunch_option",
+    "resource_options",
+    "seconds_of",
+]
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+
+KEY_VARIABLE = "RESTARTMANAGER_SESSION_KEY"
+"""``restartmanager.session`` has the same, and costs too much to import for this."""
+
+PATH = click.Path(readable=False)
+"""Any path, whether or not it exists: a file that is gone may still be in use."""
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST_S = 366 * 86400
+
+
+def seconds_of(context: click.Context, parameter: click.Parameter, value: str) -> float:
+    """A length of time such as 90s, 30m, 24h, 2d or 1h30m, as seconds; an option's callback."""
+    text = value.strip().lower()
+    if not re.fullmatch(r"(\d{1,9}[smhd])+", text):
+        message = f"{value!a} is no length of time; 90s, 30m, 24h and 1h30m are."
+        raise click.BadParameter(message, context, parameter)
+    seconds = sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([smhd])", text))
+    if not 0 < seconds <= _LONGEST_S:
+        raise click.BadParameter(f"{text} is not between a second and a year.", context, parameter)
+    return float(seconds)
+
+
+def _given_key(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    """Whether it is the key of a session, the engine says."""
+    del context, parameter
+    if value is None or not value.strip():
+        raise click.UsageError(f"There is no session key: give it, or set {KEY_VARIABLE}.")
+    return value
+
+
+def key_argument(function: _Function) -> _Function:
+    """KEY, by default from the environment; an argument counts more than the environment."""
+    return click.argument("key", required=False, envvar=KEY_VARIABLE, callback=_given_key)(function)
+
+
+def json_option(function: _Function) -> _Function:
+    """--json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print a JSON document instead.")(
+        function
+    )
+
+
+def relaunch_option(function: _Function) -> _Function:
+    """--relaunch."""
+    return click.option(
+        "--relaunch",
+        type=click.Choice(["registered", "all"]),
+        default="registered",
+        show_default=True,
+        help="What comes back afterwards: services and what registered for it, or everything, "
+        "by the command it was started with.",
+    )(function)
+
+
+def resource_options(function: _Function) -> _Function:
+    """--file, --tree, --service and --pid."""
+    return _all_of(
+        function,
+        click.option("files", "--file", "-f", multiple=True, type=PATH, help="A file to change."),
+        click.option(
+            "trees",
+            "--tree",
+            "-t",
+            multiple=True,
+            type=PATH,
+            help="A directory below which anything may change.",
+        ),
+        click.option("services", "--service", "-s", multiple=True, help="A service to stop."),
+        click.option(
+            "pids",
+            "--pid",
+            "-p",
+            multiple=True,
+            type=click.IntRange(min=1),
+            metavar="PID",
+            help="A process to stop.",
+        ),
+    )
+
+
+def mode_options(function: _Function) -> _Function:
+    """--force, --partial, --only-registered and --relaunch."""
+    return _all_of(
+        function,
+        click.option("--force", is_flag=True, help="Kill what does not exit in time."),
+        click.option(
+            "--partial",
+            is_flag=True,
+            help="Close what can be closed, although something else cannot.",
+        ),
+        click.option(
+            "--only-registered",
+            is_flag=True,
+            help="Close nothing unless everything would come back.",
+        ),
+        relaunch_option,
+    )
+
+
+def _all_of(function: _Function, *decorators: Callable[[_Function], _Function]) -> _Function:
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function

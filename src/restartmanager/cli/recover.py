@@ -1,0 +1,60 @@
+"""``restartctl recover``: bring back what dead installers left stopped."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from restartmanager.cli.commands import Command, examples
+from restartmanager.cli.params import json_option
+
+__all__ = ["recover", "recover_first"]
+
+
+@examples(
+    ("An update was killed half way:", "restartctl recover"),
+    ("At boot, from a unit:", "restartctl recover --json"),
+)
+@click.command(cls=Command)
+@json_option
+def recover(*, as_json: bool) -> int:
+    """Bring back what an installer left closed that died, or whose session has expired.
+
+    The next session does so, too; this is for those who do not want to wait for one.
+
+    Exit status: 0 all is back, or nothing was left closed; 3 something did not come back.
+    """
+    from restartmanager import api
+    from restartmanager.cli.console import Console
+    from restartmanager.cli.exitcodes import ExitCode
+    from restartmanager.cli.render import outcome_lines
+    from restartmanager.errors import RestartError
+
+    outcomes = api.recover()
+    error = RestartError(outcomes) if any(outcome.failed for outcome in outcomes) else None
+    out = Console(sys.stdout)
+    if as_json:
+        from restartmanager.cli.jsonform import dumps, outcomes_document
+
+        out.say(dumps(outcomes_document("recover", outcomes, error)))
+    elif not outcomes:
+        out.say("Nothing was left closed.")
+    else:
+        out.lines(outcome_lines(outcomes, out.look))
+    if error is not None:
+        raise error
+    return ExitCode.DONE
+
+
+def recover_first() -> None:
+    """What starting a session does anyway, but with a word about what came back."""
+    from restartmanager import api
+    from restartmanager.cli.console import Console
+    from restartmanager.cli.render import outcome_lines
+
+    outcomes = api.recover()
+    if outcomes:
+        notes = Console(sys.stderr)
+        notes.say("An earlier installer died and left these closed:")
+        notes.lines(outcome_lines(outcomes, notes.look))

@@ -1,0 +1,99 @@
+"""``restartctl run``: the whole transaction around a command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Literal
+
+import click
+
+from restartmanager.cli.commands import Command, examples
+from restartmanager.cli.params import mode_options, resource_options
+
+__all__ = ["run"]
+
+
+@examples(
+    (
+        "Update a library; what uses it is closed meanwhile:",
+        "restartctl run --file /usr/lib/libssl.so.3 -- apt-get install libssl3",
+    ),
+    ("What would be closed?", "restartctl run --tree /opt/app --dry-run -- ./install.sh"),
+    (
+        "Unattended, and everything comes back:",
+        "restartctl run --yes --relaunch all --tree /opt/app -- ./install.sh",
+    ),
+)
+@click.command(cls=Command, context_settings={"allow_interspersed_args": False})
+@resource_options
+@mode_options
+@click.option("--dry-run", "-n", is_flag=True, help="Only say what would be closed.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask, also on a terminal.")
+@click.argument("command", nargs=-1, required=True, metavar="-- COMMAND...", type=click.UNPROCESSED)
+def run(  # noqa: PLR0913 - each is one independent wish
+    command: tuple[str, ...],
+    *,
+    files: tuple[str, ...],
+    trees: tuple[str, ...],
+    services: tuple[str, ...],
+    pids: tuple[int, ...],
+    force: bool,
+    partial: bool,
+    only_registered: bool,
+    relaunch: Literal["registered", "all"],
+    dry_run: bool,
+    yes: bool,
+) -> int:
+    """Close what uses these files, run a command, and bring everything back.
+
+    Everything comes back whatever the command does, also when this is interrupted. The command
+    finds the session's key in RESTARTMANAGER_SESSION_KEY and may register more. Its output is its
+    own: what restartctl has to say goes to standard error. On a terminal it asks before it closes
+    anything.
+
+    Exit status: the command's own; 124 something did not come back, 125 the command was not run
+    (something could not be closed), 126 it cannot be executed, 127 there is no such command.
+    """
+    from restartmanager.cli.child import missing
+    from restartmanager.cli.exitcodes import ExitCode
+    from restartmanager.cli.transaction import Transaction, Wishes
+    from restartmanager.identity import UniqueProcess
+
+    if not (files or trees or services or pids):
+        raise click.UsageError("Nothing to change: give --file, --tree, --service or --pid.")
+    status = missing(command[0])  # before anything is closed for its sake
+    if status is not None:
+        _tell_missing(command[0], status is ExitCode.NOT_FOUND)
+        return status
+    wishes = Wishes(
+        force=force,
+        partial=partial,
+        only_registered=only_registered,
+        relaunch=relaunch,
+        dry_run=dry_run,
+        ask=not yes and _somebody_is_there(),
+    )
+    transaction = Transaction(command, wishes)
+    return transaction.carry_out(
+        files=files,
+        trees=trees,
+        services=services,
+        processes=[UniqueProcess.of(pid) for pid in pids],
+    )
+
+
+def _somebody_is_there() -> bool:
+    """Whether there is a person to ask: scripts and pipelines are not asked."""
+    try:
+        return os.isatty(0) and os.isatty(2)
+    except OSError:
+        return False
+
+
+def _tell_missing(name: str, absent: bool) -> None:  # noqa: FBT001 - one of two sentences
+    from restartmanager.cli.console import Console
+    from restartmanager.cli.text import escape
+
+    what = "there is no such command" if absent else "it cannot be executed"
+    Console(sys.stderr).problem(f"{escape(name)}: {what}. Nothing was closed.")

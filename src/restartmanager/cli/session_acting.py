@@ -1,0 +1,125 @@
+"""``restartctl session shutdown``, ``restart`` and ``cancel``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from restartmanager.cli.commands import Command, examples
+from restartmanager.cli.params import json_option, key_argument, mode_options
+
+if TYPE_CHECKING:
+    from restartmanager.identity import UniqueProcess
+
+__all__ = ["cancel", "restart", "shutdown"]
+
+
+@examples(
+    ("Close what uses the registered files:", "restartctl session shutdown"),
+    ("Only if everything would come back:", "restartctl session shutdown --only-registered"),
+    ("Also what does not obey:", "restartctl session shutdown --force"),
+)
+@click.command(cls=Command)
+@key_argument
+@mode_options
+@json_option
+def shutdown(  # noqa: PLR0913 - each is one independent wish
+    key: str,
+    *,
+    force: bool,
+    partial: bool,
+    only_registered: bool,
+    relaunch: Literal["registered", "all"],
+    as_json: bool,
+) -> int:
+    """Close what uses the registered files, by a list made now.
+
+    Each is asked to exit and has 30 seconds for it. When something cannot be closed at all,
+    nothing is touched. Ctrl-C or 'restartctl session cancel' calls it off.
+
+    Exit status: 0 done, 3 something did not stop, 4 something cannot be stopped (nothing was
+    touched), 7 called off. What was closed is brought back by 'restart' or 'end'.
+    """
+    from restartmanager.api import open_session
+    from restartmanager.cli.acting import act
+    from restartmanager.cli.exitcodes import ExitCode
+
+    session = open_session(key)
+    act(
+        "shutdown",
+        session,
+        lambda on_event: (
+            session.shutdown(
+                force=force,
+                partial=partial,
+                only_registered=only_registered,
+                relaunch=relaunch,
+                on_event=on_event,
+            ).outcomes
+        ),
+        as_json=as_json,
+    )
+    return ExitCode.DONE
+
+
+@examples(("Bring back what was closed:", "restartctl session restart"))
+@click.command(cls=Command)
+@key_argument
+@json_option
+def restart(key: str, *, as_json: bool) -> int:
+    """Bring back what was closed, and see that it lives and uses the new files.
+
+    Exit status: 0 done, 2 nothing was shut down yet, 3 something did not come back, 7 called off.
+    """
+    from restartmanager.api import open_session
+    from restartmanager.cli.acting import act
+    from restartmanager.cli.exitcodes import ExitCode
+
+    session = open_session(key)
+    act("restart", session, lambda on_event: session.restart(on_event=on_event), as_json=as_json)
+    return ExitCode.DONE
+
+
+@examples(("From another terminal:", "restartctl session cancel 0123456789abcdef0123456789abcdef"))
+@click.command(cls=Command)
+@key_argument
+def cancel(key: str) -> int:
+    """Call off the shutdown or restart of a session that another restartctl is carrying out.
+
+    What was not yet closed is left alone; what was closed stays so until 'restart' or 'end'. It is
+    a request, and may come too late. The session of an installer that runs can be called off by
+    that installer only.
+    """
+    from restartmanager.api import open_session
+    from restartmanager.cli.exitcodes import ExitCode
+    from restartmanager.journal import Operation
+    from restartmanager.wiring import make_engine
+
+    session = open_session(key)
+    record = make_engine().store.session(session.key)
+    worker, operation = record.worker, record.operation
+    if worker is None or operation not in {Operation.SHUTDOWN, Operation.RESTART}:
+        click.echo("Nothing is running.")
+    elif _interrupt(worker):
+        click.echo(f"Process {worker.pid} was asked to call off its {operation}.")
+    else:
+        click.echo("Nothing is running any more.")
+    return ExitCode.DONE
+
+
+def _interrupt(worker: UniqueProcess) -> bool:
+    """Send SIGINT to exactly this process; False when it has exited."""
+    import signal
+
+    from restartmanager.errors import ProcessAccessError, ProcessGoneError
+    from restartmanager.linux.handles import PidfdHandle
+
+    try:
+        with PidfdHandle(worker) as handle:  # which has made sure that it is the one
+            signal.pidfd_send_signal(handle.fileno(), signal.SIGINT)
+    except (ProcessGoneError, ProcessLookupError):
+        return False
+    except PermissionError:
+        raise ProcessAccessError(worker.pid, "interrupt it") from None
+    return True

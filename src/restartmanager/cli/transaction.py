@@ -1,0 +1,213 @@
+"""The transaction around one command: start, register, list, shut down, run, restart, end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
+
+from restartmanager import api
+from restartmanager.cli.child import run_command
+from restartmanager.cli.console import Console
+from restartmanager.cli.exitcodes import ExitCode
+from restartmanager.cli.interrupts import Interrupts
+from restartmanager.cli.recover import recover_first
+from restartmanager.cli.render import (
+    affected_lines,
+    count,
+    error_lines,
+    outcome_lines,
+    reservations,
+)
+from restartmanager.cli.text import escape
+from restartmanager.errors import (
+    ActionError,
+    OperationCancelledError,
+    OutOfSequenceError,
+    RebootNeededError,
+    RestartError,
+    RestartManagerError,
+    UsageError,
+)
+from restartmanager.model import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from restartmanager.identity import UniqueProcess
+    from restartmanager.model import Affected
+    from restartmanager.progress import Progress
+    from restartmanager.session import PrimarySession
+
+__all__ = ["Transaction", "Wishes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How the transaction is meant; ``ask``: not without somebody's consent."""
+
+    force: bool = False
+    partial: bool = False
+    only_registered: bool = False
+    relaunch: Literal["registered", "all"] = "registered"
+    dry_run: bool = False
+    ask: bool = False
+
+
+class Resources(TypedDict):
+    """What the command will change, as PrimarySession.register wants it."""
+
+    files: Sequence[str]
+    trees: Sequence[str]
+    services: Sequence[str]
+    processes: Sequence[UniqueProcess]
+
+
+class Transaction:
+    """One command with everything closed meanwhile that stands in its way; use it once.
+
+    All it says goes to standard error. From the moment something may have been closed, no signal
+    and no error keeps what was closed from being brought back.
+    """
+
+    def __init__(self, command: Sequence[str], wishes: Wishes) -> None:
+        self._command = command
+        self._wishes = wishes
+        self._notes = Console(sys.stderr)
+        self._interrupts = Interrupts()
+        self._left_for_recovery = False
+
+    def carry_out(self, **resources: Unpack[Resources]) -> int:
+        """Do it all; the exit status of ``restartctl run``."""
+        try:
+            with self._interrupts:
+                recover_first()
+                session = api.start_session()
+                try:
+                    return self._within(session, resources)
+                finally:
+                    self._end(session)
+        except UsageError:
+            raise
+        except RestartManagerError as error:
+            self._tell(error)
+            return ExitCode.NOT_RUN
+
+    def _within(self, session: PrimarySession, resources: Resources) -> int:
+        session.register(**resources)
+        if not self._is_agreed(session.affected(relaunch=self._wishes.relaunch)):
+            return ExitCode.NOT_RUN
+        if self._wishes.dry_run:
+            return ExitCode.DONE
+        with self._interrupts.postponed():
+            if not self._close(session):
+                self._bring_back(session)
+                return ExitCode.NOT_RUN
+            status = run_command(self._command, {**os.environ, **session.environ()})
+            return status if self._bring_back(session) else ExitCode.NOT_ALL_BACK
+
+    def _end(self, session: PrimarySession) -> None:
+        """End the session; after an error that nobody expected this brings back what is closed."""
+        if self._left_for_recovery:
+            return
+        try:
+            with self._interrupts.postponed():
+                session.end()
+        except RestartManagerError as error:
+            self._tell(error)
+
+    # -- before --------------------------------------------------------------------------------
+
+    def _is_agreed(self, affected: Affected) -> bool:
+        """Show what would be closed; whether to go on."""
+        running = [app for app in affected.applications if app.status & Status.RUNNING]
+        look = self._notes.look
+        self._notes.lines(affected_lines(affected, look, fate=True))
+        self._notes.lines(reservations(affected, look, root=os.geteuid() == 0))
+        if self._wishes.dry_run:
+            return self._would_go(affected)
+        if not running or not self._wishes.ask or (affected.reboot_reasons and not self._partial):
+            return True
+        self._notes.say()
+        if self._consents(count(len(running), "application")):
+            return True
+        self._notes.say("Nothing was closed, and the command was not run.")
+        return False
+
+    def _consents(self, what: str) -> bool:
+        """Ask on standard error: standard output is the command's."""
+        command = escape(self._command[0])
+        self._notes.ask(f"Close {what} and run {command}? [Y/n] ")
+        return sys.stdin.readline().strip().lower() in {"", "y", "yes"}
+
+    @property
+    def _partial(self) -> bool:
+        return self._wishes.partial
+
+    def _would_go(self, affected: Affected) -> bool:
+        if not affected.applications:
+            self._notes.say("Nothing would have to be closed.")
+        refused = bool(affected.reboot_reasons) and not self._partial
+        lost = self._wishes.only_registered and any(
+            not app.restartable and not app.reboot_reasons for app in affected.applications
+        )
+        if refused or lost:
+            self._notes.say()
+            self._notes.say("The command would not be run.")
+        return not (refused or lost)
+
+    def _close(self, session: PrimarySession) -> bool:
+        """Close what stands in the way; whether the command may run."""
+        wishes = self._wishes
+        with self._interrupts.cancelling(session) as cancel_if_asked:
+
+            def event(progress: Progress) -> None:
+                self._notes.show(progress)
+                cancel_if_asked(progress)
+
+            try:
+                stopped = session.shutdown(
+                    force=wishes.force,
+                    partial=wishes.partial,
+                    only_registered=wishes.only_registered,
+                    relaunch=wishes.relaunch,
+                    on_event=event,
+                )
+            except RestartManagerError as error:
+                self._tell(error)
+                return False
+        self._notes.lines(outcome_lines(stopped.outcomes, self._notes.look))
+        if self._interrupts.number is not None:  # too late to cancel, not too late to turn back
+            self._tell(OperationCancelledError("The transaction"))
+            return False
+        return True
+
+    # -- after ---------------------------------------------------------------------------------
+
+    def _bring_back(self, session: PrimarySession) -> bool:
+        """Bring back what was closed; whether all of it came."""
+        try:
+            outcomes = session.restart(on_event=self._notes.show)
+        except OutOfSequenceError:
+            return True  # the shutdown failed before it began
+        except RestartError as error:
+            self._tell(error)
+            return False
+        except RestartManagerError as error:
+            # The session is kept: its memory knows what is still owed.
+            self._left_for_recovery = True
+            self._tell(error)
+            self._notes.problem("Something may still be closed.", "Try 'restartctl recover'.")
+            return False
+        self._notes.settle()
+        self._notes.lines(outcome_lines(outcomes, self._notes.look))
+        return True
+
+    def _tell(self, error: RestartManagerError) -> None:
+        look = self._notes.look
+        self._notes.settle()
+        if isinstance(error, ActionError | OperationCancelledError):
+            shown = () if isinstance(error, RebootNeededError) else error.outcomes
+            self._notes.lines(outcome_lines(shown, look))
+        self._notes.lines(error_lines(error, look))

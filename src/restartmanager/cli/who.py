@@ -1,0 +1,65 @@
+"""``restartctl who``: who uses these files."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from restartmanager.cli.commands import Command, examples
+from restartmanager.cli.params import PATH, json_option
+
+__all__ = ["who"]
+
+
+@examples(
+    ("Who uses this library, also in a version that was replaced?", "restartctl who /usr/lib/x.so"),
+    ("Why can the disk not be unmounted?", "restartctl who /mnt/usb"),
+    ("In a script:", "restartctl who ./app.db >/dev/null && echo in use"),
+)
+@click.command(cls=Command)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=PATH)
+@json_option
+def who(paths: tuple[str, ...], *, as_json: bool) -> int:
+    """Say who uses these files right now, and how.
+
+    A directory stands for everything below it. Files that are mapped, open or run count, and
+    scripts that an interpreter runs. Processes of other users can be seen by root only; the last
+    line says how many could not be looked into.
+
+    Exit status: 0 somebody uses them, 1 nobody that can be seen.
+    """
+    from restartmanager.api import who_uses
+    from restartmanager.cli.exitcodes import ExitCode
+
+    affected = who_uses(*paths)
+    _note_missing(paths)
+    if as_json:
+        from restartmanager.cli.jsonform import affected_document, dumps
+
+        click.echo(dumps(affected_document(affected)))
+    else:
+        from restartmanager.cli.console import Console
+        from restartmanager.cli.render import affected_lines, reservations
+
+        out, notes = Console(sys.stdout), Console(sys.stderr)
+        out.lines(affected_lines(affected, out.look, fate=False))
+        left = reservations(affected, notes.look, root=os.geteuid() == 0)
+        if affected.applications and left:
+            notes.say()
+        elif not affected.applications and not affected.unexplained:
+            notes.say("Nobody uses it." if len(paths) == 1 else "Nobody uses these.")
+        notes.lines(left)
+    in_use = affected.applications or affected.unexplained
+    return ExitCode.DONE if in_use else ExitCode.NO
+
+
+def _note_missing(paths: tuple[str, ...]) -> None:
+    """A missing file is worth asking about, and worth a word: it may be a typing error."""
+    from restartmanager.cli.console import Console
+    from restartmanager.cli.text import escape
+
+    for path in paths:
+        if not os.path.lexists(path):
+            Console(sys.stderr).say(f"note: {escape(path)} does not exist")

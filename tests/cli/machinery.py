@@ -1,0 +1,153 @@
+"""Real runs of restartctl, with a session memory of their own, against real processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+import restartmanager
+from restartmanager import who_uses
+from restartmanager.errors import ProcessError
+from restartmanager.identity import UniqueProcess
+from restartmanager.linux.handles import PidfdHandle, wait_for_exit
+from restartmanager.model import Signal
+
+SCHEMAS = Path(restartmanager.__file__).parent / "schemas"
+PROGRAM = Path(__file__).parent / "holder_program.py"
+RESTARTCTL = [sys.executable, "-P", "-m", "restartmanager.cli"]
+PATIENCE_S = 40
+
+
+@dataclass
+class Holder:
+    """A child process that has a file open and mapped."""
+
+    child: subprocess.Popen[bytes]
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    def await_word(self, word: str) -> None:
+        assert self.child.stdout is not None
+        assert self.child.stdout.readline() == f"{word}\n".encode()
+
+    @property
+    def lives(self) -> bool:
+        return self.child.poll() is None
+
+
+@dataclass
+class Machine:
+    """A folder, a session memory, and what was started."""
+
+    folder: Path
+    environment: dict[str, str]
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def file(self) -> str:
+        return str(self.folder / "data.bin")
+
+    @property
+    def state(self) -> Path:
+        return Path(self.environment["RESTARTMANAGER_STATE_DIR"])
+
+    def hold(self, *wishes: str, name: str = "editor", path: str | None = None) -> Holder:
+        program = self.folder / "bin" / name
+        if not program.exists():
+            shutil.copyfile(PROGRAM, program)
+        child = subprocess.Popen(
+            [sys.executable, str(program), path or self.file, *wishes],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.started.append(child)
+        holder = Holder(child)
+        holder.await_word("ready")
+        return holder
+
+    def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return self.begin_through([], *arguments)
+
+    def begin_through(self, before: list[str], *arguments: str) -> subprocess.Popen[bytes]:
+        """Run it behind another command."""
+        child = subprocess.Popen(
+            [*before, *RESTARTCTL, *arguments],
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.started.append(child)
+        return child
+
+    def run(
+        self, *arguments: str, given: str = "", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*RESTARTCTL, *arguments],
+            env={**self.environment, **environment},
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    def ok(self, *arguments: str, **environment: str) -> str:
+        done = self.run(*arguments, **environment)
+        assert (done.returncode, done.stderr) == (0, ""), done
+        return done.stdout
+
+    def json(self, *arguments: str) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.run(*arguments, "--json").stdout)
+        return document
+
+    def holders(self) -> list[int]:
+        """Who really has the file, asked without the program under test."""
+        return sorted(app.main_process.pid for app in self._users() if app.main_process)
+
+    def _users(self) -> Any:
+        return [a for a in who_uses(self.file).applications if a.name != "pytest"]
+
+    def clear(self) -> None:
+        for app in self._users():
+            for process in app.processes:
+                if process.pid != os.getpid():
+                    _kill(process.identity)
+        for child in self.started:
+            child.kill()
+            with contextlib.suppress(BrokenPipeError):
+                child.communicate(timeout=PATIENCE_S)
+
+
+def _kill(identity: UniqueProcess) -> None:
+    with contextlib.suppress(ProcessError), PidfdHandle(identity) as handle:
+        handle.send(Signal.KILL)
+        wait_for_exit([handle], time.monotonic() + PATIENCE_S)
+
+
+def schema(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((SCHEMAS / f"{name}-1.json").read_text())
+    return document
+
+
+def assert_valid(name: str, document: dict[str, Any]) -> None:
+    """The document says what its published schema says."""
+    shared = Resource.from_contents(schema("affected"))
+    registry: Registry[Any] = Registry().with_resource(schema("affected")["$id"], shared)
+    Draft202012Validator(schema(name), registry=registry).validate(document)
