@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         join_session,
         open_session,
         recover,
+        stale,
         start_session,
         who_uses,
     )
@@ -70,12 +71,13 @@ __all__ = [
     "join_session",
     "open_session",
     "recover",
+    "stale",
     "start_session",
     "who_uses",
 ]
 
 _HOMES = {
-    "api": ("join_session", "open_session", "recover", "start_session", "who_uses"),
+    "api": ("join_session", "open_session", "recover", "stale", "start_session", "who_uses"),
     "errors": ("RestartManagerError",),
     "identity": ("UniqueProcess",),
     "progress": ("Progress",),

@@ -77,6 +77,18 @@ def find_applications(holders: Iterable[Holder], around: Surroundings) -> tuple[
     return tuple(sorted(applications, key=_age))
 
 
+def pending_kernel(release: str) -> Application:
+    """The kernel as an application, where a newer one waits for a reboot."""
+    return Application(
+        name="the kernel",
+        type=AppType.CRITICAL,
+        main_process=None,
+        reboot_reasons=RebootReason.CRITICAL_PROCESS,
+        required=Required.REBOOT,
+        reason=f"{release} is installed, and an older one runs",
+    )
+
+
 def with_registration(
     application: Application, registration: RestartRegistration | None
 ) -> Application:
@@ -204,8 +216,9 @@ def _verdict(process: Process, around: Surroundings) -> _Verdict | None:
             Required.RELOGIN,
             "it is this installer, or what the installer was started from",
         )
+    rule = around.policy.rule_for(process.executable)
     if process.pid == 1 or process.kernel_thread:
-        required = Required.REBOOT if process.kernel_thread else Required.MANAGER_REEXEC
+        required = rule.required if rule else Required.REBOOT
         words = "the machine does not run without it"
         return _Verdict(AppType.CRITICAL, RebootReason.CRITICAL_PROCESS, required, words)
     if not process.same_pid_namespace:
@@ -215,7 +228,6 @@ def _verdict(process: Process, around: Surroundings) -> _Verdict | None:
             Required.RESTART,
             "it lives in a container: restart the container",
         )
-    rule = around.policy.rule_for(process.executable)
     if rule is not None:
         return _Verdict(rule.type, RebootReason.CRITICAL_PROCESS, rule.required, rule.reason)
     if around.uid not in {0, process.uid}:

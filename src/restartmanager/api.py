@@ -14,7 +14,7 @@ from restartmanager.wiring import make_engine
 if TYPE_CHECKING:
     from restartmanager.model import Outcome
 
-__all__ = ["join_session", "open_session", "recover", "start_session", "who_uses"]
+__all__ = ["join_session", "open_session", "recover", "stale", "start_session", "who_uses"]
 
 
 def start_session(*, expires_after_s: float | None = None) -> PrimarySession:
@@ -74,6 +74,14 @@ def who_uses(*paths: str | os.PathLike[str]) -> Affected:
     trees = [path for path in texts if os.path.isdir(path)]
     files = [path for path in texts if path not in trees]
     applications, sighting = engine.look(engine.scanner.identify(files, trees))
-    return Affected(
-        applications, sighting.unexplained, sighting.inspected, sighting.not_inspectable
-    )
+    return Affected.of(applications, sighting)
+
+
+def stale() -> Affected:
+    """Who runs code that was replaced since it was started, and what would cure each.
+
+    Every application has ``required`` (restart, log in again, re-execute the manager, reboot) and
+    the evidence; ``ignored`` has what the policy leaves out of account, with the reason. Nothing
+    is changed or remembered.
+    """
+    return make_engine().stale()

@@ -18,6 +18,7 @@ from restartmanager.affected import (
     Surroundings,
     find_applications,
     merge_history,
+    pending_kernel,
     relaunch_everything,
     with_registration,
 )
@@ -163,12 +164,7 @@ class Engine:
         journal = self.store.journal(key)
         current, sighting = self.look(self.store.resources(key), record.members, relaunch_all)
         alive = self._alive(journal)
-        return Affected(
-            merge_history(current, journal, alive, filters),
-            sighting.unexplained,
-            sighting.inspected,
-            sighting.not_inspectable,
-        )
+        return Affected.of(merge_history(current, journal, alive, filters), sighting)
 
     def look(
         self,
@@ -178,12 +174,28 @@ class Engine:
     ) -> tuple[tuple[Application, ...], Sighting]:
         """The applications that use these resources now, without any session."""
         sighting = self.scanner.find_holders(resources)
+        applications = self._applications(sighting, members)
+        if relaunch_all:
+            applications = tuple(relaunch_everything(app) for app in applications)
+        return applications, sighting
+
+    def stale(self) -> Affected:
+        """Who runs code that was replaced, what would cure each, and what was left out of account.
+
+        A kernel that waits for a reboot is among them.
+        """
+        sighting = self.scanner.find_stale(self.policy)
+        applications = self._applications(sighting, ())
+        if sighting.newer_kernel:
+            applications += (pending_kernel(sighting.newer_kernel),)
+        return Affected.of(applications, sighting)
+
+    def _applications(
+        self, sighting: Sighting, members: Iterable[UniqueProcess]
+    ) -> tuple[Application, ...]:
         around = self._surroundings(sighting, members)
         applications = find_applications(sighting.holders, around)
-        found = tuple(self._with_registration(app) for app in applications)
-        if relaunch_all:
-            found = tuple(relaunch_everything(app) for app in found)
-        return found, sighting
+        return tuple(self._with_registration(app) for app in applications)
 
     def _surroundings(self, sighting: Sighting, members: Iterable[UniqueProcess]) -> Surroundings:
         parents: dict[int, Process] = {}

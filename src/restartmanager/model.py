@@ -203,6 +203,8 @@ class Sighting:
     inspected: int = 0
     not_inspectable: int = 0
     ignored: tuple[Ignored, ...] = ()
+    newer_kernel: str = ""
+    """The release of a kernel that is installed and newer than the one that runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +354,17 @@ class Affected:
     inspected: int = 0
     not_inspectable: int = 0
     ignored: tuple[Ignored, ...] = ()
+
+    @classmethod
+    def of(cls, applications: tuple[Application, ...], sighting: Sighting) -> Affected:
+        """These applications, with what the look at the machine had to say besides."""
+        return cls(
+            applications,
+            sighting.unexplained,
+            sighting.inspected,
+            sighting.not_inspectable,
+            sighting.ignored,
+        )
 
     @property
     def reboot_reasons(self) -> RebootReason:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import posixpath
 import tomllib
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from restartmanager.errors import ConfigurationError
 from restartmanager.model import AppType, Required
 
-__all__ = ["Policy", "Rule", "parse_policy"]
+__all__ = ["IgnoreRule", "Policy", "Rule", "parse_policy"]
 
 _SECTIONS = {"critical": AppType.CRITICAL, "shell": AppType.SHELL}
 
@@ -30,11 +31,21 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class IgnoreRule:
+    """Files that say nothing about replaced code: patterns of paths (``*`` is any text, ``?`` any
+    character), and why."""
+
+    paths: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """All rules, in order; of several that fit the first one counts."""
 
     folders: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
+    ignore: tuple[IgnoreRule, ...] = ()
 
     def rule_for(self, executable: str | None) -> Rule | None:
         """The rule that protects this program; None when it may be stopped."""
@@ -42,6 +53,13 @@ class Policy:
             return None
         name = posixpath.basename(executable)
         return next((rule for rule in self.rules if name in rule.executables), None)
+
+    def ignores(self, path: str) -> str | None:
+        """Why a replaced file at this path is left out of account; None when it is not."""
+        for rule in self.ignore:
+            if any(fnmatchcase(path, pattern) for pattern in rule.paths):
+                return rule.reason
+        return None
 
     def _trusted(self, executable: str) -> bool:
         return any(executable.startswith(folder.rstrip("/") + "/") for folder in self.folders)
@@ -56,7 +74,7 @@ def parse_policy(text: str, path: str) -> Policy:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigurationError(path, str(error)) from None
-    unknown = data.keys() - _SECTIONS.keys() - {"folders"}
+    unknown = data.keys() - _SECTIONS.keys() - {"folders", "ignore"}
     if unknown:
         raise ConfigurationError(path, f"{min(unknown)!r} is not a known section")
     folders = _strings(data.get("folders", []), path, "folders")
@@ -65,22 +83,40 @@ def parse_policy(text: str, path: str) -> Policy:
         for section, kind in _SECTIONS.items()
         for number, entry in enumerate(_tables(data.get(section, []), path, section), 1)
     ]
-    return Policy(folders, tuple(rules))
+    ignore = [
+        _ignore_rule(entry, path, f"ignore rule {number}")
+        for number, entry in enumerate(_tables(data.get("ignore", []), path, "ignore"), 1)
+    ]
+    return Policy(folders, tuple(rules), tuple(ignore))
+
+
+def _ignore_rule(entry: dict[str, Any], path: str, where: str) -> IgnoreRule:
+    _check_keys(entry, {"paths", "reason"}, path, where)
+    patterns = _strings(entry.get("paths", []), path, f"{where}: paths")
+    return IgnoreRule(patterns, _reason(entry, path, where))
 
 
 def _rule(entry: dict[str, Any], kind: AppType, path: str, where: str) -> Rule:
-    unknown = entry.keys() - {"executables", "required", "reason"}
-    if unknown:
-        raise ConfigurationError(path, f"{where}: {min(unknown)!r} is not a known key")
-    reason = entry.get("reason")
-    if not isinstance(reason, str) or not reason:
-        raise ConfigurationError(path, f"{where}: a reason is missing")
+    _check_keys(entry, {"executables", "required", "reason"}, path, where)
     try:
         required = Required(entry.get("required", "reboot"))
     except ValueError as error:
         raise ConfigurationError(path, f"{where}: required: {error}") from None
     names = _strings(entry.get("executables", []), path, f"{where}: executables")
-    return Rule(kind, frozenset(names), required, reason)
+    return Rule(kind, frozenset(names), required, _reason(entry, path, where))
+
+
+def _check_keys(entry: dict[str, Any], known: set[str], path: str, where: str) -> None:
+    unknown = entry.keys() - known
+    if unknown:
+        raise ConfigurationError(path, f"{where}: {min(unknown)!r} is not a known key")
+
+
+def _reason(entry: dict[str, Any], path: str, where: str) -> str:
+    reason = entry.get("reason")
+    if not isinstance(reason, str) or not reason:
+        raise ConfigurationError(path, f"{where}: a reason is missing")
+    return reason
 
 
 def _tables(value: object, path: str, where: str) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Sighting,
         Signal,
     )
+    from restartmanager.policy import Policy
     from restartmanager.progress import CancelToken
 
 __all__ = ["Clock", "ProcessHandle", "Processes", "Scanner", "Store"]
@@ -145,6 +146,13 @@ class Scanner(Protocol):
         Registered processes that still live are holders as well. Services are left to the service
         managers. Processes that come and go meanwhile are facts, not errors. Paths in the evidence
         are the registered ones.
+        """
+        ...
+
+    def find_stale(self, policy: Policy) -> Sighting:
+        """Who runs code that was replaced, without anything having been registered.
+
+        What the policy leaves out of account is listed as ignored.
         """
         ...
 

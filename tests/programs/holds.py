@@ -13,8 +13,8 @@ held: list[object] = []
 def act(action: str, value: str) -> None:
     if action == "open":
         held.append(os.open(value, os.O_RDONLY))
-    elif action in {"map", "map-shared"}:
-        mapped(value, shared=action == "map-shared")
+    elif action in {"map", "map-shared", "map-code"}:
+        mapped(value, shared=action == "map-shared", code=action == "map-code")
     elif action == "chdir":
         os.chdir(value)
     elif action == "chroot":
@@ -34,13 +34,14 @@ def act(action: str, value: str) -> None:
         raise SystemExit(f"unknown action {action}")
 
 
-def mapped(path: str, *, shared: bool) -> None:
+def mapped(path: str, *, shared: bool, code: bool) -> None:
     """Map a file and keep nothing open; the mmap module keeps a descriptor, so close that too."""
     import mmap
 
     descriptor = os.open(path, os.O_RDONLY)
     flags = mmap.MAP_SHARED if shared else mmap.MAP_PRIVATE
-    held.append(mmap.mmap(descriptor, 0, flags, mmap.PROT_READ))
+    rights = mmap.PROT_READ | (mmap.PROT_EXEC if code else 0)
+    held.append(mmap.mmap(descriptor, 0, flags, rights))
     os.close(descriptor)
     os.close(descriptor + 1)  # the copy that the module keeps: the lowest number that was free
 

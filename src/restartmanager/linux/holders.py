@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from restartmanager.errors import ProcessAccessError, ProcessGoneError
 from restartmanager.identity import ticks_per_second
 from restartmanager.linux import files as _files
+from restartmanager.linux import stale as _stale
 from restartmanager.linux.mounts import Mounts
 from restartmanager.linux.procfs import PROC, ProcDirectory, describe, pids
 from restartmanager.linux.targets import Targets
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Process, Resources
+    from restartmanager.policy import Policy
 
 __all__ = ["ProcScanner"]
 
@@ -55,6 +57,10 @@ class ProcScanner:
             for pid in pids(self._proc):
                 look.at(pid)
         return look.result(self._living(resources.processes))
+
+    def find_stale(self, policy: Policy) -> Sighting:
+        """Who runs replaced code: see ``restartmanager.linux.stale``."""
+        return _stale.find_stale(policy, self._proc)
 
     def _living(self, identities: Sequence[UniqueProcess]) -> Iterator[Process]:
         for identity in identities:

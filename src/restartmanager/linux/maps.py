@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from restartmanager.linux.targets import Key, Targets
 
-__all__ = ["MapReader", "Mapping", "parse_mapping"]
+__all__ = ["CUT", "MapReader", "Mapping", "map_files_name", "parse_mapping", "portions"]
 
-_CUT = 26
+CUT = 26
 """Where the permissions start when both addresses have 12 digits, as nearly all have. Shorter
 ones lose permissions and part of the offset to the cut, never the device; longer ones keep a piece
 of the address. Both are right, only not shared between processes."""
@@ -70,8 +70,8 @@ class MapReader:
         process that may not be looked into, FileNotFoundError or ProcessLookupError for one that
         is gone.
         """
-        for text in _portions(base + "maps"):
-            lines = {line[_CUT:] for line in text.split(b"\n")} - self._unimportant
+        for text in portions(base + "maps"):
+            lines = {line[CUT:] for line in text.split(b"\n")} - self._unimportant
             for line in lines:
                 mapping = parse_mapping(line)
                 if mapping is None or not self._may_matter(mapping):
@@ -105,7 +105,7 @@ class MapReader:
         path = mapping.path.removesuffix(DELETED)
         others = targets.others(mapping.inode)
         if others or path in targets.other_paths:
-            exact = _stat_key(f"{base}map_files/{_addresses(line, text)}") or _stat_key(
+            exact = _stat_key(f"{base}map_files/{map_files_name(line, text)}") or _stat_key(
                 f"{base}root{mapping.path}"
             )
             if exact is not None:
@@ -116,7 +116,7 @@ class MapReader:
         return removed if removed is not None and sees_our_root(base) else None
 
 
-def _portions(path: str) -> Iterator[bytes]:
+def portions(path: str) -> Iterator[bytes]:
     """The contents in whole lines, about a megabyte at a time."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     kept = bytearray()
@@ -132,7 +132,7 @@ def _portions(path: str) -> Iterator[bytes]:
     yield bytes(kept)
 
 
-def _addresses(line: bytes, text: bytes) -> str:
+def map_files_name(line: bytes, text: bytes) -> str:
     """The name that the mapping on this line has in ``map_files`` (proc_pid_map_files(5))."""
     start = text.rfind(b"\n", 0, text.find(line)) + 1
     first, _, last = text[start : text.find(b" ", start)].partition(b"-")

@@ -17,14 +17,14 @@ from restartmanager.model import Evidence, How
 from restartmanager.scripts import interpreter, script_candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from restartmanager.linux.mounts import Mounts
     from restartmanager.linux.procfs import ProcDirectory
     from restartmanager.linux.targets import Key, Target, Targets
     from restartmanager.scripts import Script
 
-__all__ = ["Finder", "Use", "evidence_of"]
+__all__ = ["Finder", "Use", "evidence_of", "running_scripts"]
 
 _VANISHED = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 _ARGUMENTS_LIMIT = 128 * 1024  # an interpreter's script stands among the first arguments
@@ -127,31 +127,43 @@ class Finder:
             yield Use(how, path)
 
     def _scripts(self, base: str, directory: ProcDirectory) -> Iterator[Use]:
-        """Scripts that an interpreter was started with: it holds nothing, so the arguments tell,
-        looked up as the process sees them."""
-        program = _text(base + "exe")
-        if _interpreter(program) is None:
-            return
-        name = base.rpartition(f"/{directory.pid}/")[2] + "cmdline"
-        arguments = parse_arguments(directory.read(name, _ARGUMENTS_LIMIT) or b"")
-        for script in script_candidates(program, arguments):
-            path, facts = self._first_file(base, script)
+        for path, facts in running_scripts(base, directory, self._mounts, self._targets.devices):
             yield from self._named(How.SCRIPT, base, path, facts)
-
-    def _first_file(self, base: str, script: Script) -> tuple[str, os.stat_result | None]:
-        for path in script.paths:
-            whole = os.path.join(_text(base + "cwd"), path)
-            if self._mounts.may_hang(whole, self._targets.devices):
-                break
-            facts = stat_inside(base, path)
-            if facts is not None and stat.S_ISREG(facts.st_mode):
-                return path, facts
-        return script.paths[0], None
 
     def _may_hang(self, link: str) -> bool:
         return self._mounts.any_remote and self._mounts.may_hang(
             os.readlink(link), self._targets.devices
         )
+
+
+def running_scripts(
+    base: str, directory: ProcDirectory, mounts: Mounts, devices: Collection[int] = ()
+) -> Iterator[tuple[str, os.stat_result | None]]:
+    """The scripts that an interpreter was started with, as it names them, and the files there now.
+
+    It holds nothing, so its arguments tell, looked up as the process sees them: None for one that
+    is gone, or that lies on a mount that may hang and has none of ``devices``.
+    """
+    program = _text(base + "exe")
+    if _interpreter(program) is None:
+        return
+    name = base.rpartition(f"/{directory.pid}/")[2] + "cmdline"
+    arguments = parse_arguments(directory.read(name, _ARGUMENTS_LIMIT) or b"")
+    for script in script_candidates(program, arguments):
+        yield _first_file(base, script, mounts, devices)
+
+
+def _first_file(
+    base: str, script: Script, mounts: Mounts, devices: Collection[int]
+) -> tuple[str, os.stat_result | None]:
+    for path in script.paths:
+        whole = os.path.join(_text(base + "cwd"), path)
+        if mounts.may_hang(whole, devices):
+            break
+        facts = stat_inside(base, path)
+        if facts is not None and stat.S_ISREG(facts.st_mode):
+            return path, facts
+    return script.paths[0], None
 
 
 def evidence_of(

@@ -25,6 +25,7 @@ from restartmanager.model import (
     FileResource,
     Holder,
     How,
+    Ignored,
     Process,
     Recipe,
     Resources,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from restartmanager.model import RestartRegistration
+    from restartmanager.policy import Policy
     from restartmanager.ports import ProcessHandle
     from restartmanager.progress import CancelToken
 
@@ -345,6 +347,31 @@ class SimulatedScanner:
             or life.facts.identity in resources.processes
         ]
         return Sighting(tuple(holders), (), len(lives), 0)
+
+    def find_stale(self, policy: Policy) -> Sighting:
+        installed = set(self._world.files.values())
+        holders = []
+        ignored: dict[tuple[str, str], list[int]] = {}
+        for identity, life in self._world.lives.items():
+            if not self._world.is_running(identity):
+                continue
+            stale = [path for path, held in life.holds.items() if held not in installed]
+            reasons = {path: policy.ignores(path) for path in stale}
+            for path, reason in reasons.items():
+                if reason is not None:
+                    ignored.setdefault((path, reason), []).append(identity.pid)
+            evidence = tuple(
+                Evidence(identity.pid, path, (How.MAPPED,), stale=True)
+                for path, reason in reasons.items()
+                if reason is None
+            )
+            if evidence:
+                holders.append(Holder(life.facts, evidence))
+        return Sighting(
+            tuple(holders),
+            inspected=len(self._world.lives),
+            ignored=tuple(Ignored(*key, tuple(pids)) for key, pids in ignored.items()),
+        )
 
     def _want(self, wanted: dict[FileIdentity, str], resource: FileResource) -> None:
         for identity in (resource.identity, self._world.files.get(resource.path)):

@@ -1,0 +1,197 @@
+"""What runs replaced code, on real processes: found without anything having been registered."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+import restartmanager as rm
+from restartmanager.linux.holders import ProcScanner
+from restartmanager.model import Evidence, How
+from restartmanager.policy import IgnoreRule, Policy
+from restartmanager.wiring import shipped_policy
+from spawning import PYTHON
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from spawning import Spawn
+
+EVERYTHING = Policy()
+"""A policy that leaves nothing out of account, for the tests work below /tmp."""
+
+
+def stale_in(pid: int, policy: Policy = EVERYTHING) -> tuple[Evidence, ...]:
+    """The evidence against one process."""
+    found = [h for h in ProcScanner().find_stale(policy).holders if h.process.pid == pid]
+    return found[0].evidence if found else ()
+
+
+def only(pid: int, path: Path, *how: How) -> tuple[Evidence, ...]:
+    return (Evidence(pid, str(path), how, stale=True),)
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    path = tmp_path / "libold.so"
+    path.write_bytes(b"x" * 5000)
+    return path
+
+
+def replaced(path: Path) -> None:
+    new = path.with_name("new")
+    new.write_bytes(b"y" * 6000)
+    new.rename(path)
+
+
+# -- true findings -----------------------------------------------------------------------------
+
+
+def test_a_library_replaced_by_rename(spawn: Spawn, library: Path) -> None:
+    child = spawn.holding("map-code", str(library))
+    assert stale_in(child.pid) == ()
+    replaced(library)
+    assert stale_in(child.pid) == only(child.pid, library, How.MAPPED)
+
+
+def test_a_library_that_was_removed(spawn: Spawn, library: Path) -> None:
+    child = spawn.holding("map-code", str(library))
+    library.unlink()
+    assert stale_in(child.pid) == only(child.pid, library, How.MAPPED)
+
+
+def test_a_library_written_over_in_place(spawn: Spawn, library: Path) -> None:
+    child = spawn.holding("map-code", str(library))
+    library.write_bytes(b"z" * 5000)
+    assert stale_in(child.pid) == only(child.pid, library, How.MAPPED)
+
+
+def test_a_replaced_program(spawn: Spawn, tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    shutil.copy("/bin/sleep", program)
+    child = spawn.running(str(program), "600")
+    replaced(program)
+    assert stale_in(child.pid) == only(child.pid, program, How.EXECUTABLE, How.MAPPED)
+
+
+def test_a_replaced_script(spawn: Spawn, tmp_path: Path) -> None:
+    script = tmp_path / "job.py"
+    script.write_text("print('r', flush=True)\ninput()\n")
+    child = spawn.ready(PYTHON, "-S", str(script))
+    assert stale_in(child.pid) == ()
+    replaced(script)
+    assert stale_in(child.pid) == only(child.pid, script, How.SCRIPT)
+
+
+def test_a_name_that_cannot_be_decoded(spawn: Spawn, tmp_path: Path) -> None:
+    library = tmp_path / os.fsdecode(b"lib \xff\n\x1b.so")
+    library.write_bytes(b"x" * 5000)
+    child = spawn.holding("map-code", str(library))
+    replaced(library)
+    assert stale_in(child.pid) == only(child.pid, library, How.MAPPED)
+
+
+# -- no false ones -----------------------------------------------------------------------------
+
+
+def test_a_living_file_that_is_called_deleted(spawn: Spawn, tmp_path: Path) -> None:
+    library = tmp_path / "libnew.so (deleted)"
+    library.write_bytes(b"x" * 5000)
+    child = spawn.holding("map-code", str(library))
+    assert stale_in(child.pid) == ()
+
+
+def test_what_was_replaced_before_the_process_started(spawn: Spawn, library: Path) -> None:
+    replaced(library)
+    child = spawn.holding("map-code", str(library))
+    assert stale_in(child.pid) == ()
+
+
+def test_data_that_was_replaced(spawn: Spawn, library: Path) -> None:
+    child = spawn.holding("map", str(library), "open", str(library))
+    replaced(library)
+    assert stale_in(child.pid) == ()
+
+
+def test_other_rights_on_the_same_file(spawn: Spawn, library: Path) -> None:
+    child = spawn.holding("map-code", str(library))
+    library.chmod(0o755)
+    assert stale_in(child.pid) == ()
+
+
+def test_another_name_for_the_same_file(spawn: Spawn, library: Path, tmp_path: Path) -> None:
+    child = spawn.holding("map-code", str(library))
+    os.link(library, tmp_path / "copy")
+    assert stale_in(child.pid) == ()
+
+
+@pytest.mark.root
+def test_the_same_path_in_another_mount_namespace(spawn: Spawn, library: Path) -> None:
+    """What the process sees at that path is as it was, whatever is there for us."""
+    inside = f'mount -t tmpfs none {library.parent}; head -c 5000 /dev/zero > {library}; "$@"; :'
+    spawn.holding("map-code", str(library), before=("unshare", "-m", "sh", "-c", inside, "sh"))
+    replaced(library)
+    holders = ProcScanner().find_stale(EVERYTHING).holders
+    assert str(library) not in {item.path for holder in holders for item in holder.evidence}
+
+
+# -- what is left out --------------------------------------------------------------------------
+
+
+def test_what_the_policy_ignores_is_listed_with_its_reason(spawn: Spawn, library: Path) -> None:
+    policy = Policy(ignore=(IgnoreRule((f"{library.parent}/*",), "it is a test"),))
+    child = spawn.holding("map-code", str(library))
+    replaced(library)
+    sighting = ProcScanner().find_stale(policy)
+    assert child.pid not in {holder.process.pid for holder in sighting.holders}
+    (ignored,) = [item for item in sighting.ignored if child.pid in item.pids]
+    assert (ignored.path, ignored.reason) == (str(library), "it is a test")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/memfd:JITCode:QtQml",
+        "/dev/zero",
+        "/SYSV00000000",
+        "/[aio]",
+        "/drm mm object",
+        "/tmp/ffiXXXX",
+        "/home/u/.cache/mesa_shader_cache/x",
+        "/home/u/orcexec.abc",
+        "/#12345",
+    ],
+)
+def test_the_shipped_policy_ignores(path: str) -> None:
+    assert shipped_policy().ignores(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/usr/lib/libssl.so.3", "/opt/app/bin/app", "/home/u/.local/lib/libx.so", "/srv/tmp.so"],
+)
+def test_the_shipped_policy_does_not_ignore(path: str) -> None:
+    assert shipped_policy().ignores(path) is None
+
+
+# -- the front door ----------------------------------------------------------------------------
+
+
+def test_stale_names_the_cure(spawn: Spawn, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restartmanager.wiring.shipped_policy", lambda: EVERYTHING)
+    child = spawn.holding("map-code", str(library))
+    replaced(library)
+    (application,) = [
+        app
+        for app in rm.stale().applications
+        if app.main_process is not None and app.main_process.pid == child.pid
+    ]
+    assert application.required is rm.Required.RESTART
+    assert application.evidence[0].path == str(library)
+
+
+def test_looking_at_the_whole_machine_never_fails() -> None:
+    assert ProcScanner().find_stale(shipped_policy()).inspected > 0
