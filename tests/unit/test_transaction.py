@@ -20,14 +20,13 @@ from restartmanager.model import (
     Status,
 )
 from restartmanager.session import JoinedSession
-from restartmanager.testing.machine import Program, Temper
+from restartmanager.testing.machine import Program, SimulatedScanner, Temper, World
 from simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_world
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from restartmanager.model import Resources, Sighting
-    from restartmanager.ports import Scanner
 
 STUBBORN = Temper(obeys_after_s=None)
 
@@ -302,26 +301,22 @@ def test_what_has_gone_by_itself_was_stopped_by_somebody_else() -> None:
     installer = Installer(world)
     editor = world.run(EDITOR, registration=REGISTERED)
     session = installer.session()
-    scanner = installer.engine().scanner
-    session._engine.scanner = Vanishing(scanner, lambda: world.end(editor))
+    session._engine.scanner = Vanishing(world, lambda: world.end(editor))
     (outcome,) = session.shutdown().outcomes
     assert outcome.application.status == Status.STOPPED_OTHER
     assert session.restart() == ()
     assert world.running(EDITOR) == []
 
 
-class Vanishing:
+class Vanishing(SimulatedScanner):
     """A scanner whose findings are out of date the moment they are reported."""
 
-    def __init__(self, scanner: Scanner, happens: Callable[[], object]) -> None:
-        self._scanner = scanner
+    def __init__(self, world: World, happens: Callable[[], object]) -> None:
+        super().__init__(world)
         self._happens = happens
 
-    def identify(self, files: Sequence[str], trees: Sequence[str]) -> Resources:
-        return self._scanner.identify(files, trees)
-
     def find_holders(self, resources: Resources) -> Sighting:
-        sighting = self._scanner.find_holders(resources)
+        sighting = super().find_holders(resources)
         self._happens()
         return sighting
 
