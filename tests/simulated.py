@@ -6,21 +6,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from restartmanager.engine import Engine
+from restartmanager.lookout import Lookout
 from restartmanager.model import RestartRegistration
+from restartmanager.policy import Policy
 from restartmanager.session import PrimarySession
 from restartmanager.shutdown import TimeLimits
-from restartmanager.testing.machine import (
-    Program,
-    SimulatedProcesses,
-    SimulatedScanner,
-    Temper,
-    World,
-)
+from restartmanager.testing.machine import SimulatedPackages, SimulatedProcesses, SimulatedScanner
 from restartmanager.testing.memory_store import MemoryStore
+from restartmanager.testing.world import Program, Temper, World
 
 if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
-    from restartmanager.policy import Policy
     from restartmanager.ports import Store
 
 LIBRARY = "/usr/lib/libwidget.so"
@@ -45,7 +41,7 @@ class Installer:
 
     world: World
     store: Store = field(default_factory=MemoryStore)
-    policy: Policy | None = None
+    policy: Policy = field(default_factory=Policy)
 
     def __post_init__(self) -> None:
         self.shell = self.world.run("/bin/bash", terminal=True)
@@ -53,17 +49,17 @@ class Installer:
 
     def engine(self, caller: UniqueProcess | None = None) -> Engine:
         """The engine as the installer sees it, or another process."""
-        engine = Engine(
+        scanner = SimulatedScanner(self.world)
+        processes = SimulatedProcesses(self.world, caller or self.me)
+        return Engine(
             store=self.store,
-            scanner=SimulatedScanner(self.world),
-            processes=SimulatedProcesses(self.world, caller or self.me),
+            lookout=Lookout(scanner, processes, self.world.uid, self.policy),
+            scanner=scanner,
+            processes=processes,
+            packages=SimulatedPackages(self.world),
             clock=self.world,
-            uid=self.world.uid,
             limits=TimeLimits(),
         )
-        if self.policy is not None:
-            engine.policy = self.policy
-        return engine
 
     def session(self) -> PrimarySession:
         """A fresh session with the library registered."""

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from restartmanager.arguments import normalise_key
 from restartmanager.errors import NoSuchSessionError, SessionRoleError, UsageError
-from restartmanager.model import Affected
 from restartmanager.session import KEY_VARIABLE, JoinedSession, PrimarySession
 from restartmanager.wiring import make_engine
 
 if TYPE_CHECKING:
-    from restartmanager.model import Outcome
+    from collections.abc import Iterable
+
+    from restartmanager.model import Affected, Outcome
 
 __all__ = ["join_session", "open_session", "recover", "stale", "start_session", "who_uses"]
 
@@ -63,18 +64,17 @@ def recover() -> tuple[Outcome, ...]:
     return make_engine().recover()
 
 
-def who_uses(*paths: str | os.PathLike[str]) -> Affected:
+def who_uses(*paths: str | os.PathLike[str], packages: Iterable[str] = ()) -> Affected:
     """Who uses these files or directories right now; nothing is changed or remembered.
 
-    A directory stands for everything below it. ``not_inspectable`` of the result counts the
-    processes that the caller may not look into.
+    A directory stands for everything below it, a package for the files it owns.
+    ``not_inspectable`` of the result counts the processes that the caller may not look into.
     """
     engine = make_engine()
     texts = [os.fsdecode(path) for path in paths]
     trees = [path for path in texts if os.path.isdir(path)]
     files = [path for path in texts if path not in trees]
-    applications, sighting = engine.look(engine.scanner.identify(files, trees))
-    return Affected.of(applications, sighting)
+    return engine.lookout.who_uses(engine.identify(files, trees, packages))
 
 
 def stale() -> Affected:
@@ -84,4 +84,4 @@ def stale() -> Affected:
     the evidence; ``ignored`` has what the policy leaves out of account, with the reason. Nothing
     is changed or remembered.
     """
-    return make_engine().stale()
+    return make_engine().lookout.stale()

@@ -10,23 +10,15 @@ from __future__ import annotations
 import logging
 import secrets
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from restartmanager import arguments
-from restartmanager.affected import (
-    Surroundings,
-    find_applications,
-    merge_history,
-    pending_kernel,
-    relaunch_everything,
-    with_registration,
-)
+from restartmanager.affected import merge_history
 from restartmanager.errors import (
     FilterNotFoundError,
     NoSuchSessionError,
     OutOfSequenceError,
-    ProcessError,
     RestartError,
     SessionBusyError,
     ShutdownError,
@@ -34,9 +26,8 @@ from restartmanager.errors import (
 )
 from restartmanager.identity import boot_id
 from restartmanager.journal import JournalEntry, Operation, SessionRecord
-from restartmanager.model import Affected, Application, Filter, FilterTrigger, Outcome, Resources
+from restartmanager.model import Filter, FilterTrigger, Outcome, Resources
 from restartmanager.plan import ShutdownMode, plan_shutdown
-from restartmanager.policy import Policy
 from restartmanager.progress import CancelToken, Reporter
 from restartmanager.restart import Restart
 from restartmanager.shutdown import Shutdown, TimeLimits
@@ -46,8 +37,9 @@ if TYPE_CHECKING:
 
     from restartmanager.arguments import PathLike
     from restartmanager.identity import UniqueProcess
-    from restartmanager.model import Process, Sighting
-    from restartmanager.ports import Clock, Processes, Scanner, Store
+    from restartmanager.lookout import Lookout
+    from restartmanager.model import Affected
+    from restartmanager.ports import Clock, Packages, Processes, Scanner, Store
 
 __all__ = ["MAX_SESSIONS", "Engine"]
 
@@ -62,11 +54,11 @@ class Engine:
     """All operations, for one user, over one set of ports."""
 
     store: Store
+    lookout: Lookout
     scanner: Scanner
     processes: Processes
+    packages: Packages
     clock: Clock
-    uid: int
-    policy: Policy = field(default_factory=Policy)
     limits: TimeLimits = field(default_factory=TimeLimits)
     _unfinished: set[str] = field(default_factory=set)
 
@@ -120,23 +112,31 @@ class Engine:
 
     # -- resources and filters -----------------------------------------------------------------
 
-    def register(
+    def register(  # noqa: PLR0913 - one for each kind of resource
         self,
         key: str,
         *,
         files: Iterable[PathLike] = (),
         trees: Iterable[PathLike] = (),
+        packages: Iterable[str] = (),
         services: Iterable[str] = (),
         processes: Iterable[UniqueProcess] = (),
     ) -> None:
         """Register more resources; the files are looked at now. All or nothing."""
         names = arguments.texts(services, "services")
         unique = arguments.unique_processes(processes)
-        seen = self.scanner.identify(
-            arguments.paths(files, "files"), arguments.paths(trees, "trees")
-        )
+        seen = self.identify(files, trees, packages)
         resources = Resources(seen.files, seen.trees, unique, names)
         self.store.add_resources(key, resources)
+
+    def identify(
+        self, files: Iterable[PathLike], trees: Iterable[PathLike], packages: Iterable[str] = ()
+    ) -> Resources:
+        """These files and trees, and the files of these packages, as they are now."""
+        paths = list(arguments.paths(files, "files"))
+        for name in arguments.texts(packages, "packages"):
+            paths += self.packages.files_of(name)
+        return self.scanner.identify(paths, arguments.paths(trees, "trees"))
 
     def resources(self, key: str) -> Resources:
         """All that was registered, by the primary and the secondaries."""
@@ -159,77 +159,14 @@ class Engine:
 
     def affected(self, key: str, *, relaunch_all: bool = False) -> Affected:
         """The list, computed anew and merged with what this session has done (RmGetList)."""
-        record = self.store.session(key)
+        members = self.store.session(key).members
         filters = self.store.filters(key)
         journal = self.store.journal(key)
-        current, sighting = self.look(self.store.resources(key), record.members, relaunch_all)
-        alive = self._alive(journal)
-        return Affected.of(merge_history(current, journal, alive, filters), sighting)
-
-    def look(
-        self,
-        resources: Resources,
-        members: Iterable[UniqueProcess] = (),
-        relaunch_all: bool = False,  # noqa: FBT001, FBT002 - handed through
-    ) -> tuple[tuple[Application, ...], Sighting]:
-        """The applications that use these resources now, without any session."""
-        sighting = self.scanner.find_holders(resources)
-        applications = self._applications(sighting, members)
-        if relaunch_all:
-            applications = tuple(relaunch_everything(app) for app in applications)
-        return applications, sighting
-
-    def stale(self) -> Affected:
-        """Who runs code that was replaced, what would cure each, and what was left out of account.
-
-        A kernel that waits for a reboot is among them.
-        """
-        sighting = self.scanner.find_stale(self.policy)
-        applications = self._applications(sighting, ())
-        if sighting.newer_kernel:
-            applications += (pending_kernel(sighting.newer_kernel),)
-        return Affected.of(applications, sighting)
-
-    def _applications(
-        self, sighting: Sighting, members: Iterable[UniqueProcess]
-    ) -> tuple[Application, ...]:
-        around = self._surroundings(sighting, members)
-        applications = find_applications(sighting.holders, around)
-        return tuple(self._with_registration(app) for app in applications)
-
-    def _surroundings(self, sighting: Sighting, members: Iterable[UniqueProcess]) -> Surroundings:
-        parents: dict[int, Process] = {}
-        for holder in sighting.holders:
-            if holder.process.parent_pid not in parents:
-                ancestors = self._ancestors(holder.process)
-                parents |= {ancestor.pid: ancestor for ancestor in ancestors}
-        lineage = self.processes.lineage(self.processes.current())
-        selves = {process.identity for process in lineage if process.pid != 1} | set(members)
-        return Surroundings(self.uid, frozenset(selves), parents, self.policy)
-
-    def _ancestors(self, process: Process) -> tuple[Process, ...]:
-        try:
-            return self.processes.lineage(process.identity)[1:]
-        except ProcessError:  # it has exited since it was seen, which shutdown will find out
-            return ()
-
-    def _with_registration(self, application: Application) -> Application:
-        main = application.main_process
-        if main is None or application.reboot_reasons:
-            return application
-        return with_registration(application, self.processes.registration(main))
-
-    def _alive(self, journal: Iterable[JournalEntry]) -> dict[UniqueProcess, Process]:
-        alive = {}
-        for entry in journal:
-            main = entry.application.main_process
-            for identity in (entry.started_as, main.identity if main else None):
-                if identity is not None:
-                    try:
-                        alive[identity] = self.processes.describe(identity)
-                    except ProcessError:
-                        continue
-        return alive
+        now = self.lookout.who_uses(
+            self.store.resources(key), members=members, relaunch_all=relaunch_all
+        )
+        alive = self.lookout.alive(journal)
+        return replace(now, applications=merge_history(now.applications, journal, alive, filters))
 
     # -- shutdown and restart ------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from restartmanager.policy import Policy
     from restartmanager.progress import CancelToken
 
-__all__ = ["Clock", "ProcessHandle", "Processes", "Scanner", "Store"]
+__all__ = ["Clock", "Packages", "ProcessHandle", "Processes", "Scanner", "Store"]
 
 
 class Clock(Protocol):
@@ -124,6 +124,18 @@ class Store(Protocol):
 
     def journal(self, key: str) -> tuple[JournalEntry, ...]:
         """All entries, by their sequence."""
+        ...
+
+
+class Packages(Protocol):
+    """The package manager, asked for one thing."""
+
+    def files_of(self, name: str) -> tuple[str, ...]:
+        """The paths that an installed package owns, without directories.
+
+        Raises UsageError when no such package is installed, UnsupportedError where there is no
+        package manager to ask.
+        """
         ...
 
 

@@ -57,20 +57,23 @@ class _Session:
         *,
         files: Iterable[PathLike] = (),
         trees: Iterable[PathLike] = (),
+        packages: Iterable[str] = (),
         services: Iterable[str] = (),
         processes: Iterable[UniqueProcess] = (),
     ) -> None:
         """Register what will be changed; call it before anything is replaced.
 
         ``files`` need not exist; relative paths are made absolute. ``trees`` are directories below
-        which anything may change. All of a call is registered or nothing; what is registered
-        already may be named again. Raises DirectoryAmongFilesError, UsageError, StoreError.
+        which anything may change. ``packages`` stand for the files that they own now. All of a
+        call is registered or nothing; what is registered already may be named again. Raises
+        DirectoryAmongFilesError, UsageError, UnsupportedError, StoreError.
         """
         with self._alive():
             self._engine.register(
                 self._key,
                 files=files,
                 trees=trees,
+                packages=packages,
                 services=services,
                 processes=processes,
             )

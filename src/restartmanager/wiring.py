@@ -31,16 +31,20 @@ def make_engine() -> Engine:
     from restartmanager.engine import Engine
     from restartmanager.linux.clock import SystemClock
     from restartmanager.linux.holders import ProcScanner
+    from restartmanager.linux.packages import SystemPackages
     from restartmanager.linux.processes import LinuxProcesses
+    from restartmanager.lookout import Lookout
     from restartmanager.store.sqlite import SqliteStore
 
+    scanner = ProcScanner()
+    processes = LinuxProcesses()
     return Engine(
         store=SqliteStore(state_folder()),
-        scanner=ProcScanner(),
-        processes=LinuxProcesses(),
+        lookout=Lookout(scanner, processes, os.geteuid(), shipped_policy()),
+        scanner=scanner,
+        processes=processes,
+        packages=SystemPackages(),
         clock=SystemClock(),
-        uid=os.geteuid(),
-        policy=shipped_policy(),
         limits=limits(),
     )
 

@@ -15,8 +15,9 @@ from restartmanager.identity import UniqueProcess
 from restartmanager.linux.clock import SystemClock
 from restartmanager.linux.processes import LinuxProcesses
 from restartmanager.model import Signal
-from restartmanager.testing.machine import Program, SimulatedProcesses, Temper, World
+from restartmanager.testing.machine import SimulatedProcesses
 from restartmanager.testing.processes_contract import ProcessesContract
+from restartmanager.testing.world import Program, Temper, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

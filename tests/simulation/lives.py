@@ -12,8 +12,8 @@ from restartmanager.model import FilterAction, RestartRegistration
 from restartmanager.session import PrimarySession
 from restartmanager.shutdown import TimeLimits
 from restartmanager.testing.crashing_store import Crash, CrashingStore
-from restartmanager.testing.machine import Program, Temper, World
 from restartmanager.testing.memory_store import MemoryStore
+from restartmanager.testing.world import Program, Temper, World
 from simulated import Installer
 
 if TYPE_CHECKING:

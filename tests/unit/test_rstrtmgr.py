@@ -28,7 +28,8 @@ from restartmanager.model import (
     Status,
 )
 from restartmanager.session import PrimarySession
-from restartmanager.testing.machine import SimulatedScanner, Temper, World
+from restartmanager.testing.machine import SimulatedScanner
+from restartmanager.testing.world import Temper, World
 from simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_world
 
 if TYPE_CHECKING:

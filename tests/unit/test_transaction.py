@@ -20,7 +20,8 @@ from restartmanager.model import (
     Status,
 )
 from restartmanager.session import JoinedSession
-from restartmanager.testing.machine import Program, SimulatedScanner, Temper, World
+from restartmanager.testing.machine import SimulatedScanner
+from restartmanager.testing.world import Program, Temper, World
 from simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_world
 
 if TYPE_CHECKING:
@@ -301,7 +302,7 @@ def test_what_has_gone_by_itself_was_stopped_by_somebody_else() -> None:
     installer = Installer(world)
     editor = world.run(EDITOR, registration=REGISTERED)
     session = installer.session()
-    session._engine.scanner = Vanishing(world, lambda: world.end(editor))
+    session._engine.lookout.scanner = Vanishing(world, lambda: world.end(editor))
     (outcome,) = session.shutdown().outcomes
     assert outcome.application.status == Status.STOPPED_OTHER
     assert session.restart() == ()

@@ -1,14 +1,7 @@
-"""A simulated machine: processes with tempers, files with versions, and a clock that jumps.
-
-It implements the ports ``Processes``, ``Scanner`` and ``Clock`` over one World, deterministically:
-nothing waits, time passes only when somebody waits for it. Installer authors can test their own
-code on it; our engine runs thousands of seeded lives on it.
-"""
+"""The ports over a simulated World: processes, packages and the scanner (see ``world``)."""
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from restartmanager.errors import (
@@ -18,7 +11,6 @@ from restartmanager.errors import (
     ProcessGoneError,
     UsageError,
 )
-from restartmanager.identity import UniqueProcess, boot_id
 from restartmanager.model import (
     Evidence,
     FileIdentity,
@@ -37,166 +29,15 @@ from restartmanager.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from restartmanager.identity import UniqueProcess
     from restartmanager.model import RestartRegistration
     from restartmanager.policy import Policy
     from restartmanager.ports import ProcessHandle
     from restartmanager.progress import CancelToken
 
-__all__ = ["Program", "SimulatedProcesses", "SimulatedScanner", "Temper", "World"]
+from restartmanager.testing.world import Life, Program, World
 
-_DEVICE = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Temper:
-    """How a process behaves; times are in seconds of the world, None means never."""
-
-    obeys_after_s: float | None = 0.0
-    """From a polite request to its exit."""
-    lives_s: float | None = None
-    """From its start until it exits without being asked."""
-    starts: bool = True
-    """Whether the program can be run at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """What is behind an executable's path: the files it uses, and how it behaves."""
-
-    uses: tuple[str, ...] = ()
-    temper: Temper = field(default_factory=Temper)
-
-
-@dataclass(slots=True)
-class _Life:
-    """One process of the world, dead or alive."""
-
-    facts: Process
-    program: Program
-    holds: dict[str, FileIdentity]
-    exits_at: float | None
-    registration: RestartRegistration | None = None
-    signals: list[tuple[float, Signal]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class World:
-    """The whole simulated machine; the methods are what a test does to it."""
-
-    time: float = 1000.0
-    uid: int = 0
-    files: dict[str, FileIdentity] = field(default_factory=dict)
-    directories: set[str] = field(default_factory=set)
-    programs: dict[str, Program] = field(default_factory=dict)
-    lives: dict[UniqueProcess, _Life] = field(default_factory=dict)
-    events: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
-    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(100))
-    _free_pids: list[int] = field(default_factory=list)
-
-    # -- what a test does ----------------------------------------------------------------------
-
-    def install(self, path: str) -> FileIdentity:
-        """Put a new file at a path, beside nothing or in place of the old one."""
-        identity = FileIdentity(_DEVICE, next(self._numbers), int(self.time * 1e9), 1)
-        self.files[path] = identity
-        return identity
-
-    def run(  # noqa: PLR0913 - a process has many sides
-        self,
-        executable: str,
-        *arguments: str,
-        uid: int = 0,
-        parent: UniqueProcess | None = None,
-        terminal: bool = False,
-        registration: RestartRegistration | None = None,
-        temper: Temper | None = None,
-    ) -> UniqueProcess:
-        """Start the program of that path; it holds what its program uses, as it is now."""
-        program = self.programs.get(executable, Program())
-        if temper is not None:
-            program = replace(program, temper=temper)
-        identity = self._new_identity()
-        facts = Process(
-            identity=identity,
-            parent_pid=parent.pid if parent else 1,
-            name=executable.rpartition("/")[2],
-            executable=executable,
-            arguments=(executable, *arguments),
-            uid=uid,
-            process_group=self._group(identity, parent),
-            session=identity.pid,
-            terminal=terminal,
-        )
-        holds = {path: self.files[path] for path in program.uses if path in self.files}
-        lives_s = program.temper.lives_s
-        exits_at = None if lives_s is None else self.time + lives_s
-        self.lives[identity] = _Life(facts, program, holds, exits_at, registration)
-        return identity
-
-    def end(self, identity: UniqueProcess, *, reuse_pid: bool = False) -> None:
-        """Let a process exit now; with ``reuse_pid`` the next one started gets its number."""
-        self.lives[identity].exits_at = self.time
-        if reuse_pid:
-            self._free_pids.append(identity.pid)
-
-    def at(self, delay_s: float, event: Callable[[], object]) -> None:
-        """Have something happen so many seconds from now, as soon as somebody waits that long."""
-        self.events.append((self.time + delay_s, event))
-        self.events.sort(key=lambda item: item[0])
-
-    def running(self, executable: str) -> list[UniqueProcess]:
-        """The living processes of that program."""
-        return [
-            identity
-            for identity, life in self.lives.items()
-            if life.facts.executable == executable and self.is_running(identity)
-        ]
-
-    def is_running(self, identity: UniqueProcess) -> bool:
-        """Whether it lives now."""
-        life = self.lives.get(identity)
-        return life is not None and (life.exits_at is None or life.exits_at > self.time)
-
-    def signals(self, identity: UniqueProcess) -> list[Signal]:
-        """What it was sent so far."""
-        return [signal for _, signal in self.lives[identity].signals]
-
-    # -- what the ports do ---------------------------------------------------------------------
-
-    def signal(self, identity: UniqueProcess, signal: Signal) -> None:
-        """Deliver a signal, by the temper of the process."""
-        life = self.lives[identity]
-        life.signals.append((self.time, signal))
-        patience = 0.0 if signal is Signal.KILL else life.program.temper.obeys_after_s
-        if patience is not None:
-            exits_at = self.time + patience
-            life.exits_at = exits_at if life.exits_at is None else min(life.exits_at, exits_at)
-
-    def pass_time(self, until: float) -> None:
-        """Let time pass up to an instant, with all that happens on the way."""
-        while self.events and self.events[0][0] <= until:
-            when, event = self.events.pop(0)
-            self.time = max(self.time, when)
-            event()
-        self.time = max(self.time, until)
-
-    def _new_identity(self) -> UniqueProcess:
-        number = next(self._numbers)
-        pid = self._free_pids.pop() if self._free_pids else number
-        return UniqueProcess(pid, int(self.time * 100) + number, boot_id())
-
-    def _group(self, identity: UniqueProcess, parent: UniqueProcess | None) -> int:
-        if parent is None or parent not in self.lives:
-            return identity.pid
-        return self.lives[parent].facts.process_group
-
-    def now(self) -> float:
-        """The clock port: wall clock and monotonic clock are the same here."""
-        return self.time
-
-    def monotonic(self) -> float:
-        """The clock port."""
-        return self.time
+__all__ = ["SimulatedPackages", "SimulatedProcesses", "SimulatedScanner"]
 
 
 class _Handle:
@@ -313,6 +154,19 @@ class SimulatedProcesses:
         return None
 
 
+class SimulatedPackages:
+    """The Packages port over a World."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def files_of(self, name: str) -> tuple[str, ...]:
+        try:
+            return self._world.packages[name]
+        except KeyError:
+            raise UsageError(f"No package {name!r} is installed.", hint="Install it.") from None
+
+
 class SimulatedScanner:
     """The Scanner port over a World."""
 
@@ -378,7 +232,7 @@ class SimulatedScanner:
             if identity is not None:
                 wanted[identity] = resource.path
 
-    def _evidence(self, life: _Life, wanted: dict[FileIdentity, str]) -> tuple[Evidence, ...]:
+    def _evidence(self, life: Life, wanted: dict[FileIdentity, str]) -> tuple[Evidence, ...]:
         return tuple(
             Evidence(
                 life.facts.pid,

@@ -1,0 +1,72 @@
+"""The files of an installed package, asked of the package manager by its public query command.
+
+The managers' own databases are private and change; their query commands do not. A name reaches the
+command as one argument behind ``--``, so that it cannot be taken for an option, and never a shell.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from restartmanager.errors import UnsupportedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["SystemPackages"]
+
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+_QUERIES = (("dpkg-query", "--listfiles", "--"), ("rpm", "--query", "--list", "--"))
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._:~^-]{0,254}\Z")
+_TIMEOUT_S = 60
+
+
+class SystemPackages:
+    """Packages of dpkg and rpm; where both are there, the first that knows the name answers."""
+
+    def files_of(self, name: str) -> tuple[str, ...]:
+        """The paths that the package owns, without directories.
+
+        Raises UsageError when no such package is installed, UnsupportedError where there is
+        neither dpkg nor rpm.
+        """
+        if not isinstance(name, str) or not _NAME.match(name):
+            raise UsageError(f"{name!r} is not the name of a package.")
+        commands = [(tool, *rest) for query, *rest in _QUERIES if (tool := _find(query))]
+        if not commands:
+            raise UnsupportedError("Asking for the files of a package", "no dpkg or rpm is here")
+        for command in commands:
+            listed = _run([*command, name])
+            if listed is not None:
+                return tuple(path for path in listed if not _is_directory(path))
+        raise UsageError(
+            f"No package {name!r} is installed.", hint="Its exact name is needed, as in 'libssl3'."
+        )
+
+
+def _find(tool: str) -> str | None:
+    return shutil.which(tool, path=_PATH)
+
+
+def _run(command: Sequence[str]) -> list[str] | None:
+    """The paths in the answer; None when the tool does not know the package."""
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=_TIMEOUT_S,
+        check=False,
+        env={"PATH": _PATH, "LC_ALL": "C"},
+    )
+    if done.returncode != 0:
+        return None
+    lines = os.fsdecode(done.stdout).split("\n")
+    return [line for line in lines if line.startswith("/")]  # others tell of diversions
+
+
+def _is_directory(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)

@@ -1,0 +1,108 @@
+"""From one look at the machine to the applications on it: who uses what, and who is stale.
+
+Here the facts beyond the holders themselves are gathered, which the rules in ``affected`` need:
+their ancestors, who the caller is, what they registered about coming back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from restartmanager.affected import (
+    Surroundings,
+    find_applications,
+    pending_kernel,
+    relaunch_everything,
+    with_registration,
+)
+from restartmanager.errors import ProcessError
+from restartmanager.model import Affected, Application, Resources
+from restartmanager.policy import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from restartmanager.identity import UniqueProcess
+    from restartmanager.journal import JournalEntry
+    from restartmanager.model import Process, Sighting
+    from restartmanager.ports import Processes, Scanner
+
+__all__ = ["Lookout"]
+
+
+@dataclass(slots=True)
+class Lookout:
+    """Looks at the machine for one user, who has the effective user number ``uid``."""
+
+    scanner: Scanner
+    processes: Processes
+    uid: int
+    policy: Policy = field(default_factory=Policy)
+
+    def who_uses(
+        self,
+        resources: Resources,
+        *,
+        members: Iterable[UniqueProcess] = (),
+        relaunch_all: bool = False,
+    ) -> Affected:
+        """The applications that use these resources now; ``members`` are installers as well."""
+        sighting = self.scanner.find_holders(resources)
+        applications = self._applications(sighting, members)
+        if relaunch_all:
+            applications = tuple(relaunch_everything(app) for app in applications)
+        return Affected.of(applications, sighting)
+
+    def stale(self) -> Affected:
+        """Who runs code that was replaced, what would cure each, and what was left out of account.
+
+        A kernel that waits for a reboot is among them.
+        """
+        sighting = self.scanner.find_stale(self.policy)
+        applications = self._applications(sighting, ())
+        if sighting.newer_kernel:
+            applications += (pending_kernel(sighting.newer_kernel),)
+        return Affected.of(applications, sighting)
+
+    def alive(self, journal: Iterable[JournalEntry]) -> dict[UniqueProcess, Process]:
+        """Those processes of a journal that still run: stopped ones, and started ones."""
+        alive = {}
+        for entry in journal:
+            main = entry.application.main_process
+            for identity in (entry.started_as, main.identity if main else None):
+                if identity is not None:
+                    try:
+                        alive[identity] = self.processes.describe(identity)
+                    except ProcessError:
+                        continue
+        return alive
+
+    def _applications(
+        self, sighting: Sighting, members: Iterable[UniqueProcess]
+    ) -> tuple[Application, ...]:
+        around = self._surroundings(sighting, members)
+        applications = find_applications(sighting.holders, around)
+        return tuple(self._with_registration(app) for app in applications)
+
+    def _surroundings(self, sighting: Sighting, members: Iterable[UniqueProcess]) -> Surroundings:
+        parents: dict[int, Process] = {}
+        for holder in sighting.holders:
+            if holder.process.parent_pid not in parents:
+                ancestors = self._ancestors(holder.process)
+                parents |= {ancestor.pid: ancestor for ancestor in ancestors}
+        lineage = self.processes.lineage(self.processes.current())
+        selves = {process.identity for process in lineage if process.pid != 1} | set(members)
+        return Surroundings(self.uid, frozenset(selves), parents, self.policy)
+
+    def _ancestors(self, process: Process) -> tuple[Process, ...]:
+        try:
+            return self.processes.lineage(process.identity)[1:]
+        except ProcessError:  # it has exited since it was seen, which shutdown will find out
+            return ()
+
+    def _with_registration(self, application: Application) -> Application:
+        main = application.main_process
+        if main is None or application.reboot_reasons:
+            return application
+        return with_registration(application, self.processes.registration(main))

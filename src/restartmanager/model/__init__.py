@@ -1,0 +1,78 @@
+"""The words of this program as records: resources → holders → applications → outcomes.
+
+Everything here is frozen data; nothing here looks at the system. Text that came from a process
+(names, arguments, paths) is hostile and kept as it was, undecodable bytes as surrogate escapes;
+whoever shows it escapes it. Paths are always absolute.
+
+The numbers of Status, RebootReason, FilterAction, FilterTrigger and RestartFlags are those of the
+Windows API, so that they mean the same in every front door.
+"""
+
+from __future__ import annotations
+
+from restartmanager.model.acting import (
+    Filter,
+    FilterAction,
+    FilterTrigger,
+    Outcome,
+    Recipe,
+    RestartFlags,
+    RestartRegistration,
+    Result,
+    Signal,
+    Step,
+)
+from restartmanager.model.applications import (
+    Affected,
+    Application,
+    AppType,
+    RebootReason,
+    Required,
+    RestartBy,
+    Status,
+    words,
+)
+from restartmanager.model.holders import (
+    Evidence,
+    Holder,
+    How,
+    Ignored,
+    Process,
+    Service,
+    Sighting,
+    Unexplained,
+)
+from restartmanager.model.resources import FileIdentity, FileResource, Resources, TreeResource
+
+__all__ = [
+    "Affected",
+    "AppType",
+    "Application",
+    "Evidence",
+    "FileIdentity",
+    "FileResource",
+    "Filter",
+    "FilterAction",
+    "FilterTrigger",
+    "Holder",
+    "How",
+    "Ignored",
+    "Outcome",
+    "Process",
+    "RebootReason",
+    "Recipe",
+    "Required",
+    "Resources",
+    "RestartBy",
+    "RestartFlags",
+    "RestartRegistration",
+    "Result",
+    "Service",
+    "Sighting",
+    "Signal",
+    "Status",
+    "Step",
+    "TreeResource",
+    "Unexplained",
+    "words",
+]

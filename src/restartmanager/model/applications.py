@@ -1,0 +1,203 @@
+"""What would be closed and brought back as one, and what became of it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from restartmanager.model.holders import (
+        Evidence,
+        Ignored,
+        Process,
+        Service,
+        Sighting,
+        Unexplained,
+    )
+
+
+__all__ = [
+    "Affected",
+    "AppType",
+    "Application",
+    "RebootReason",
+    "Required",
+    "RestartBy",
+    "Status",
+    "words",
+]
+
+
+def words(flags: enum.Flag) -> tuple[str, ...]:
+    """The names of the set bits as they are shown: lower case, with dashes."""
+    return tuple(str(bit.name).lower().replace("_", "-") for bit in flags)
+
+
+class AppType(StrEnum):
+    """What kind of application it is, which decides the order and the manner of closing."""
+
+    UNKNOWN = "unknown"
+    """A process without terminal, window or manager."""
+    MAIN_WINDOW = "main-window"
+    """It owns a top-level window."""
+    OTHER_WINDOW = "other-window"
+    """A graphical program without a top-level window of its own."""
+    SERVICE = "service"
+    """A service manager runs it."""
+    SHELL = "shell"
+    """The desktop itself: compositor, panel, session manager."""
+    CONSOLE = "console"
+    """It has a controlling terminal."""
+    CONTAINER = "container"
+    """It runs in a container or another pid namespace."""
+    CRITICAL = "critical"
+    """It cannot be closed: essential, out of reach, or ourselves. ``reboot_reasons`` says why."""
+
+
+class Status(enum.IntFlag):
+    """What the application does and what was done to it; several may be set (RM_APP_STATUS)."""
+
+    UNKNOWN = 0
+    RUNNING = 0x01
+    """It runs now."""
+    STOPPED = 0x02
+    """This session stopped it; stays set when it is brought back."""
+    STOPPED_OTHER = 0x04
+    """It went away without us."""
+    RESTARTED = 0x08
+    """This session brought it back."""
+    ERROR_ON_STOP = 0x10
+    """It could not be stopped."""
+    ERROR_ON_RESTART = 0x20
+    """It could not be brought back."""
+    SHUTDOWN_MASKED = 0x40
+    """A filter keeps it from being stopped."""
+    RESTART_MASKED = 0x80
+    """A filter keeps it from being brought back."""
+
+
+class RebootReason(enum.IntFlag):
+    """Why stopping an application is not possible (RM_REBOOT_REASON)."""
+
+    NONE = 0
+    PERMISSION_DENIED = 0x01
+    """The caller has no right to stop it."""
+    SESSION_MISMATCH = 0x02
+    """It lives in a container or another pid namespace."""
+    CRITICAL_PROCESS = 0x04
+    """The machine or the desktop does not survive its end."""
+    CRITICAL_SERVICE = 0x08
+    """The same, for a service."""
+    DETECTED_SELF = 0x10
+    """It is the caller, or one of its ancestors, or another installer of the session."""
+
+
+class Required(StrEnum):
+    """What it takes until the change is in effect, from least to most."""
+
+    NONE = "none"
+    RESTART = "restart"
+    RELOGIN = "relogin"
+    MANAGER_REEXEC = "manager-reexec"
+    SOFT_REBOOT = "soft-reboot"
+    REBOOT = "reboot"
+
+    @classmethod
+    def most(cls, levels: Iterable[Required]) -> Required:
+        """The greatest of them; NONE when there is none."""
+        order = list(cls)
+        return max(levels, key=order.index, default=cls.NONE)
+
+
+class RestartBy(StrEnum):
+    """By what means an application comes back."""
+
+    UNIT = "unit"
+    """Its service manager starts it."""
+    REGISTERED = "registered"
+    """The command it registered itself."""
+    DESKTOP = "desktop"
+    """Its desktop entry."""
+    COMMAND = "command"
+    """The command it was started with; only where the caller asked for that."""
+    NONE = "none"
+    """It stays closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One service, or a process with the helpers that belong to it."""
+
+    name: str
+    type: AppType
+    main_process: Process | None
+    processes: tuple[Process, ...] = ()
+    service: Service | None = None
+    evidence: tuple[Evidence, ...] = ()
+    status: Status = Status.RUNNING
+    restart_by: RestartBy = RestartBy.NONE
+    reboot_reasons: RebootReason = RebootReason.NONE
+    required: Required = Required.RESTART
+    reason: str = ""
+    """In words: why it cannot be stopped, or what became of it; empty when there is nothing to
+    say."""
+
+    @property
+    def key(self) -> str:
+        """What this application is filed under within a session."""
+        if self.service is not None:
+            return f"service:{self.service.manager}:{self.service.name}"
+        if self.main_process is None:
+            return f"name:{self.name}"
+        identity = self.main_process.identity
+        return f"process:{identity.pid}:{identity.start_ticks}:{identity.boot_id}"
+
+    @property
+    def restartable(self) -> bool:
+        """Whether it would be brought back."""
+        return self.restart_by is not RestartBy.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """The list: every application that uses registered resources now, and every one that this
+    session has acted on."""
+
+    applications: tuple[Application, ...] = ()
+    unexplained: tuple[Unexplained, ...] = ()
+    inspected: int = 0
+    not_inspectable: int = 0
+    ignored: tuple[Ignored, ...] = ()
+
+    @classmethod
+    def of(cls, applications: tuple[Application, ...], sighting: Sighting) -> Affected:
+        """These applications, with what the look at the machine had to say besides."""
+        return cls(
+            applications,
+            sighting.unexplained,
+            sighting.inspected,
+            sighting.not_inspectable,
+            sighting.ignored,
+        )
+
+    @property
+    def reboot_reasons(self) -> RebootReason:
+        """All reasons together; non-zero means that shutdown would touch nothing.
+
+        Applications that a filter keeps from being stopped do not count: leaving them alone is
+        what the caller asked for.
+        """
+        reasons = RebootReason.NONE
+        for application in self.applications:
+            if not application.status & Status.SHUTDOWN_MASKED:
+                reasons |= application.reboot_reasons
+        return reasons
+
+    @property
+    def required(self) -> Required:
+        """What it takes for all of them."""
+        return Required.most(application.required for application in self.applications)

@@ -1,0 +1,119 @@
+"""Who uses what will be changed, and the evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from restartmanager.identity import UniqueProcess
+
+__all__ = ["Evidence", "Holder", "How", "Ignored", "Process", "Service", "Sighting", "Unexplained"]
+
+
+class How(StrEnum):
+    """In which way a process uses a file."""
+
+    EXECUTABLE = "executable"
+    """It is the program that the process runs."""
+    MAPPED = "mapped"
+    """It is mapped into memory: a library, a data file."""
+    OPEN = "open"
+    """A descriptor is open on it."""
+    CWD = "cwd"
+    """It is the working directory."""
+    ROOT = "root"
+    """It is the root directory (chroot(2))."""
+    SCRIPT = "script"
+    """An interpreter was started with it; nothing may be held open."""
+    SOCKET = "socket"
+    """It is the path of a socket that the process has bound."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Evidence:
+    """Why a process is listed: it uses the file registered as ``path``, in the ways ``how``.
+
+    ``stale`` is true where the process uses a file that is no longer the one at that path.
+    """
+
+    pid: int
+    path: str
+    how: tuple[How, ...]
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What is known about one process; ``executable`` and ``arguments`` are its own claims."""
+
+    identity: UniqueProcess
+    parent_pid: int
+    name: str
+    executable: str | None
+    arguments: tuple[str, ...]
+    uid: int
+    process_group: int
+    session: int
+    terminal: bool
+    cgroup: str | None = None
+    same_pid_namespace: bool = True
+    kernel_thread: bool = False
+
+    @property
+    def pid(self) -> int:
+        """The process number, for showing; act on ``identity`` only."""
+        return self.identity.pid
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that uses registered resources; no evidence where the process was itself
+    registered."""
+
+    process: Process
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unexplained:
+    """A file that is in use, while no process can be named that uses it."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A replaced file that some processes still run, and that a rule of the policy excludes."""
+
+    path: str
+    reason: str
+    pids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """The result of one look at the machine.
+
+    ``not_inspectable`` counts the processes that the caller may not look into: an answer of
+    "nobody" with such processes is not a proof.
+    """
+
+    holders: tuple[Holder, ...] = ()
+    unexplained: tuple[Unexplained, ...] = ()
+    inspected: int = 0
+    not_inspectable: int = 0
+    ignored: tuple[Ignored, ...] = ()
+    newer_kernel: str = ""
+    """The release of a kernel that is installed and newer than the one that runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service as its manager knows it. ``manager`` is "systemd", "supervisord" and so on."""
+
+    manager: str
+    name: str
+    description: str = ""

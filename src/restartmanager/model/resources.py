@@ -1,0 +1,55 @@
+"""What will be changed: files, trees, processes, services, as they were registered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from restartmanager.identity import UniqueProcess
+
+__all__ = ["FileIdentity", "FileResource", "Resources", "TreeResource"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """Which file a path led to at one moment: more than its name, which the next file inherits.
+
+    Device and inode say which file; change time and size tell whether it was overwritten in place
+    since. The mount does not matter: the same file is the same file on every path to it.
+    """
+
+    device: int
+    inode: int
+    ctime_ns: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileResource:
+    """One file that will be changed; ``identity`` is None when there was none at registration."""
+
+    path: str
+    identity: FileIdentity | None
+
+
+@dataclass(frozen=True, slots=True)
+class TreeResource:
+    """A directory below which anything may change. ``entries`` is what was there at registration,
+    the directory itself included."""
+
+    path: str
+    entries: tuple[FileResource, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What was registered, by kind; services by the names that were given."""
+
+    files: tuple[FileResource, ...] = ()
+    trees: tuple[TreeResource, ...] = ()
+    processes: tuple[UniqueProcess, ...] = ()
+    services: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.files or self.trees or self.processes or self.services)
