@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -430,3 +431,26 @@ def test_coming_and_going_is_no_error(spawn: Spawn, data: Path) -> None:
 def test_the_caller_is_a_holder_like_any_other(data: Path) -> None:
     with open(data):
         assert found(registered(data)) == [(os.getpid(), str(data), (How.OPEN,), False)]
+
+
+# -- a script that is named through its own descriptors ----------------------------------------
+
+
+@pytest.mark.parametrize("form", ["/dev/fd/{}", "/proc/self/fd/{}", "/proc/thread-self/fd/{}"])
+def test_a_descriptors_number_means_the_one_of_that_process(
+    spawn: Spawn, data: Path, form: str
+) -> None:
+    """``bash /dev/fd/N`` reads its own descriptor, not the file that we have open as number N."""
+    reader, writer = os.pipe()
+    number = fcntl.fcntl(reader, fcntl.F_DUPFD, 100)
+    child = spawn.running("/bin/bash", form.format(number), pass_fds=[number])
+    ours = os.open(data, os.O_RDONLY)
+    os.dup2(ours, number)
+    try:
+        os.write(writer, b"echo; read line\n")
+        assert child.stdout is not None
+        assert child.stdout.read(1)
+        assert child.pid not in {pid for pid, *_ in found(registered(data))}
+    finally:
+        for descriptor in (ours, number, reader, writer):
+            os.close(descriptor)

@@ -14,6 +14,7 @@ __all__ = ["sees_our_root", "stat_inside"]
 
 _LINKS = 40  # path_resolution(7): the kernel follows no more
 _NAMES = 256
+_SELF = frozenset({"self", "thread-self"})
 
 
 def sees_our_root(base: str) -> bool:
@@ -38,11 +39,10 @@ def stat_inside(base: str, path: str) -> os.stat_result | None:
     nothing.
 
     Relative paths count from its working directory. Where its root directory is not ours, one
-    that goes up out of the working directory is not followed.
+    that goes up out of the working directory is not followed. ``/proc/self``, and so ``/dev/fd``,
+    means that process and not the one that asks.
     """
     try:
-        if sees_our_root(base):
-            return os.stat(path if path.startswith("/") else f"{base}cwd/{path}")
         return _walk(base, path)
     except (OSError, ValueError):
         return None
@@ -53,25 +53,27 @@ def _walk(base: str, path: str) -> os.stat_result | None:
     start = base + ("root" if path.startswith("/") else "cwd")
     passed: list[str] = []
     names = [name for name in path.split("/") if name not in {"", "."}]
-    facts, links = os.stat(start), 0
+    links = 0
     while names:
         name = names.pop(0)
         if name == "..":
             if start.endswith("cwd") and not passed:
-                return None
+                if not sees_our_root(base):
+                    return None
+                above = os.path.dirname(os.readlink(start))
+                start, passed = base + "root", [part for part in above.split("/") if part]
             del passed[-1:]
-            facts = os.lstat("/".join((start, *passed, "")))
             continue
+        if passed == ["proc"] and name in _SELF and start.endswith("root"):
+            return os.stat(base + "/".join(names))
         here = "/".join((start, *passed, name))
-        facts = os.lstat(here)
-        if stat.S_ISLNK(facts.st_mode):
+        if stat.S_ISLNK(os.lstat(here).st_mode):
             text, links = os.readlink(here), links + 1
             if text.startswith("/"):
                 start, passed = base + "root", []
-                facts = os.stat(start)
             names[:0] = [part for part in text.split("/") if part not in {"", "."}]
         else:
             passed.append(name)
         if links > _LINKS or len(names) > _NAMES:
             return None
-    return facts
+    return os.stat("/".join((start, *passed)))
