@@ -29,7 +29,7 @@ class SystemPackages:
     """Packages of dpkg and rpm; where both are there, the first that knows the name answers."""
 
     def files_of(self, name: str) -> tuple[str, ...]:
-        """The paths that the package owns, without directories.
+        """The paths that the package owns, without directories and links to them.
 
         Raises UsageError when no such package is installed, UnsupportedError where there is
         neither dpkg nor rpm.
@@ -42,7 +42,7 @@ class SystemPackages:
         for command in commands:
             listed = _run([*command, name])
             if listed is not None:
-                return tuple(path for path in listed if not _is_directory(path))
+                return tuple(path for path in listed if not os.path.isdir(path))
         raise UsageError(
             f"No package {name!r} is installed.", hint="Its exact name is needed, as in 'libssl3'."
         )
@@ -66,7 +66,3 @@ def _run(command: Sequence[str]) -> list[str] | None:
         return None
     lines = os.fsdecode(done.stdout).split("\n")
     return [line for line in lines if line.startswith("/")]  # others tell of diversions
-
-
-def _is_directory(path: str) -> bool:
-    return os.path.isdir(path) and not os.path.islink(path)
