@@ -49,17 +49,15 @@ class Installer:
 
     def engine(self, caller: UniqueProcess | None = None) -> Engine:
         """The engine as the installer sees it, or another process."""
-        scanner = SimulatedScanner(self.world)
         processes = SimulatedProcesses(self.world, caller or self.me)
-        return Engine(
-            store=self.store,
-            lookout=Lookout(scanner, processes, self.world.uid, self.policy),
-            scanner=scanner,
-            processes=processes,
-            packages=SimulatedPackages(self.world),
-            clock=self.world,
-            limits=TimeLimits(),
+        lookout = Lookout(
+            SimulatedScanner(self.world),
+            processes,
+            SimulatedPackages(self.world),
+            self.world.uid,
+            self.policy,
         )
+        return Engine(self.store, lookout, processes, self.world, TimeLimits())
 
     def session(self) -> PrimarySession:
         """A fresh session with the library registered."""

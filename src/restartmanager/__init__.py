@@ -13,14 +13,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # what type checkers take for true; importing typing costs milliseconds
 if TYPE_CHECKING:
-    from restartmanager.api import (
-        join_session,
-        open_session,
-        recover,
-        stale,
-        start_session,
-        who_uses,
-    )
+    from restartmanager.api import join_session, open_session, recover, start_session
     from restartmanager.errors import RestartManagerError
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import (
@@ -41,6 +34,7 @@ if TYPE_CHECKING:
         Step,
     )
     from restartmanager.progress import Progress
+    from restartmanager.questions import explain_busy, stale, who_uses
     from restartmanager.session import JoinedSession, PrimarySession, Stopped
 
 __version__ = "0.1.0"
@@ -68,6 +62,7 @@ __all__ = [
     "Stopped",
     "UniqueProcess",
     "__version__",
+    "explain_busy",
     "join_session",
     "open_session",
     "recover",
@@ -77,10 +72,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": ("join_session", "open_session", "recover", "stale", "start_session", "who_uses"),
+    "api": ("join_session", "open_session", "recover", "start_session"),
     "errors": ("RestartManagerError",),
     "identity": ("UniqueProcess",),
     "progress": ("Progress",),
+    "questions": ("explain_busy", "stale", "who_uses"),
     "session": ("JoinedSession", "PrimarySession", "Stopped"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

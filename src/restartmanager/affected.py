@@ -242,7 +242,10 @@ def _verdict(process: Process, around: Surroundings) -> _Verdict | None:
 
 def _name(process: Process) -> str:
     """What a person would call it: the script or the program, not the interpreter."""
-    path = _script(process) or process.executable or process.name
+    script = _script(process)
+    if script is None or script.startswith(("/dev/", "/proc/")):  # read from a descriptor
+        script = None
+    path = script or process.executable or process.name
     return posixpath.basename(path.removesuffix("/__main__.py")) or process.name
 
 

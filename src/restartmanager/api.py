@@ -1,4 +1,4 @@
-"""The front door of the library: one function for each thing people come for."""
+"""The front door to sessions: starting, joining, recovering (``questions`` has the other door)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from restartmanager.session import KEY_VARIABLE, JoinedSession, PrimarySession
 from restartmanager.wiring import make_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from restartmanager.model import Outcome
 
-    from restartmanager.model import Affected, Outcome
-
-__all__ = ["join_session", "open_session", "recover", "stale", "start_session", "who_uses"]
+__all__ = ["join_session", "open_session", "recover", "start_session"]
 
 
 def start_session(*, expires_after_s: float | None = None) -> PrimarySession:
@@ -62,26 +60,3 @@ def open_session(key: str) -> PrimarySession:
 def recover() -> tuple[Outcome, ...]:
     """Bring back what dead installers of this user left stopped; what became of each."""
     return make_engine().recover()
-
-
-def who_uses(*paths: str | os.PathLike[str], packages: Iterable[str] = ()) -> Affected:
-    """Who uses these files or directories right now; nothing is changed or remembered.
-
-    A directory stands for everything below it, a package for the files it owns.
-    ``not_inspectable`` of the result counts the processes that the caller may not look into.
-    """
-    engine = make_engine()
-    texts = [os.fsdecode(path) for path in paths]
-    trees = [path for path in texts if os.path.isdir(path)]
-    files = [path for path in texts if path not in trees]
-    return engine.lookout.who_uses(engine.identify(files, trees, packages))
-
-
-def stale() -> Affected:
-    """Who runs code that was replaced since it was started, and what would cure each.
-
-    Every application has ``required`` (restart, log in again, re-execute the manager, reboot) and
-    the evidence; ``ignored`` has what the policy leaves out of account, with the reason. Nothing
-    is changed or remembered.
-    """
-    return make_engine().lookout.stale()

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
     from restartmanager.lookout import Lookout
     from restartmanager.model import Affected
-    from restartmanager.ports import Clock, Packages, Processes, Scanner, Store
+    from restartmanager.ports import Clock, Processes, Store
 
 __all__ = ["MAX_SESSIONS", "Engine"]
 
@@ -55,9 +55,7 @@ class Engine:
 
     store: Store
     lookout: Lookout
-    scanner: Scanner
     processes: Processes
-    packages: Packages
     clock: Clock
     limits: TimeLimits = field(default_factory=TimeLimits)
     _unfinished: set[str] = field(default_factory=set)
@@ -125,18 +123,8 @@ class Engine:
         """Register more resources; the files are looked at now. All or nothing."""
         names = arguments.texts(services, "services")
         unique = arguments.unique_processes(processes)
-        seen = self.identify(files, trees, packages)
-        resources = Resources(seen.files, seen.trees, unique, names)
-        self.store.add_resources(key, resources)
-
-    def identify(
-        self, files: Iterable[PathLike], trees: Iterable[PathLike], packages: Iterable[str] = ()
-    ) -> Resources:
-        """These files and trees, and the files of these packages, as they are now."""
-        paths = list(arguments.paths(files, "files"))
-        for name in arguments.texts(packages, "packages"):
-            paths += self.packages.files_of(name)
-        return self.scanner.identify(paths, arguments.paths(trees, "trees"))
+        seen = self.lookout.identify(files, trees, packages)
+        self.store.add_resources(key, Resources(seen.files, seen.trees, unique, names))
 
     def resources(self, key: str) -> Resources:
         """All that was registered, by the primary and the secondaries."""
@@ -260,7 +248,7 @@ class Engine:
         return work.carry_out(self.store.journal(key))
 
     def _stale_pids(self, key: str) -> frozenset[int]:
-        sighting = self.scanner.find_holders(self.store.resources(key))
+        sighting = self.lookout.scanner.find_holders(self.store.resources(key))
         return frozenset(
             item.pid for holder in sighting.holders for item in holder.evidence if item.stale
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from restartmanager import arguments
 from restartmanager.affected import (
     Surroundings,
     find_applications,
@@ -23,10 +24,11 @@ from restartmanager.policy import Policy
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from restartmanager.arguments import PathLike
     from restartmanager.identity import UniqueProcess
     from restartmanager.journal import JournalEntry
     from restartmanager.model import Process, Sighting
-    from restartmanager.ports import Processes, Scanner
+    from restartmanager.ports import Packages, Processes, Scanner
 
 __all__ = ["Lookout"]
 
@@ -37,8 +39,18 @@ class Lookout:
 
     scanner: Scanner
     processes: Processes
+    packages: Packages
     uid: int
     policy: Policy = field(default_factory=Policy)
+
+    def identify(
+        self, files: Iterable[PathLike], trees: Iterable[PathLike], packages: Iterable[str] = ()
+    ) -> Resources:
+        """These files and trees, and the files of these packages, as they are now."""
+        paths = list(arguments.paths(files, "files"))
+        for name in arguments.texts(packages, "packages"):
+            paths += self.packages.files_of(name)
+        return self.scanner.identify(paths, arguments.paths(trees, "trees"))
 
     def who_uses(
         self,

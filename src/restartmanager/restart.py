@@ -79,7 +79,7 @@ class Restart:
             done = self._bring_back(entry)
             if isinstance(done, Outcome):
                 outcomes.append(done)
-                self._say(done.application.name, done)
+                self._say(done)
             else:
                 started.append(done)
         outcomes += self._verify(started)
@@ -159,7 +159,7 @@ class Restart:
                 outcome = self._fail(entry, "it came back, and still uses the old files")
             else:
                 outcome = self._succeed(entry, process)
-            self._say(entry.application.name, outcome)
+            self._say(outcome)
             outcomes.append(outcome)
         return outcomes
 
@@ -220,10 +220,10 @@ class Restart:
         self._write([entry])
         return entry
 
-    def _say(self, name: str, outcome: Outcome) -> None:
+    def _say(self, outcome: Outcome) -> None:
         self._settled += 1
         percent = 100 * self._settled // max(1, self._total)
-        message = outcome.message or f"{name} is back"
+        message = outcome.message or "is back"
         self._reporter.report(Progress(percent, outcome.application, Step.START, message))
 
 

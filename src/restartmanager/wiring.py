@@ -3,8 +3,9 @@
 Adapters are imported inside the functions, so that only what is used is loaded.
 
 Settings come from the environment, of which a privileged program started by sudo(8) gets none:
-RESTARTMANAGER_STATE_DIR (where sessions are remembered) and RESTARTMANAGER_TIMEOUT_S (how long an
-application may take to exit).
+RESTARTMANAGER_STATE_DIR (where sessions are remembered), RESTARTMANAGER_TIMEOUT_S (how long an
+application may take to exit), RESTARTMANAGER_LEASES=0 (do not ask whether a file is in use by way
+of a lease) and RESTARTMANAGER_KERNEL_ITERATOR=0 (do not ask the kernel by way of BPF).
 """
 
 from __future__ import annotations
@@ -14,38 +15,55 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from restartmanager.errors import UsageError
-from restartmanager.shutdown import TimeLimits
 
 if TYPE_CHECKING:
     from restartmanager.engine import Engine
+    from restartmanager.lookout import Lookout
     from restartmanager.policy import Policy
+    from restartmanager.shutdown import TimeLimits
 
-__all__ = ["limits", "make_engine", "shipped_policy", "state_folder"]
+__all__ = ["limits", "make_engine", "make_lookout", "shipped_policy", "state_folder"]
 
 _STATE_VARIABLE = "RESTARTMANAGER_STATE_DIR"
 _TIMEOUT_VARIABLE = "RESTARTMANAGER_TIMEOUT_S"
+_LEASES_VARIABLE = "RESTARTMANAGER_LEASES"
+_KERNEL_VARIABLE = "RESTARTMANAGER_KERNEL_ITERATOR"
 
 
 def make_engine() -> Engine:
     """The engine for the calling user on this machine."""
     from restartmanager.engine import Engine
     from restartmanager.linux.clock import SystemClock
-    from restartmanager.linux.holders import ProcScanner
-    from restartmanager.linux.packages import SystemPackages
-    from restartmanager.linux.processes import LinuxProcesses
-    from restartmanager.lookout import Lookout
     from restartmanager.store.sqlite import SqliteStore
 
-    scanner = ProcScanner()
-    processes = LinuxProcesses()
+    lookout = make_lookout()
     return Engine(
         store=SqliteStore(state_folder()),
-        lookout=Lookout(scanner, processes, os.geteuid(), shipped_policy()),
-        scanner=scanner,
-        processes=processes,
-        packages=SystemPackages(),
+        lookout=lookout,
+        processes=lookout.processes,
         clock=SystemClock(),
         limits=limits(),
+    )
+
+
+def make_lookout() -> Lookout:
+    """What looks at this machine for the calling user; it remembers nothing."""
+    from restartmanager.linux.packages import SystemPackages
+    from restartmanager.linux.processes import LinuxProcesses
+    from restartmanager.linux.scanner import LinuxScanner
+    from restartmanager.lookout import Lookout
+
+    scanner = LinuxScanner(
+        leases=_wanted(_LEASES_VARIABLE),
+        kernel=_wanted(_KERNEL_VARIABLE),
+        cache_folder=_cache_folder(),
+    )
+    return Lookout(
+        scanner=scanner,
+        processes=LinuxProcesses(),
+        packages=SystemPackages(),
+        uid=os.geteuid(),
+        policy=shipped_policy(),
     )
 
 
@@ -64,8 +82,17 @@ def state_folder() -> str:
     return os.path.join(base, "restartmanager")
 
 
+def _cache_folder() -> str | None:
+    """Where facts about the running kernel are kept, which asking it needs; root alone can ask."""
+    if os.environ.get(_STATE_VARIABLE):
+        return state_folder() if os.path.isdir(state_folder()) else None
+    return "/run/restartmanager" if os.geteuid() == 0 else None
+
+
 def limits() -> TimeLimits:
     """How long to wait for what."""
+    from restartmanager.shutdown import TimeLimits
+
     text = os.environ.get(_TIMEOUT_VARIABLE)
     if not text:
         return TimeLimits()
@@ -78,6 +105,14 @@ def limits() -> TimeLimits:
             f"{_TIMEOUT_VARIABLE} is {text!r}.", hint="Give seconds, more than 0, up to 3600."
         )
     return TimeLimits(application_s=seconds)
+
+
+def _wanted(variable: str) -> bool:
+    """Whether something has not been switched off."""
+    text = os.environ.get(variable, "")
+    if text not in {"", "0", "1"}:
+        raise UsageError(f"{variable} is {text!r}.", hint="It is 0 for off or 1 for on.")
+    return text != "0"
 
 
 @cache

@@ -17,7 +17,6 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 import restartmanager
-from restartmanager import who_uses
 from restartmanager.errors import ProcessError
 from restartmanager.identity import UniqueProcess
 from restartmanager.linux.handles import PidfdHandle, wait_for_exit
@@ -118,21 +117,39 @@ class Machine:
         return document
 
     def holders(self) -> list[int]:
-        """Who really has the file, asked without the program under test."""
-        return sorted(app.main_process.pid for app in self._users() if app.main_process)
+        """Who of ours really has the file, asked without the program under test."""
+        return sorted(identity.pid for identity in self._ours() if _has(identity.pid, self.file))
 
-    def _users(self) -> Any:
-        return [a for a in who_uses(self.file).applications if a.name != "pytest"]
+    def _ours(self) -> list[UniqueProcess]:
+        """What was started here, also by way of a restart: only that is ever ended."""
+        mark = os.fsencode(f"RESTARTMANAGER_STATE_DIR={self.state}")
+        ours = []
+        for name in filter(str.isdecimal, os.listdir("/proc")):
+            with contextlib.suppress(OSError, ProcessError):
+                identity = UniqueProcess.of(int(name))
+                if mark in Path(f"/proc/{name}/environ").read_bytes().split(b"\0"):
+                    ours.append(identity)
+        return [identity for identity in ours if identity.pid != os.getpid()]
 
     def clear(self) -> None:
-        for app in self._users():
-            for process in app.processes:
-                if process.pid != os.getpid():
-                    _kill(process.identity)
+        for identity in self._ours():
+            _kill(identity)
         for child in self.started:
             child.kill()
             with contextlib.suppress(BrokenPipeError):
                 child.communicate(timeout=PATIENCE_S)
+
+
+def _has(pid: int, path: str) -> bool:
+    """Whether the process has this file mapped or open."""
+    with contextlib.suppress(OSError):
+        if os.fsencode(path) in Path(f"/proc/{pid}/maps").read_bytes():
+            return True
+        return any(
+            os.readlink(f"/proc/{pid}/fd/{number}") == path
+            for number in os.listdir(f"/proc/{pid}/fd")
+        )
+    return False
 
 
 def _kill(identity: UniqueProcess) -> None:

@@ -129,7 +129,10 @@ def test_dry_run(machine: Machine) -> None:
 
 
 def test_the_command_may_join(machine: Machine) -> None:
-    join = "import restartmanager as rm, sys\nwith rm.join_session() as s: s.register(files=sys.argv[1:])"
+    join = (
+        "import restartmanager as rm, sys\n"
+        "with rm.join_session() as joined: joined.register(files=sys.argv[1:])"
+    )
     done = machine.run("run", "-f", machine.file, "--", sys.executable, "-c", join, "/x")
     assert done.returncode == 0, done
 
@@ -162,12 +165,14 @@ def test_a_command_that_ignores_the_signal_may_finish(machine: Machine) -> None:
 
 def test_a_signal_while_applications_are_closed_calls_it_off(machine: Machine) -> None:
     deaf = machine.hold("deaf")
+    machine.environment["RESTARTMANAGER_TIMEOUT_S"] = "4"
     work = machine.begin("run", "-f", machine.file, "--", "echo", "ran")
     deaf.await_word("asked")
     work.send_signal(signal.SIGTERM)
     out, complaint = work.communicate(timeout=PATIENCE_S)
     assert (work.returncode, out) == (125, b"")
     assert b"Shutdown was cancelled." in complaint
+    assert b"editor: it was never stopped" in complaint
     assert deaf.lives
 
 

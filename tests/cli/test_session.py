@@ -36,7 +36,7 @@ def test_the_whole_transaction_in_a_shell_script(machine: Machine) -> None:
     (commands / "restartctl").chmod(0o755)
     path = f"{commands}:{os.environ['PATH']}"
     done = subprocess.run(
-        ["sh", "-c", SCRIPT, "sh", machine.file],
+        ["/bin/sh", "-c", SCRIPT, "sh", machine.file],
         env={**machine.environment, "PATH": path},
         capture_output=True,
         text=True,
@@ -172,6 +172,10 @@ def test_register_lists_with_nul(machine: Machine, session: str) -> None:
     assert machine.json("session", "show", session)["resources"]["files"] == 3
 
 
+def test_an_empty_list_registers_nothing_and_is_no_error(machine: Machine, session: str) -> None:
+    assert machine.run("session", "register", session, "--files-from", "-").returncode == 0
+
+
 def test_register_from_a_file_tree_and_process(machine: Machine, session: str) -> None:
     holder = machine.hold()
     listing = machine.folder / "list"
@@ -266,7 +270,7 @@ def test_ls_and_show(machine: Machine, session: str) -> None:
 
 
 def test_show_tells_no_secrets(machine: Machine, session: str) -> None:
-    machine.environment["PASSWORD"] = "swordfish"
+    machine.environment["MAGIC_WORD"] = "swordfish"
     machine.hold("register")
     machine.ok("session", "shutdown", session)
     for verb in (["show"], ["show", "--json"]):

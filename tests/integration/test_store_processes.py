@@ -93,6 +93,13 @@ def test_twenty_secondaries_that_register_at_once_lose_nothing(
     assert len(set(files)) == 100_000
 
 
+def test_a_process_that_writes_without_a_pause_keeps_nobody_out(
+    store: SqliteStore, folder: str
+) -> None:
+    run_together(*[("register_singly", folder, KEY, str(n), "60") for n in range(5)])
+    assert len(store.resources(KEY).files) == 300
+
+
 def test_processes_that_register_the_same_files_keep_one_of_each(
     store: SqliteStore, folder: str
 ) -> None:

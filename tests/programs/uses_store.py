@@ -43,6 +43,11 @@ def register(store: SqliteStore, key: str, who: str, count: str) -> None:
     store.add_resources(key, some_files(who, int(count)))
 
 
+def register_singly(store: SqliteStore, key: str, who: str, count: str) -> None:
+    for file in some_files(who, int(count)).files:
+        store.add_resources(key, Resources(files=(file,)))
+
+
 def create(store: SqliteStore, who: str, limit: str) -> None:
     try:
         store.create_session(SessionRecord(who, 1.0, BOOT), limit=int(limit))
@@ -93,7 +98,7 @@ def fork(store: SqliteStore, key: str) -> None:
 
     def write() -> None:
         n = 0
-        # The pause is for the children: SQLite's waiting is by looking again, without a queue.
+        # The pause gives the forks their turn without delay, however busy the machine is.
         while not over.wait(0.01):
             register(store, key, f"parent-{n}", "50")
             n += 1
@@ -173,6 +178,7 @@ VERBS = {
     function.__name__: function
     for function in (
         register,
+        register_singly,
         create,
         create_in_damaged,
         begin,

@@ -83,9 +83,18 @@ def _invoke(arguments: Sequence[str]) -> int:
         from click.shell_completion import shell_complete
 
         return shell_complete(restartctl, {}, _NAME, _COMPLETION_VARIABLE, instruction)
-    with restartctl.make_context(_NAME, list(arguments)) as context:
+    width = _narrow_width()
+    with restartctl.make_context(_NAME, list(arguments), terminal_width=width) as context:
         status = restartctl.invoke(context)
     return int(status or 0)
+
+
+def _narrow_width() -> int | None:
+    """The width for help texts where click, which takes no less than 50, would overrun it."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        columns = os.get_terminal_size(sys.stdout.fileno()).columns
+        return columns if 20 <= columns < 52 else None
+    return None
 
 
 # -- the last resort ---------------------------------------------------------------------------
@@ -150,14 +159,18 @@ def _make_streams_safe() -> None:
 
 def _flushed(status: int) -> int:
     """Write the rest of the output while a broken pipe can still be met in silence."""
-    from_pipe = 0
+    failed: OSError | None = None
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
                 stream.flush()
         except OSError as error:
-            from_pipe = 141 if isinstance(error, BrokenPipeError) else 1
+            failed = error
             with contextlib.suppress(OSError, ValueError):
                 # Python flushes once more when it exits, and would complain.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    return status or from_pipe
+    if failed is None or status:
+        return status
+    from restartmanager.cli.exitcodes import code_of
+
+    return code_of(failed)

@@ -1,5 +1,4 @@
-"""What ``restartctl doctor`` looks at. Nothing here changes anything, except for a file without a
-name that is gone at once."""
+"""What ``restartctl doctor`` looks at. Nothing is changed: temporary files are gone at once."""
 
 from __future__ import annotations
 
@@ -67,7 +66,7 @@ def _pidfd() -> Check:
 
 def _processes() -> Check:
     """The same look at all processes as for any question, about a file nobody uses."""
-    from restartmanager.api import who_uses
+    from restartmanager.questions import who_uses
 
     name = "Processes"
     with tempfile.NamedTemporaryFile() as file:

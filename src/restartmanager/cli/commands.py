@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 import click
 
+from restartmanager.cli.text import fill
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -87,6 +89,8 @@ def _write_examples(formatter: click.HelpFormatter, pairs: tuple[tuple[str, str]
     if not pairs:
         return
     with formatter.section("Examples"):
+        indent = " " * formatter.current_indent
         for purpose, line in pairs:
-            for row in (f"# {purpose}", line) if purpose else (line,):
-                formatter.write(f"{'':>{formatter.current_indent}}{row}\n")
+            about = fill(purpose, formatter.width, f"{indent}# ", f"{indent}# ") if purpose else []
+            for row in (*about, indent + line):
+                formatter.write(f"{row}\n")

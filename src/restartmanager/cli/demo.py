@@ -50,13 +50,14 @@ def demo() -> int:
     play = None
     with Interrupts() as interrupts:
         try:
-            stage = Stage()
-            play = _Play(out, stage)
             try:
+                with interrupts.deferred():
+                    play = _Play(out, Stage(interrupts.deferred))
                 play.perform()
             finally:
-                with interrupts.postponed():
-                    play.clean_up()
+                if play is not None:
+                    with interrupts.postponed():
+                        play.clean_up()
         except (StageError, RestartManagerError, OSError) as error:
             step = f"Step {play.step} went wrong" if play and play.step else "It cannot begin"
             Console(sys.stderr).problem(f"{step}: {escape(str(error))}", program="restartctl demo")
@@ -80,12 +81,12 @@ class _Play:
 
     def perform(self) -> None:
         """All steps, in the order of the document that this follows."""
-        self._out.lines(
-            (
-                self._out.look.bold("A library is replaced while two applications use it"),
-                self._out.look.dim(f"in {self._stage.folder}"),
-            )
-        )
+        from restartmanager.cli.text import fill
+
+        look = self._out.look
+        title = fill("A library is replaced while two applications use it", look.width)
+        self._out.lines(map(look.bold, title))
+        self._out.say(look.dim(f"in {self._stage.folder}"))
         self._start_applications()
         session = self._start_session()
         self._let_secondary_join(session)

@@ -22,7 +22,8 @@ from restartmanager.linux.handles import PidfdHandle, wait_for_exit
 from restartmanager.model import Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 __all__ = ["Stage", "StageError", "mapped_inodes"]
 
@@ -38,9 +39,15 @@ class StageError(Exception):
 
 
 class Stage:
-    """A temporary folder with a library, two applications and a session memory."""
+    """A temporary folder with a library, two applications and a session memory.
 
-    def __init__(self) -> None:
+    ``undisturbed`` keeps an interruption from coming between a new process and its being known.
+    """
+
+    def __init__(
+        self, undisturbed: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+    ) -> None:
+        self._undisturbed = undisturbed
         self.folder = os.path.realpath(tempfile.mkdtemp(prefix="restartctl-demo-"))
         self._children: list[subprocess.Popen[bytes]] = []
         self._ours: list[UniqueProcess] = []
@@ -73,16 +80,8 @@ class Stage:
     def start(self, name: str) -> UniqueProcess:
         """Start the application with this name, and wait until it is ready."""
         command = [sys.executable, self.write_program(name), self.library, self.document(name)]
-        child = subprocess.Popen(
-            command,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # what the terminal sends is not for it
-        )
-        self._children.append(child)
-        identity = UniqueProcess.of(child.pid)
+        child = self._begin(command, os.environ)
+        identity = UniqueProcess.of(child.pid)  # not reaped yet, so it cannot be another one
         self._ours.append(identity)
         _await_ready(name, child)
         return identity
@@ -90,18 +89,27 @@ class Stage:
     def run(self, arguments: Iterable[str], environment: Mapping[str, str]) -> int:
         """Run restartctl as a process of its own, to its end; its number."""
         command = [sys.executable, "-P", "-m", "restartmanager.cli", *arguments]
-        child = subprocess.Popen(
-            command,
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        self._children.append(child)
+        child = self._begin(command, {**os.environ, **environment})
         _, complaint = child.communicate(timeout=_PATIENCE_S)
         if child.returncode:
             raise StageError(complaint.decode(errors="replace").strip() or "restartctl failed")
         return child.pid
+
+    def _begin(
+        self, command: Sequence[str], environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        with self._undisturbed():
+            child = subprocess.Popen(
+                command,
+                env=environment,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # what the terminal sends is not for it
+            )
+            self._children.append(child)
+        return child
 
     def replace_library(self) -> tuple[int, int]:
         """Put a new file in the library's place, as package managers do; both inodes."""

@@ -26,7 +26,7 @@ class Interrupts:
 
     At first it ends what runs, as usual (KeyboardInterrupt for SIGINT, SystemExit otherwise).
     Inside ``cancelling`` it calls the operation off; inside ``postponed`` it is only noted, in
-    ``number``, for what runs then must be finished.
+    ``number``, for what runs then must be finished; inside ``deferred`` it has to wait.
     """
 
     def __init__(self) -> None:
@@ -75,6 +75,18 @@ class Interrupts:
         """Only note signals."""
         with self._meaning(lambda: None):
             yield
+
+    @contextlib.contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Let a signal wait until this is over, and then mean what it means otherwise."""
+        before, self.number = self.number, None
+        try:
+            with self.postponed():
+                yield
+        finally:
+            came, self.number = self.number, self.number or before
+        if came is not None:
+            self._arrived(came, None)
 
     @contextlib.contextmanager
     def _meaning(self, action: Callable[[], object]) -> Iterator[None]:

@@ -251,9 +251,8 @@ def _left(outcome: Outcome, message: str) -> str:
 def progress_line(progress: Progress) -> str:
     """What happens right now, in one line."""
     name = progress.application.name if progress.application else ""
-    message = progress.message.removeprefix(f"{name} ")
     about = f"{escape(name)}: " if name else ""
-    return f"[{progress.percent:3d}%] {about}{escape(message)}"
+    return f"[{progress.percent:3d}%] {about}{escape(progress.message)}"
 
 
 # -- errors ------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def register(  # noqa: PLR0913 - one for each kind of resource
     from restartmanager.identity import UniqueProcess
 
     listed = _read_list(files_from, null=null) if files_from is not None else []
-    if not (files or trees or services or pids or listed):
+    if not (files or trees or services or pids) and files_from is None:
         raise click.UsageError("Nothing to register: give --file, --tree, --service or --pid.")
     session = _open_or_join(key)
     try:

@@ -105,9 +105,9 @@ def show(key: str, *, as_json: bool) -> int:
 
     Works for every session of this user, whoever started it, also for one whose installer died.
     """
+    from restartmanager.arguments import normalise_key
     from restartmanager.cli.console import Console
     from restartmanager.cli.exitcodes import ExitCode
-    from restartmanager.arguments import normalise_key
     from restartmanager.wiring import make_engine
 
     engine = make_engine()

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["columns", "escape", "fill", "pad", "shorten", "table", "width_of"]
 
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}
-_NARROWEST = 8
-"""No column of a table becomes narrower than this."""
+_NARROWEST = 16
+"""No column of a table is made narrower than this: nothing could be told from it."""
 
 
 def escape(text: str) -> str:

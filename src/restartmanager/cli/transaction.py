@@ -124,7 +124,8 @@ class Transaction:
         running = [app for app in affected.applications if app.status & Status.RUNNING]
         look = self._notes.look
         self._notes.lines(affected_lines(affected, look, fate=True))
-        self._notes.lines(reservations(affected, look, root=os.geteuid() == 0))
+        left = reservations(affected, look, root=os.geteuid() == 0)
+        self._notes.lines(["", *left] if affected.applications and left else left)
         if self._wishes.dry_run:
             return self._would_go(affected)
         if not running or not self._wishes.ask or (affected.reboot_reasons and not self._partial):
@@ -176,6 +177,8 @@ class Transaction:
                 )
             except RestartManagerError as error:
                 self._tell(error)
+                if isinstance(error, OperationCancelledError):
+                    self._notes.say("Waiting for what was asked to exit already...")
                 return False
         self._notes.lines(outcome_lines(stopped.outcomes, self._notes.look))
         if self._interrupts.number is not None:  # too late to cancel, not too late to turn back

@@ -30,8 +30,8 @@ def who(paths: tuple[str, ...], *, as_json: bool) -> int:
 
     Exit status: 0 somebody uses them, 1 nobody that can be seen.
     """
-    from restartmanager.api import who_uses
     from restartmanager.cli.exitcodes import ExitCode
+    from restartmanager.questions import who_uses
 
     affected = who_uses(*paths)
     _note_missing(paths)

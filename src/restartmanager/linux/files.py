@@ -73,21 +73,30 @@ def walk(path: str) -> Iterator[tuple[str, os.stat_result]]:
         return
     folders = [path]
     while folders:
-        try:
-            entries = os.scandir(folders.pop())
-        except OSError:
-            continue
-        with entries:
+        for entry, facts in _entries(folders.pop()):
+            if stat.S_ISDIR(facts.st_mode):
+                folders.append(entry)
+            yield entry, facts
+
+
+def _entries(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    """What is in one folder, without symbolic links; what cannot be seen is left out."""
+    try:
+        with os.scandir(folder) as entries:
             for entry in entries:
                 try:
                     facts = entry.stat(follow_symlinks=False)
                 except OSError:
                     continue
-                if stat.S_ISDIR(facts.st_mode):
-                    folders.append(entry.path)
-                elif stat.S_ISLNK(facts.st_mode):
-                    continue
-                yield entry.path, facts
+                if not stat.S_ISLNK(facts.st_mode) and not _is_the_kernels(entry.path, facts):
+                    yield entry.path, facts
+    except OSError:
+        return
+
+
+def _is_the_kernels(path: str, facts: os.stat_result) -> bool:
+    """Whether this is where /proc or /sys begins: nothing there is a file that anybody changes."""
+    return path in {"/proc", "/sys"} and stat.S_ISDIR(facts.st_mode)
 
 
 def _check(path: str) -> None:

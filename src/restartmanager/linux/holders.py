@@ -22,11 +22,11 @@ from restartmanager.linux import stale as _stale
 from restartmanager.linux.mounts import Mounts
 from restartmanager.linux.procfs import PROC, ProcDirectory, describe, pids
 from restartmanager.linux.targets import Targets
-from restartmanager.linux.uses import Finder, evidence_of
+from restartmanager.linux.uses import Finder, evidence_of, known_interpreter
 from restartmanager.model import Holder, Sighting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Process, Resources
@@ -45,17 +45,21 @@ class ProcScanner:
         """The files and trees as they are now: see ``restartmanager.linux.files.identify``."""
         return _files.identify(files, trees)
 
-    def find_holders(self, resources: Resources, *, deep: bool = False) -> Sighting:
+    def find_holders(
+        self, resources: Resources, *, deep: bool = False, among: Container[int] | None = None
+    ) -> Sighting:
         """Who uses these files and trees now, and which of the registered processes live.
 
-        With ``deep`` the descriptors of every thread are looked at: a thread can have a table of
-        its own (unshare(2), CLONE_FILES), which is rare, and each costs as much as a process.
+        ``among`` are the processes that are known to hold all that is held: of the others only
+        the scripts are looked at, for those hold nothing. With ``deep`` the descriptors of every
+        thread are looked at: a thread can have a table of its own (unshare(2), CLONE_FILES), which
+        is rare, and each costs as much as a process.
         """
         mounts = Mounts.read(self._proc)
         look = _Look(self._proc, Targets(resources, mounts), mounts, deep=deep)
         if resources.files or resources.trees:
             for pid in pids(self._proc):
-                look.at(pid)
+                look.at(pid, scripts_only=among is not None and pid not in among)
         return look.result(self._living(resources.processes))
 
     def find_stale(self, policy: Policy) -> Sighting:
@@ -82,8 +86,10 @@ class _Look:
         self._inspected = 0
         self._not_inspectable = 0
 
-    def at(self, pid: int) -> None:
+    def at(self, pid: int, *, scripts_only: bool = False) -> None:
         """Look at one process; one that vanishes meanwhile is no holder."""
+        if scripts_only and not self._runs_scripts(pid):
+            return
         try:
             with ProcDirectory(pid, self._proc) as directory:
                 self._inspect(directory)
@@ -118,6 +124,18 @@ class _Look:
             started_at = self._booted_at + process.identity.start_ticks / ticks_per_second()
             evidence = evidence_of(uses, self._targets, process.pid, started_at)
             self._holders[process.identity] = Holder(process, evidence)
+
+    def _runs_scripts(self, pid: int) -> bool:
+        """Whether it runs an interpreter; it counts as inspected when it does not, for that it
+        holds nothing is known already."""
+        try:
+            program = os.readlink(f"{self._proc}/{pid}/exe")
+        except OSError:  # a kernel thread, or gone, or not to be looked into
+            return False
+        if known_interpreter(program) is not None:
+            return True
+        self._inspected += 1
+        return False
 
     def _view(self, directory: ProcDirectory) -> str | None:
         """Where the process can be looked into ("" as a rule); None where there is nothing to see:

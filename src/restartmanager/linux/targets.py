@@ -99,6 +99,17 @@ class Targets:
     def __bool__(self) -> bool:
         return bool(self.by_path)
 
+    @property
+    def keys(self) -> frozenset[Key]:
+        """Device and inode of every file that is looked for."""
+        return frozenset(self._by_key)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the kernel's own device and inode are those of stat(2), for all of them: not on
+        btrfs, overlayfs and remote file systems."""
+        return all(os.major(device) or self._mounts.in_memory(device) for device in self.devices)
+
     def at(self, key: Key) -> tuple[Target, ...]:
         """The registered paths of the file with this device and inode."""
         return self._by_key.get(key, ())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from restartmanager.linux.targets import Key, Target, Targets
     from restartmanager.scripts import Script
 
-__all__ = ["Finder", "Use", "evidence_of", "running_scripts"]
+__all__ = ["Finder", "Use", "evidence_of", "known_interpreter", "running_scripts"]
 
 _VANISHED = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 _ARGUMENTS_LIMIT = 128 * 1024  # an interpreter's script stands among the first arguments
@@ -145,7 +145,7 @@ def running_scripts(
     is gone, or that lies on a mount that may hang and has none of ``devices``.
     """
     program = _text(base + "exe")
-    if _interpreter(program) is None:
+    if known_interpreter(program) is None:
         return
     name = base.rpartition(f"/{directory.pid}/")[2] + "cmdline"
     arguments = parse_arguments(directory.read(name, _ARGUMENTS_LIMIT) or b"")
@@ -205,5 +205,6 @@ def _text(link: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _interpreter(program: str) -> str | None:
+def known_interpreter(program: str) -> str | None:
+    """Which interpreter this program is (``scripts.interpreter``), remembered."""
     return interpreter(program)

@@ -47,6 +47,8 @@ __all__ = ["Database"]
 _ATTEMPTS = 5
 """How often a memory may be replaced under our eyes before we give up."""
 
+_POLL_S = 0.002
+
 _CHECKED_PAGES = 64
 """Up to this size (256 KiB, a journal of dozens of applications) the whole file is checked when it
 is opened, which takes a few milliseconds at most. In larger ones damage is noticed where it is."""
@@ -148,8 +150,8 @@ class Database:
         set aside since it was opened."""
         for _ in range(_ATTEMPTS):
             connection = self._current_connection(deadline)
+            _begin_in_time(connection, begin, deadline)
             _wait_until(connection, deadline)
-            connection.execute(begin)
             if self._folder.mark() == self._slot.mark:
                 return connection
             self._slot.close()
@@ -264,6 +266,24 @@ class Database:
         with self._folder.locked(self._timeout_s):
             aside = self._folder.set_aside(damaged)
         raise StoreDamagedError(self._folder.database, aside, why) from cause
+
+
+def _begin_in_time(connection: sqlite3.Connection, begin: str, deadline: float) -> None:
+    """Begin a transaction, waiting for other writers until the deadline.
+
+    SQLite's own waiting has no queue and looks only every 100 ms in the end: a process that writes
+    without a pause would keep the others out for as long as it likes. Looking often is fair enough.
+    """
+    connection.execute("PRAGMA busy_timeout = 0")
+    while True:
+        try:
+            connection.execute(begin)
+        except sqlite3.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+            time.sleep(_POLL_S)
+        else:
+            return
 
 
 def _wait_until(connection: sqlite3.Connection, deadline: float) -> None:

@@ -1,0 +1,154 @@
+"""The scanner of this machine: of several ways to the same answer, the quickest one that is right.
+
+1. A few files are asked about one by one first (``oracle``): who holds nothing need not be looked
+   for. What is free costs some microseconds, and no look at any process.
+2. The kernel is asked for the processes that hold the rest (``kernel``: BPF iterators, root only),
+   and only those are read. Where it cannot be asked, or its numbers would not be those of stat(2),
+   every process is read (``holders``).
+3. What is in use although nobody was found is looked at again, deeper (``explanations``). It is
+   never called free.
+
+Each of the first two can be switched off, and steps aside by itself where it is not possible.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import stat
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from restartmanager.errors import UnsupportedError
+from restartmanager.linux import files as _files
+from restartmanager.linux import stale as _stale
+from restartmanager.linux.explanations import explain, is_held
+from restartmanager.linux.holders import ProcScanner
+from restartmanager.linux.kernel_uses import kernel_uses
+from restartmanager.linux.mounts import Mounts
+from restartmanager.linux.oracle import LeaseOracle, Verdict
+from restartmanager.linux.procfs import PROC, pids
+from restartmanager.linux.targets import Targets
+from restartmanager.scripts import HEAD_BYTES, could_be_script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from restartmanager.linux.kernel.iterator import KernelIterator
+    from restartmanager.model import FileResource, Resources, Sighting
+    from restartmanager.policy import Policy
+
+__all__ = ["LinuxScanner"]
+
+_log = logging.getLogger(__name__)
+
+_ASKED_AT_MOST = 2000
+"""Above this, asking about files one by one costs more than a look at all processes."""
+
+_WORTH_ASKING = 150
+"""With fewer processes, reading them all takes no longer than making the kernel ready to answer."""
+
+
+class LinuxScanner:
+    """The Scanner port; safe to keep, and to use again."""
+
+    def __init__(
+        self, *, leases: bool = True, kernel: bool = True, cache_folder: str | None = None
+    ) -> None:
+        self._leases = leases
+        self._kernel = kernel
+        self._cache_folder = cache_folder
+        self._iterator: KernelIterator | None = None
+        self._processes = ProcScanner()
+
+    def identify(self, files: Sequence[str], trees: Sequence[str]) -> Resources:
+        """The files and trees as they are now: see ``restartmanager.linux.files.identify``."""
+        return _files.identify(files, trees)
+
+    def find_stale(self, policy: Policy) -> Sighting:
+        """Who runs replaced code: see ``restartmanager.linux.stale``."""
+        return _stale.find_stale(policy)
+
+    def find_holders(self, resources: Resources) -> Sighting:
+        """Who uses these files and trees now: see ``ports.Scanner``.
+
+        ``inspected`` counts the processes that were looked at: none where every file was free.
+        """
+        oracle = self._oracle(resources)
+        if oracle is None:
+            return self._look(resources)
+        in_use = _without_free(resources.files, oracle)
+        sighting = self._look(replace(resources, files=in_use))
+        held = [file for file in in_use if is_held(file.path, sighting.holders)]
+        unheld = [file for file in in_use if file not in held]
+        sighting = explain(unheld, oracle).added_to(sighting)
+        by_kernel = kernel_uses(held) if held else ()
+        return replace(sighting, unexplained=(*sighting.unexplained, *by_kernel))
+
+    def _oracle(self, resources: Resources) -> LeaseOracle | None:
+        if not self._leases or not 0 < len(resources.files) <= _ASKED_AT_MOST:
+            return None
+        oracle = LeaseOracle()
+        return oracle if oracle.why_unavailable() is None else None
+
+    # -- the look at the processes -------------------------------------------------------------
+
+    def _look(self, resources: Resources) -> Sighting:
+        pids = self._ask_kernel(resources) if self._kernel else None
+        return self._processes.find_holders(resources, among=pids)
+
+    def _ask_kernel(self, resources: Resources) -> frozenset[int] | None:
+        """The processes that hold something registered; None where the kernel cannot tell.
+
+        Files that came and went below a tree have no identity to ask for, and sockets are known by
+        their names only: there every process is read.
+        """
+        if resources.trees or not resources.files or len(pids(PROC)) < _WORTH_ASKING:
+            return None
+        targets = Targets(resources, Mounts.read(PROC))
+        if not targets.settled or targets.socket_paths or targets.any_folder:
+            return None
+        try:
+            iterator = self._loaded()
+            return frozenset(hit.pid for hit in iterator.find(targets.keys))
+        except UnsupportedError as error:
+            _log.debug("reading /proc instead: %s", error.message)
+            self._kernel = False
+            return None
+
+    def _loaded(self) -> KernelIterator:
+        if self._iterator is None:
+            from restartmanager.linux.kernel.iterator import KernelIterator
+
+            if self._cache_folder is not None:
+                with contextlib.suppress(OSError):
+                    os.makedirs(self._cache_folder, mode=0o700, exist_ok=True)
+            iterator = KernelIterator(self._cache_folder)
+            iterator.__enter__()
+            self._iterator = iterator
+        return self._iterator
+
+
+def _without_free(files: Iterable[FileResource], oracle: LeaseOracle) -> tuple[FileResource, ...]:
+    """The files that are held, or may be used without being held, or cannot be asked about."""
+    return tuple(
+        file
+        for file, verdict in oracle.ask_many(files).items()
+        if verdict is not Verdict.FREE or could_be_script(file.path, _head(file.path))
+    )
+
+
+def _head(path: str) -> bytes:
+    """The first bytes of a regular file; nothing where it is none any more."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        return os.read(descriptor, HEAD_BYTES) if regular else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
