@@ -1,4 +1,4 @@
-"""The scanner that reads /proc keeps the scanner's contract, on this machine."""
+"""The scanner's contract: kept by every way of asking on this machine, and by the simulated one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ import pytest
 
 from restartmanager.identity import UniqueProcess
 from restartmanager.linux.holders import ProcScanner
+from restartmanager.linux.kernel.iterator import why_unavailable
+from restartmanager.linux.scanner import LinuxScanner
+from restartmanager.model import How
+from restartmanager.testing.machine import SimulatedScanner
 from restartmanager.testing.scanner_contract import ScannerContract
+from restartmanager.testing.world import World
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,15 +25,14 @@ if TYPE_CHECKING:
     from spawning import Spawn
 
 
-class TestProcScanner(ScannerContract):
+class RealMachine(ScannerContract):
+    """The hooks, with real files and real processes."""
+
     @pytest.fixture(autouse=True)
     def _machine(self, spawn: Spawn, tmp_path: Path) -> None:
         self.spawn = spawn
         self.folder = tmp_path
         self.numbers = count()
-
-    def scanner(self) -> Scanner:
-        return ProcScanner()
 
     def new_folder(self) -> str:
         path = self.folder / str(next(self.numbers))
@@ -60,3 +64,69 @@ class TestProcScanner(ScannerContract):
         for child in self.spawn.children:
             if child.pid == process.pid:
                 self.spawn.end(child)
+
+
+class TestProcScanner(RealMachine):
+    def scanner(self) -> Scanner:
+        return ProcScanner()
+
+
+class TestWithLeases(RealMachine):
+    def scanner(self) -> Scanner:
+        return LinuxScanner(leases=True, kernel=False)
+
+
+@pytest.mark.root
+class TestWithTheKernel(RealMachine):
+    @pytest.fixture(autouse=True)
+    def _asks_the_kernel(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reason = why_unavailable()
+        if reason is not None:
+            pytest.skip(reason)
+        monkeypatch.setattr("restartmanager.linux.scanner._WORTH_ASKING", 0)
+
+    def scanner(self) -> Scanner:
+        return LinuxScanner(leases=False, kernel=True)
+
+
+class TestSimulatedScanner(ScannerContract):
+    @pytest.fixture(autouse=True)
+    def _world(self) -> None:
+        self.world = World()
+        self.numbers = count()
+
+    def scanner(self) -> Scanner:
+        return SimulatedScanner(self.world)
+
+    def new_folder(self) -> str:
+        path = f"/folder{next(self.numbers)}"
+        self.world.make_folder(path)
+        return path
+
+    def new_program(self, path: str) -> None:
+        self.world.install(path)
+
+    def remove(self, path: str) -> None:
+        del self.world.files[path]
+
+    def opens(self, *paths: str) -> UniqueProcess:
+        process = self.world.run("/bin/opener")
+        for path in paths:
+            self.world.hold(process, path, How.OPEN)
+        return process
+
+    def maps(self, path: str) -> UniqueProcess:
+        process = self.world.run("/bin/mapper")
+        self.world.hold(process, path, How.MAPPED)
+        return process
+
+    def executes(self, path: str) -> UniqueProcess:
+        return self.world.run(path)
+
+    def works_in(self, folder: str) -> UniqueProcess:
+        process = self.world.run("/bin/worker")
+        self.world.hold(process, folder, How.CWD)
+        return process
+
+    def end(self, process: UniqueProcess) -> None:
+        self.world.end(process)

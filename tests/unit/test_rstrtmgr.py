@@ -306,7 +306,7 @@ def more_filters(stage: Stage) -> Any:
 
 
 def directory(stage: Stage) -> Any:
-    stage.world.directories.add("/usr/lib")
+    stage.world.make_folder("/usr/lib")
     code = register(stage.handle, files=["/etc/passwd", "/usr/lib"])
     assert rm.RmGetList(stage.handle, 0)[0] == rm.ERROR_SUCCESS
     return code

@@ -16,7 +16,6 @@ from restartmanager.model import (
     FileIdentity,
     FileResource,
     Holder,
-    How,
     Ignored,
     Process,
     Recipe,
@@ -175,11 +174,14 @@ class SimulatedScanner:
 
     def identify(self, files: Sequence[str], trees: Sequence[str]) -> Resources:
         world = self._world
+        for path in (*files, *trees):
+            if not path or "\0" in path:
+                raise UsageError(f"{path!r} is no path.", hint="Give the path of a file.")
         for path in files:
-            if path in world.directories:
+            if path in world.folders:
                 raise DirectoryAmongFilesError(path)
         for path in trees:
-            if path not in world.directories:
+            if path not in world.folders:
                 raise UsageError(f"{path!r} is no directory.", hint="Register it as a file.")
         return Resources(
             files=tuple(FileResource(path, world.files.get(path)) for path in files),
@@ -203,24 +205,22 @@ class SimulatedScanner:
         return Sighting(tuple(holders), (), len(lives), 0)
 
     def find_stale(self, policy: Policy) -> Sighting:
-        installed = set(self._world.files.values())
         holders = []
         ignored: dict[tuple[str, str], list[int]] = {}
         for identity, life in self._world.lives.items():
             if not self._world.is_running(identity):
                 continue
-            stale = [path for path, held in life.holds.items() if held not in installed]
-            reasons = {path: policy.ignores(path) for path in stale}
-            for path, reason in reasons.items():
-                if reason is not None:
+            found = []
+            for path, (file, how) in life.holds.items():
+                if self._world.there(path) == file:
+                    continue
+                reason = policy.ignores(path)
+                if reason is None:
+                    found.append(Evidence(identity.pid, path, how, stale=True))
+                else:
                     ignored.setdefault((path, reason), []).append(identity.pid)
-            evidence = tuple(
-                Evidence(identity.pid, path, (How.MAPPED,), stale=True)
-                for path, reason in reasons.items()
-                if reason is None
-            )
-            if evidence:
-                holders.append(Holder(life.facts, evidence))
+            if found:
+                holders.append(Holder(life.facts, tuple(sorted(found))))
         return Sighting(
             tuple(holders),
             inspected=len(self._world.lives),
@@ -228,22 +228,25 @@ class SimulatedScanner:
         )
 
     def _want(self, wanted: dict[FileIdentity, str], resource: FileResource) -> None:
-        for identity in (resource.identity, self._world.files.get(resource.path)):
+        for identity in (resource.identity, self._world.there(resource.path)):
             if identity is not None:
                 wanted[identity] = resource.path
 
     def _evidence(self, life: Life, wanted: dict[FileIdentity, str]) -> tuple[Evidence, ...]:
         return tuple(
-            Evidence(
-                life.facts.pid,
-                wanted[identity],
-                (How.MAPPED,),
-                stale=self._world.files.get(wanted[identity]) != identity,
+            sorted(
+                Evidence(
+                    life.facts.pid,
+                    wanted[file],
+                    how,
+                    stale=self._world.there(wanted[file]) != file,
+                )
+                for file, how in life.holds.values()
+                if file in wanted
             )
-            for identity in life.holds.values()
-            if identity in wanted
         )
 
     def _below(self, tree: str) -> tuple[FileResource, ...]:
-        files = self._world.files.items()
-        return tuple(FileResource(path, i) for path, i in files if path.startswith(tree + "/"))
+        there = self._world.folders | self._world.files
+        below = {path: file for path, file in there.items() if f"{path}/".startswith(f"{tree}/")}
+        return tuple(FileResource(path, file) for path, file in below.items())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from restartmanager.identity import UniqueProcess, boot_id
 from restartmanager.model import (
     FileIdentity,
+    How,
     Process,
     Signal,
 )
@@ -59,7 +60,7 @@ class Life:
 
     facts: Process
     program: Program
-    holds: dict[str, FileIdentity]
+    holds: dict[str, tuple[FileIdentity, tuple[How, ...]]]
     exits_at: float | None
     registration: RestartRegistration | None = None
     signals: list[tuple[float, Signal]] = field(default_factory=list)
@@ -72,7 +73,7 @@ class World:
     time: float = 1000.0
     uid: int = 0
     files: dict[str, FileIdentity] = field(default_factory=dict)
-    directories: set[str] = field(default_factory=set)
+    folders: dict[str, FileIdentity] = field(default_factory=dict)
     packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     programs: dict[str, Program] = field(default_factory=dict)
     lives: dict[UniqueProcess, Life] = field(default_factory=dict)
@@ -87,6 +88,21 @@ class World:
         identity = FileIdentity(_DEVICE, next(self._numbers), int(self.time * 1e9), 1)
         self.files[path] = identity
         return identity
+
+    def make_folder(self, path: str) -> None:
+        """Make a directory."""
+        self.folders[path] = FileIdentity(_DEVICE, next(self._numbers), int(self.time * 1e9), 1)
+
+    def there(self, path: str) -> FileIdentity | None:
+        """What is at a path now, file or directory."""
+        return self.files.get(path) or self.folders.get(path)
+
+    def hold(self, identity: UniqueProcess, path: str, *how: How) -> None:
+        """Let a process use what is at a path now, in these ways."""
+        there = self.there(path)
+        if there is None:
+            raise KeyError(path)
+        self.lives[identity].holds[path] = (there, how)
 
     def run(  # noqa: PLR0913 - a process has many sides
         self,
@@ -114,10 +130,14 @@ class World:
             session=identity.pid,
             terminal=terminal,
         )
-        holds = {path: self.files[path] for path in program.uses if path in self.files}
         lives_s = program.temper.lives_s
         exits_at = None if lives_s is None else self.time + lives_s
-        self.lives[identity] = Life(facts, program, holds, exits_at, registration)
+        self.lives[identity] = Life(facts, program, {}, exits_at, registration)
+        for path in program.uses:
+            if path in self.files:
+                self.hold(identity, path, How.MAPPED)
+        if executable in self.files:
+            self.hold(identity, executable, How.EXECUTABLE, How.MAPPED)
         return identity
 
     def end(self, identity: UniqueProcess, *, reuse_pid: bool = False) -> None:

@@ -1,0 +1,167 @@
+"""The ways of asking, put together: the same answer from each, and none where nobody is."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from restartmanager.linux.holders import ProcScanner
+from restartmanager.linux.kernel.iterator import why_unavailable
+from restartmanager.linux.oracle import LeaseOracle
+from restartmanager.linux.scanner import LinuxScanner
+from restartmanager.model import How, Sighting
+from spawning import PYTHON
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from spawning import Spawn
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "data.bin"
+    path.write_bytes(b"\0" * 5000)
+    return path
+
+
+@pytest.fixture
+def asks_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel is asked however few processes there are."""
+    reason = why_unavailable()
+    if reason is not None:
+        pytest.skip(reason)
+    monkeypatch.setattr("restartmanager.linux.scanner._WORTH_ASKING", 0)
+
+
+@pytest.fixture
+def leases(data: Path) -> None:
+    """Leases are possible, on the file system of the tests as well."""
+    reason = LeaseOracle().why_unavailable()
+    if reason is None and LeaseOracle().ask(str(data)) == "unknown":
+        reason = "leases are not to be trusted on the file system of the temporary folder"
+    if reason is not None:
+        pytest.skip(reason)
+
+
+def evidence(sighting: Sighting) -> list[tuple[int, str, tuple[How, ...], bool]]:
+    return sorted(
+        (item.pid, item.path, item.how, item.stale)
+        for holder in sighting.holders
+        for item in holder.evidence
+    )
+
+
+# -- leases ------------------------------------------------------------------------------------
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("leases")
+def test_a_free_file_needs_no_look_at_any_process(data: Path) -> None:
+    scanner = LinuxScanner(kernel=False)
+    sighting = scanner.find_holders(scanner.identify([str(data)], []))
+    assert (sighting.holders, sighting.inspected) == ((), 0)
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("leases")
+def test_a_script_that_nobody_holds_is_still_looked_for(spawn: Spawn, tmp_path: Path) -> None:
+    script = tmp_path / "job"
+    script.write_text("print('r', flush=True)\ninput()\n")
+    child = spawn.ready(PYTHON, "-S", str(script))
+    scanner = LinuxScanner(kernel=False)
+    sighting = scanner.find_holders(scanner.identify([str(script)], []))
+    assert evidence(sighting) == [(child.pid, str(script), (How.SCRIPT,), False)]
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("leases")
+def test_what_nobody_can_be_named_for_is_never_called_free(data: Path) -> None:
+    """A descriptor on its way through a socket belongs to no process."""
+    sender, receiver = socket.socketpair()
+    with sender, receiver:
+        descriptor = os.open(data, os.O_RDONLY)
+        socket.send_fds(sender, [b"x"], [descriptor])
+        os.close(descriptor)
+        scanner = LinuxScanner()
+        sighting = scanner.find_holders(scanner.identify([str(data)], []))
+    assert evidence(sighting) == []
+    (unexplained,) = sighting.unexplained
+    assert unexplained.path == str(data)
+    assert "no process that can be seen" in unexplained.reason
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("leases")
+def test_a_thread_with_a_table_of_its_own_is_found_after_all(spawn: Spawn, data: Path) -> None:
+    child = spawn.holding("thread-open", str(data))
+    scanner = LinuxScanner(kernel=False)
+    sighting = scanner.find_holders(scanner.identify([str(data)], []))
+    assert evidence(sighting) == [(child.pid, str(data), (How.OPEN,), False)]
+    assert sighting.unexplained == ()
+
+
+def test_the_leases_can_be_switched_off(data: Path) -> None:
+    scanner = LinuxScanner(leases=False, kernel=False)
+    assert scanner.find_holders(scanner.identify([str(data)], [])).inspected > 0
+
+
+# -- the kernel --------------------------------------------------------------------------------
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("asks_always")
+@pytest.mark.parametrize("seed", range(3))
+def test_both_ways_give_the_same_answer(spawn: Spawn, tmp_path: Path, seed: int) -> None:
+    """Over a random population: opened, mapped, replaced, removed, overwritten, linked."""
+    pick = random.Random(seed)  # noqa: S311 - a population, not a secret
+    paths = [tmp_path / f"file{number}.bin" for number in range(12)]
+    for path in paths:
+        path.write_bytes(b"\0" * 5000)
+    asked = LinuxScanner(leases=False)
+    resources = asked.identify([str(path) for path in paths], [])
+    for _ in range(15):
+        chosen = pick.sample(paths, pick.randint(1, 4))
+        spawn.holding(*(w for p in chosen for w in (pick.choice(["open", "map"]), str(p))))
+    for path in pick.sample(paths, 6):
+        match pick.choice(["replace", "remove", "overwrite", "link"]):
+            case "replace":
+                (tmp_path / "new").write_bytes(b"\0" * 6000)
+                os.replace(tmp_path / "new", path)
+            case "remove":
+                path.unlink()
+            case "overwrite":
+                path.write_bytes(b"\1" * 5000)
+            case "link":
+                os.link(path, f"{path}.link")
+    read = ProcScanner().find_holders(resources)
+    assert evidence(asked.find_holders(resources)) == evidence(read) != []
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("asks_always")
+def test_scripts_are_found_beside_what_the_kernel_knows(spawn: Spawn, tmp_path: Path) -> None:
+    script = tmp_path / "job.py"
+    script.write_text("print('r', flush=True)\ninput()\n")
+    child = spawn.ready(PYTHON, "-S", str(script))
+    scanner = LinuxScanner()
+    sighting = scanner.find_holders(scanner.identify([str(script)], []))
+    assert evidence(sighting) == [(child.pid, str(script), (How.SCRIPT,), False)]
+    assert sighting.inspected > 1
+
+
+def test_without_the_kernel_every_process_is_read(
+    data: Path, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel that refuses is no error, and is not asked again."""
+    monkeypatch.setattr("restartmanager.linux.scanner._WORTH_ASKING", 0)
+    monkeypatch.setattr("restartmanager.linux.kernel.iterator._has_rights", lambda: False)
+    child = spawn.holding("open", str(data))
+    scanner = LinuxScanner(leases=False)
+    for _ in range(2):
+        sighting = scanner.find_holders(scanner.identify([str(data)], []))
+        assert evidence(sighting) == [(child.pid, str(data), (How.OPEN,), False)]
