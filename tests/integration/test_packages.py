@@ -93,7 +93,7 @@ def test_registering_a_package_registers_its_files(
 def test_files_of_an_rpm_package(tmp_path: Path) -> None:
     """A real package, built here, in a database of its own that nobody else sees."""
     (tmp_path / "widget.spec").write_text(SPEC)
-    ask = "from restartmanager.linux.packages import SystemPackages as S; print(S().files_of('widget'))"
+    ask = "import restartmanager.linux.packages as p; print(p.SystemPackages().files_of('widget'))"
     script = f"""
         mkdir -p /var/lib/rpm /etc/rpm
         mount -t tmpfs none /var/lib/rpm
