@@ -12,6 +12,7 @@ from restartmanager.model import FilterAction, RestartRegistration
 from restartmanager.session import PrimarySession
 from restartmanager.shutdown import TimeLimits
 from restartmanager.testing.crashing_store import Crash, CrashingStore
+from restartmanager.testing.machine import SimulatedScanner
 from restartmanager.testing.memory_store import MemoryStore
 from restartmanager.testing.world import Program, Temper, World
 from simulated import Installer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from restartmanager.identity import UniqueProcess
+    from restartmanager.model import Resources, Sighting
     from restartmanager.ports import Store
 
 LIBRARIES = ("/usr/lib/a.so", "/usr/lib/b.so", "/usr/lib/unrelated.so")
@@ -67,15 +69,23 @@ class Life:
             self.world.install(library)
         for number in range(self.random.randint(1, 6)):
             self._populate(number)
-        store = MemoryStore()
-        self._install(store)
-        survivor = Installer(self.world, store).engine()
-        survivor.recover()
-        self.settled_at = self.settled_at or self.world.time
+        self.store = WatchedStore(self)
+        self._install(self.store)
+        self._recover(self.store)
+        return self.what_is_wrong()
+
+    def _recover(self, store: MemoryStore) -> None:
+        """Two recover at the same time, and the first of them may die in the middle."""
+        first = self._installer_that_may_die(store, 12)
+        other = Installer(self.world, store)
+        self.world.at(self.random.uniform(0, 1), contained(other.engine().recover))
+        with contextlib.suppress(Crash):
+            first.engine().recover()
+        self.world.end(first.me)
+        last = Installer(self.world, store).engine()
+        last.recover()
         self.world.pass_time(self.world.time + 100)
-        survivor.recover()
-        self._check(store)
-        return self.violations
+        last.recover()
 
     # -- the world -----------------------------------------------------------------------------
 
@@ -95,6 +105,11 @@ class Life:
         if pick.random() < 0.2:
             self.world.at(pick.uniform(0, 40), lambda: self._leave(ward))
 
+    def somebody_leaves(self) -> None:
+        """Perhaps an application is closed by its user at this very moment."""
+        if self.random.random() < 0.15:
+            self._leave(self.random.choice(self.wards))
+
     def _leave(self, ward: Ward) -> None:
         """The user closes it; its number may go to an innocent process at once."""
         if self.world.is_running(ward.original):
@@ -105,18 +120,22 @@ class Life:
     # -- the installer -------------------------------------------------------------------------
 
     def _install(self, store: MemoryStore) -> None:
-        at = self.random.choice([None, self.random.randint(0, 30)])
-        crashing = CrashingStore(store, at=at, after=self.random.random() < 0.5)
-        installer = Installer(self.world, cast("Store", crashing))
+        installer = self._installer_that_may_die(store, 30)
         try:
             self._transaction(installer)
         except Crash:
             self.crashed = True
         self.world.end(installer.me)
 
+    def _installer_that_may_die(self, store: MemoryStore, writes: int) -> Installer:
+        at = self.random.choice([None, self.random.randint(0, writes)])
+        crashing = CrashingStore(store, at=at, after=self.random.random() < 0.5)
+        return Installer(self.world, cast("Store", crashing))
+
     def _transaction(self, installer: Installer) -> None:
         pick = self.random
         engine = installer.engine()
+        engine.lookout.scanner = RestlessScanner(self)
         session = PrimarySession(engine, engine.start().key)
         session.register(files=REGISTERED)
         for ward in self.wards:
@@ -134,18 +153,19 @@ class Life:
             session.restart()
         if pick.random() < 0.5:
             session.end()
-            self.settled_at = self.world.time
 
     # -- what must be true ---------------------------------------------------------------------
 
-    def _check(self, store: MemoryStore) -> None:
-        if store.sessions():
+    def what_is_wrong(self) -> list[str]:
+        """The violations, by how things stand now."""
+        if self.store.sessions():
             self._complain("a dead installer's session is still there")
         for innocent in self.innocents:
             if self.world.signals(innocent):
                 self._complain(f"an innocent process was signalled: {innocent}")
         for ward in self.wards:
             self._check_ward(ward)
+        return self.violations
 
     def _check_ward(self, ward: Ward) -> None:
         signals = self.world.signals(ward.original)
@@ -164,7 +184,8 @@ class Life:
         """It obeyed only after its time was over, and after the last look at it: reported as not
         stopped. The last look comes before the settling times of the others (two at most)."""
         life = self.world.lives[ward.original]
-        assert self.settled_at is not None
+        if self.settled_at is None:
+            return False
         if life.exits_at is None or not life.signals:
             return False
         patience = TimeLimits().application_s
@@ -173,3 +194,28 @@ class Life:
 
     def _complain(self, what: str) -> None:
         self.violations.append(f"seed {self.seed}: {what}")
+
+
+class WatchedStore(MemoryStore):
+    """Notes when the last session was forgotten: from then on nobody looks any more."""
+
+    def __init__(self, life: Life) -> None:
+        super().__init__()
+        self._life = life
+
+    def delete_session(self, key: str) -> None:
+        super().delete_session(key)
+        self._life.settled_at = self._life.world.time
+
+
+class RestlessScanner(SimulatedScanner):
+    """Its findings may be out of date the moment they are reported."""
+
+    def __init__(self, life: Life) -> None:
+        super().__init__(life.world)
+        self._life = life
+
+    def find_holders(self, resources: Resources) -> Sighting:
+        sighting = super().find_holders(resources)
+        self._life.somebody_leaves()
+        return sighting

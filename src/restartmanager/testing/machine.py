@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 from restartmanager.testing.world import Life, Program, World
 
-__all__ = ["SimulatedPackages", "SimulatedProcesses", "SimulatedScanner"]
+__all__ = ["SimulatedHandle", "SimulatedPackages", "SimulatedProcesses", "SimulatedScanner"]
 
 
-class _Handle:
+class SimulatedHandle:
     """A hold on a simulated process."""
 
     def __init__(self, world: World, identity: UniqueProcess, *, allowed: bool) -> None:
@@ -113,9 +113,9 @@ class SimulatedProcesses:
             limits=(),
         )
 
-    def open(self, identity: UniqueProcess) -> _Handle:
+    def open(self, identity: UniqueProcess) -> SimulatedHandle:
         facts = self.describe(identity)
-        return _Handle(self._world, identity, allowed=self._world.uid in {0, facts.uid})
+        return SimulatedHandle(self._world, identity, allowed=self._world.uid in {0, facts.uid})
 
     def wait(
         self,

@@ -1,0 +1,89 @@
+"""The simulation finds what it is there to find: variants that are broken on purpose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from restartmanager.errors import RestartManagerError
+from restartmanager.journal import JournalStep
+from restartmanager.testing.machine import SimulatedProcesses
+from restartmanager.testing.memory_store import MemoryStore
+from simulation.lives import Life
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pytest
+
+    from restartmanager.identity import UniqueProcess
+    from restartmanager.journal import JournalEntry
+    from restartmanager.testing.machine import SimulatedHandle
+
+SEEDS = range(3000)
+
+
+def violations() -> set[str]:
+    """What goes wrong within so many seeds, in words without names and numbers."""
+    found = set()
+    for seed in SEEDS:
+        life = Life(seed)
+        try:
+            complaints = life.play()
+        except RestartManagerError:  # a broken variant may also stumble
+            complaints = life.what_is_wrong()
+        for complaint in complaints:
+            words = complaint.partition(": ")[2]
+            found |= {kind for kind in ("lost", "times", "signalled") if kind in words}
+    return found
+
+
+def test_a_journal_that_is_written_late_loses_applications(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write = MemoryStore.write_entries
+
+    def late(self: MemoryStore, key: str, entries: Iterable[JournalEntry]) -> None:
+        write(self, key, [e for e in entries if e.step is not JournalStep.STOP_INTENDED])
+
+    monkeypatch.setattr(MemoryStore, "write_entries", late)
+    assert "lost" in violations()
+
+
+def test_without_the_identity_check_strangers_are_signalled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checked = SimulatedProcesses.open
+
+    def by_number(self: SimulatedProcesses, identity: UniqueProcess) -> Any:
+        now = self._by_pid(identity.pid)
+        handle = checked(self, now.identity if now is not None else identity)
+        return Mistaken(handle, identity)
+
+    monkeypatch.setattr(SimulatedProcesses, "open", by_number)
+    assert "signalled" in violations()
+
+
+class Mistaken:
+    """A hold on one process that is taken for another one."""
+
+    def __init__(self, handle: SimulatedHandle, believed: UniqueProcess) -> None:
+        self.identity = believed
+        self.send = handle.send
+        self.close = handle.close
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def test_recovery_that_is_not_exclusive_starts_applications_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Forgetting the session would stop the second one as well, so that is left out in both."""
+    monkeypatch.setattr(MemoryStore, "delete_session", lambda *_: None)
+    assert "times" not in violations()
+    monkeypatch.setattr(MemoryStore, "begin", lambda *_, **__: True)
+    monkeypatch.setattr("restartmanager.engine.Engine._take_over", lambda *_: True)
+    assert "times" in violations()
