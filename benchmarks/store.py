@@ -31,7 +31,7 @@ def files(numbers: Iterable[int]) -> Resources:
         files=tuple(
             FileResource(
                 f"/usr/lib/x86_64-linux-gnu/package-{n // 1000:05}/some/where/{n % 1000:04}.so",
-                FileIdentity(2049, n + 1, 1_700_000_000_000_000_000 + n, n),
+                FileIdentity(2049, n + 1, 1_700_000_000_000_000_000 + n, n, n),
             )
             for n in numbers
         )

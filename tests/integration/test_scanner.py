@@ -454,3 +454,56 @@ def test_a_descriptors_number_means_the_one_of_that_process(
     finally:
         for descriptor in (ours, number, reader, writer):
             os.close(descriptor)
+
+
+# -- a later file with the number of an earlier one --------------------------------------------
+
+
+def reusing_the_inode_of(path: Path) -> Path:
+    """Remove a file and make another one that got its inode; many file systems give the number
+    to the next file at once."""
+    inode = path.stat().st_ino
+    path.unlink()
+    for number in range(200):
+        later = path.with_name(f"later{number}")
+        later.write_bytes(b"z" * 5001)
+        if later.stat().st_ino == inode:
+            return later
+    pytest.skip("this file system does not reuse inode numbers soon")
+
+
+@pytest.mark.parametrize("action", ["open", "map"])
+def test_a_later_file_with_the_same_inode_is_another_file(
+    spawn: Spawn, data: Path, action: str
+) -> None:
+    resources = registered(data)
+    later = reusing_the_inode_of(data)
+    spawn.holding(action, str(later))
+    assert found(resources) == []
+
+
+def test_a_later_file_counts_where_it_is_registered_itself(spawn: Spawn, data: Path) -> None:
+    before = registered(data)
+    later = reusing_the_inode_of(data)
+    both = Resources(files=(*before.files, *registered(later).files))
+    child = spawn.holding("open", str(later))
+    assert found(both) == [(child.pid, str(later), (How.OPEN,), False)]
+
+
+@pytest.mark.parametrize(("action", "how"), [("open", How.OPEN), ("map", How.MAPPED)])
+def test_a_file_that_was_moved_aside_is_still_the_same(
+    spawn: Spawn, data: Path, action: str, how: How
+) -> None:
+    resources = registered(data)
+    child = spawn.holding(action, str(data))
+    data.rename(data.with_name("aside"))
+    data.write_bytes(b"new")
+    assert found(resources) == [(child.pid, str(data), (how,), True)]
+
+
+def test_a_script_by_a_path_that_goes_up(spawn: Spawn, tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    script = tmp_path / "job.py"
+    script.write_text("print('r', flush=True)\ninput()\n")
+    child = spawn.ready(PYTHON, "-S", "../../job.py", cwd=tmp_path / "deep" / "er")
+    assert found(registered(script)) == [(child.pid, str(script), (How.SCRIPT,), False)]

@@ -137,7 +137,7 @@ def test_a_process_may_fork_while_its_threads_write(store: SqliteStore, folder: 
 def test_a_writer_killed_in_mid_transaction_leaves_a_good_memory(
     store: SqliteStore, folder: str
 ) -> None:
-    files = tuple(FileResource(f"/{n}", FileIdentity(1, n, n, n)) for n in range(2000))
+    files = tuple(FileResource(f"/{n}", FileIdentity(1, n, n, n, n)) for n in range(2000))
     store.add_resources(KEY, Resources(files=files))
     with start("die", folder, KEY) as process:
         assert told(process) == "ready"

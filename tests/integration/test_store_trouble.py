@@ -133,7 +133,7 @@ def test_a_damaged_memory_is_set_aside_once_and_kept(
 def test_damage_in_a_large_memory_is_noticed_where_it_is_met(
     store: SqliteStore, folder: str, database: str
 ) -> None:
-    files = tuple(FileResource(f"/{n:06}", FileIdentity(1, n, n, n)) for n in range(40_000))
+    files = tuple(FileResource(f"/{n:06}", FileIdentity(1, n, n, n, n)) for n in range(40_000))
     store.add_resources(KEY, Resources(files=files))
     store.close()
     for page in range(200, 300):
@@ -434,7 +434,7 @@ def test_a_captured_environment_is_erased_when_its_entry_is_replaced(
 
 
 def test_a_deleted_session_gives_its_room_back(store: SqliteStore, database: str) -> None:
-    files = tuple(FileResource(f"/{n:06}", FileIdentity(1, n, n, n)) for n in range(20_000))
+    files = tuple(FileResource(f"/{n:06}", FileIdentity(1, n, n, n, n)) for n in range(20_000))
     before = os.path.getsize(database)
     store.add_resources(KEY, Resources(files=files))
     assert os.path.getsize(database) > 5 * before

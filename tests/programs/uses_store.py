@@ -33,7 +33,7 @@ def say(word: object) -> None:
 def some_files(who: str, count: int) -> Resources:
     return Resources(
         files=tuple(
-            FileResource(f"/usr/lib/package-{who}/file-{n:05}", FileIdentity(1, n, n, n))
+            FileResource(f"/usr/lib/package-{who}/file-{n:05}", FileIdentity(1, n, n, n, n))
             for n in range(count)
         )
     )

@@ -57,7 +57,7 @@ def test_two_slashes_in_front_are_one() -> None:
 def test_the_identity_is_that_of_the_real_file(here: str) -> None:
     os.symlink("file", "name")
     facts = os.stat("file")
-    identity = FileIdentity(facts.st_dev, facts.st_ino, facts.st_ctime_ns, 5)
+    identity = FileIdentity(facts.st_dev, facts.st_ino, facts.st_ctime_ns, 5, facts.st_mtime_ns)
     files = identify(["name", "file", "name"], []).files
     assert [(file.path, file.identity) for file in files] == [
         (f"{here}/name", identity),

@@ -24,9 +24,9 @@ from restartmanager.model import FileIdentity, FileResource, How, Resources
 if TYPE_CHECKING:
     from pathlib import Path
 
-OLD = FileIdentity(1, 10, 5_000_000_000, 7)
-NEW = FileIdentity(1, 11, 9_000_000_000, 7)
-WRITTEN = FileIdentity(1, 10, 9_000_000_000, 8)
+OLD = FileIdentity(1, 10, 5_000_000_000, 7, 1)
+NEW = FileIdentity(1, 11, 9_000_000_000, 7, 2)
+WRITTEN = FileIdentity(1, 10, 9_000_000_000, 8, 2)
 
 
 # -- staleness ---------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def look(proc: FakeProc, resources: Resources) -> list[tuple[int, str, tuple[How
 def on_made_up_numbers(path: Path, mode: str) -> tuple[Resources, str]:
     """The file as it would be registered on btrfs, and its line in maps, with other numbers."""
     inode = path.stat().st_ino if mode == "exists" else 4711
-    identity = FileIdentity(os.makedev(0, 99), inode, 1, 1)
+    identity = FileIdentity(os.makedev(0, 99), inode, 1, 1, 1)
     line = f"7f1234560000-7f1234580000 r-xp 00000000 00:2b {inode} ".ljust(73)
     return Resources(files=(FileResource(str(path), identity),)), line
 
@@ -208,7 +208,7 @@ def test_without_the_mapped_file_the_removed_path_has_to_do(proc: FakeProc, tmp_
 
 def test_on_disks_the_device_always_counts(proc: FakeProc, tmp_path: Path) -> None:
     path = tmp_path / "file"
-    identity = FileIdentity(os.makedev(8, 1), 4711, 1, 1)
+    identity = FileIdentity(os.makedev(8, 1), 4711, 1, 1, 1)
     resources = Resources(files=(FileResource(str(path), identity),))
     proc.process(9)
     line = "7f1234560000-7f1234580000 r-xp 00000000 {} 4711 ".ljust(73)

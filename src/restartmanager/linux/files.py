@@ -58,7 +58,9 @@ def absolute(path: str) -> str:
 
 def identity_of(facts: os.stat_result) -> FileIdentity:
     """The identity in the result of a stat."""
-    return FileIdentity(facts.st_dev, facts.st_ino, facts.st_ctime_ns, facts.st_size)
+    return FileIdentity(
+        facts.st_dev, facts.st_ino, facts.st_ctime_ns, facts.st_size, facts.st_mtime_ns
+    )
 
 
 def walk(path: str) -> Iterator[tuple[str, os.stat_result]]:

@@ -123,7 +123,8 @@ class _Look:
             process = directory.describe()
             started_at = self._booted_at + process.identity.start_ticks / ticks_per_second()
             evidence = evidence_of(uses, self._targets, process.pid, started_at)
-            self._holders[process.identity] = Holder(process, evidence)
+            if evidence:
+                self._holders[process.identity] = Holder(process, evidence)
 
     def _runs_scripts(self, pid: int) -> bool:
         """Whether it runs an interpreter; it counts as inspected when it does not, for that it

@@ -62,9 +62,9 @@ class MapReader:
         self._targets = targets
         self._unimportant: set[bytes] = set()
 
-    def read(self, base: str) -> Iterator[tuple[Key | str, bool]]:
-        """Each registered file that is mapped, as its key, and whether privately; a file that was
-        removed from a registered tree as its path.
+    def read(self, base: str) -> Iterator[tuple[Key | str, bool, str]]:
+        """Each registered file that is mapped, as its key, whether privately, and the path that
+        the kernel gives it now; a file that was removed from a registered tree as its path.
 
         ``base`` is the folder of the process with a slash. Raises OSError: PermissionError for a
         process that may not be looked into, FileNotFoundError or ProcessLookupError for one that
@@ -79,7 +79,7 @@ class MapReader:
                     continue
                 found = self._settle(mapping, line, text, base)
                 if found is not None:
-                    yield found, mapping.private
+                    yield found, mapping.private, mapping.path
         if len(self._unimportant) > _REMEMBERED:  # a process can make up any number of them
             self._unimportant.clear()
 

@@ -60,8 +60,8 @@ def _walk(base: str, path: str) -> os.stat_result | None:
             if start.endswith("cwd") and not passed:
                 if not sees_our_root(base):
                     return None
-                above = os.path.dirname(os.readlink(start))
-                start, passed = base + "root", [part for part in above.split("/") if part]
+                here = os.readlink(start)
+                start, passed = base + "root", [part for part in here.split("/") if part]
             del passed[-1:]
             continue
         if passed == ["proc"] and name in _SELF and start.endswith("root"):

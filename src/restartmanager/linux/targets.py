@@ -51,6 +51,21 @@ class Target:
             return True
         return content and self.changed_in_place and self.newer_than(started_at)
 
+    def is_meant(self, used: FileIdentity | None) -> bool:
+        """Whether a used file with a device and inode of this target is a file of this target.
+
+        The file at the path now is. The recorded one is where ``used`` is None, for what has no
+        name any more. A file that has a name elsewhere is the recorded one, moved aside, when its
+        content is of the same time and size; else it is a later file that was given the inode of
+        the recorded one, which was removed.
+        """
+        if used is None or _key(used) == _key(self.now):
+            return True
+        recorded = self.recorded
+        return recorded is None or (
+            (recorded.mtime_ns, recorded.size) == (used.mtime_ns, used.size)
+        )
+
     @property
     def changed_in_place(self) -> bool:
         """Whether it is the recorded file with another content, or other attributes."""
@@ -113,6 +128,11 @@ class Targets:
     def at(self, key: Key) -> tuple[Target, ...]:
         """The registered paths of the file with this device and inode."""
         return self._by_key.get(key, ())
+
+    def doubtful(self, key: Key) -> bool:
+        """Whether a file with this device and inode may be a later one: some path that it was
+        recorded for leads elsewhere now."""
+        return any(_key(target.now) != key for target in self.at(key))
 
     def at_path(self, path: str) -> tuple[Target, ...]:
         """What is registered under exactly this path."""

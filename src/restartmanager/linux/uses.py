@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from restartmanager.linux.descriptors import DescriptorReader
+from restartmanager.linux.files import identity_of
 from restartmanager.linux.maps import MapReader
 from restartmanager.linux.procfs import parse_arguments
 from restartmanager.linux.roots import sees_our_root, stat_inside
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from restartmanager.linux.mounts import Mounts
     from restartmanager.linux.procfs import ProcDirectory
     from restartmanager.linux.targets import Key, Target, Targets
+    from restartmanager.model import FileIdentity
     from restartmanager.scripts import Script
 
 __all__ = ["Finder", "Use", "evidence_of", "known_interpreter", "running_scripts"]
@@ -33,11 +35,15 @@ _ARGUMENTS_LIMIT = 128 * 1024  # an interpreter's script stands among the first 
 @dataclass(frozen=True, slots=True)
 class Use:
     """One way in which a process uses a file: the one with this key, or the one that was at this
-    path and is no longer there."""
+    path and is no longer there.
+
+    ``facts`` are those of the file where it still has a name and could be taken for another one.
+    """
 
     how: How
     file: Key | str
     private: bool = True
+    facts: FileIdentity | None = None
 
 
 class Finder:
@@ -72,16 +78,17 @@ class Finder:
         return uses, complete
 
     def _mapped(self, base: str) -> Iterator[Use]:
-        for file, private in self._maps.read(base):
-            yield Use(How.MAPPED, file, private)
+        for file, private, path in self._maps.read(base):
+            facts = None
+            if not isinstance(file, str) and self._targets.doubtful(file):
+                facts = _facts_at(f"{base}root{path}", file)
+            yield Use(How.MAPPED, file, private, facts)
 
     def _executable(self, base: str, mapped: list[Use]) -> Iterator[Use]:
         """The program; it is mapped as a rule, so nothing is missed where it is not asked for
         fear of a network mount."""
         if mapped or not self._may_hang(base + "exe"):
-            key = _key(os.stat(base + "exe"))
-            if self._targets.at(key):
-                yield Use(How.EXECUTABLE, key)
+            yield from self._use(How.EXECUTABLE, os.stat(base + "exe"))
 
     def _folders(self, base: str) -> Iterator[Use]:
         if not self._targets.any_folder:
@@ -91,20 +98,25 @@ class Finder:
                 continue
             facts = os.stat(base + name)
             if self._targets.at(_key(facts)):
-                yield Use(how, _key(facts))
+                yield from self._use(how, facts)
             elif not facts.st_nlink:
                 yield from self._removed(how, base, base + name)
 
     def _open(self, base: str) -> Iterator[Use]:
         sockets = self._sockets.of(base)
         for link, facts in self._descriptors.read(base, sockets):
-            key = _key(facts)
-            if self._targets.at(key):
-                yield Use(How.OPEN, key)
+            if self._targets.at(_key(facts)):
+                yield from self._use(How.OPEN, facts)
             elif stat.S_ISSOCK(facts.st_mode) and facts.st_ino in sockets:
                 yield from self._bound(base, sockets[facts.st_ino])
             elif not facts.st_nlink:
                 yield from self._removed(How.OPEN, base, link)
+
+    def _use(self, how: How, facts: os.stat_result) -> Iterator[Use]:
+        key = _key(facts)
+        if self._targets.at(key):
+            named = facts.st_nlink > 0 and self._targets.doubtful(key)
+            yield Use(how, key, facts=identity_of(facts) if named else None)
 
     def _bound(self, base: str, path: str) -> Iterator[Use]:
         """A socket that was bound to this path, as the process names it: it counts when the path
@@ -113,8 +125,7 @@ class Finder:
 
     def _named(self, how: How, base: str, path: str, facts: os.stat_result | None) -> Iterator[Use]:
         if facts is not None:
-            if self._targets.at(_key(facts)):
-                yield Use(how, _key(facts))
+            yield from self._use(how, facts)
             return
         whole = os.path.normpath(os.path.join(_text(base + "cwd"), path))
         gone = any(target.now is None for target in self._targets.at_path(whole))
@@ -177,6 +188,8 @@ def evidence_of(
             found.setdefault((use.file, True), set()).add(use.how)
             continue
         for target in targets.at(use.file):
+            if not target.is_meant(use.facts):
+                continue
             stale = _is_stale(use, use.file, target, started_at)
             found.setdefault((target.path, stale), set()).add(use.how)
     return tuple(
@@ -191,6 +204,15 @@ def _is_stale(use: Use, key: Key, target: Target, started_at: float) -> bool:
         return target.newer_than(started_at)
     content = use.how is How.EXECUTABLE or (use.how is How.MAPPED and use.private)
     return target.is_stale(key, content=content, started_at=started_at)
+
+
+def _facts_at(path: str, key: Key) -> FileIdentity | None:
+    """The facts of the file there, when it is the one with this key."""
+    try:
+        facts = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return identity_of(facts) if _key(facts) == key else None
 
 
 def _key(facts: os.stat_result) -> Key:

@@ -15,14 +15,17 @@ __all__ = ["FileIdentity", "FileResource", "Resources", "TreeResource"]
 class FileIdentity:
     """Which file a path led to at one moment: more than its name, which the next file inherits.
 
-    Device and inode say which file; change time and size tell whether it was overwritten in place
-    since. The mount does not matter: the same file is the same file on every path to it.
+    Device and inode say which file, as long as it lives: afterwards the next new file may get the
+    same inode, and is told apart by modification time and size. Change time and size tell whether
+    it was overwritten in place. The mount does not matter: the same file is the same file on every
+    path to it.
     """
 
     device: int
     inode: int
     ctime_ns: int
     size: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True)

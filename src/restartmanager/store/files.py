@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FileRow", "add", "path_bytes", "registered_files", "registered_trees", "rows_of"]
 
-FileRow = tuple[bytes, int, int, int, int, int]
+FileRow = tuple[bytes, int, int, int, int, int, int]
 """Path, device, inode, change time, size; then the place among the files of the same call."""
 
 _ITSELF = 0
@@ -83,8 +83,8 @@ def _add_rows(
     """Add rows; the position after the last one."""
     connection.executemany(
         "INSERT OR IGNORE INTO file"
-        " (session, tree, path, device, inode, ctime_ns, size, position)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        " (session, tree, path, device, inode, ctime_ns, size, mtime_ns, position)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ((*owner, *row[:-1], position + row[-1]) for row in rows),
     )
     return position + len(rows)
@@ -101,20 +101,21 @@ def _tree_id(connection: sqlite3.Connection, session: int, path: bytes) -> int:
 def _row(place: int, resource: FileResource) -> FileRow:
     path, identity = path_bytes(resource.path), resource.identity
     if identity is None:
-        return path, _NO_DEVICE, 0, 0, 0, place
+        return path, _NO_DEVICE, 0, 0, 0, 0, place
     return (
         path,
         _signed(identity.device),
         _signed(identity.inode),
         min(identity.ctime_ns, _SIGNED_MAX),
         identity.size,
+        min(identity.mtime_ns, _SIGNED_MAX),
         place,
     )
 
 
 def _read(connection: sqlite3.Connection, session: int, tree: int) -> tuple[FileResource, ...]:
     rows = connection.execute(
-        "SELECT position, path, device, inode, ctime_ns, size FROM file"
+        "SELECT position, path, device, inode, ctime_ns, size, mtime_ns FROM file"
         " WHERE session = ? AND tree = ?",
         (session, tree),
     ).fetchall()
@@ -126,12 +127,12 @@ def _read(connection: sqlite3.Connection, session: int, tree: int) -> tuple[File
         raise UnreadableError(f"unreadable file: {error}") from None
 
 
-def _resource(
-    _: int, path: bytes, device: int, inode: int, ctime_ns: int, size: int
+def _resource(  # noqa: PLR0913, PLR0917 - the columns
+    _: int, path: bytes, device: int, inode: int, ctime_ns: int, size: int, mtime_ns: int
 ) -> FileResource:
     if device == _NO_DEVICE:
         return FileResource(os.fsdecode(path), None)
-    identity = FileIdentity(device % _UNSIGNED, inode % _UNSIGNED, ctime_ns, size)
+    identity = FileIdentity(device % _UNSIGNED, inode % _UNSIGNED, ctime_ns, size, mtime_ns)
     return FileResource(os.fsdecode(path), identity)
 
 

@@ -61,8 +61,9 @@ _FIRST = (
         inode    INTEGER NOT NULL,           -- unsigned numbers above 2**63 are written negative
         ctime_ns INTEGER NOT NULL,
         size     INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
         position INTEGER NOT NULL,           -- order of registration within the session
-        PRIMARY KEY (session, tree, path, device, inode, ctime_ns, size)
+        PRIMARY KEY (session, tree, path, device, inode, ctime_ns, size, mtime_ns)
     ) WITHOUT ROWID
     """,
     # One process that was registered itself.

@@ -45,7 +45,9 @@ UNDECODABLE = "/tmp/\udcff\udc80 \U0001f600 'quoted' \n"  # noqa: S108 - nothing
 PRIMARY = UniqueProcess(100, 5000, BOOT)
 SECONDARY = UniqueProcess(101, 5001, BOOT)
 TERTIARY = UniqueProcess(102, 5002, BOOT)
-IDENTITY = FileIdentity(device=2049, inode=77, ctime_ns=1_700_000_000_123_456_789, size=4096)
+IDENTITY = FileIdentity(
+    device=2049, inode=77, ctime_ns=1_700_000_000_123_456_789, size=4096, mtime_ns=1
+)
 
 RECORD = SessionRecord(
     key=KEY, created_at=1000.5, boot_id=BOOT, owner=PRIMARY, expires_at=2000.25, members=()
@@ -107,4 +109,4 @@ ENTRY = JournalEntry(
 
 def file(path: str, inode: int = 1) -> FileResource:
     """A registered file."""
-    return FileResource(path, FileIdentity(2049, inode, 1, 1))
+    return FileResource(path, FileIdentity(2049, inode, 1, 1, 1))

@@ -67,8 +67,8 @@ class StoreResourcesContract:
             files=(
                 FileResource(UNDECODABLE, IDENTITY),
                 FileResource("/missing", None),
-                FileResource("/odd", FileIdentity(0, 0, 0, 0)),
-                FileResource("/large", FileIdentity(2**32, 2**64 - 1, 0, 2**62)),
+                FileResource("/odd", FileIdentity(0, 0, 0, 0, 0)),
+                FileResource("/large", FileIdentity(2**32, 2**64 - 1, 0, 2**62, -1)),
             ),
             trees=(
                 TreeResource("/tree\udcff", (file("/tree\udcff"), file("/tree\udcff/below"))),

@@ -85,13 +85,13 @@ class World:
 
     def install(self, path: str) -> FileIdentity:
         """Put a new file at a path, beside nothing or in place of the old one."""
-        identity = FileIdentity(_DEVICE, next(self._numbers), int(self.time * 1e9), 1)
+        identity = FileIdentity(_DEVICE, next(self._numbers), int(self.time * 1e9), 1, 0)
         self.files[path] = identity
         return identity
 
     def make_folder(self, path: str) -> None:
         """Make a directory."""
-        self.folders[path] = FileIdentity(_DEVICE, next(self._numbers), int(self.time * 1e9), 1)
+        self.folders[path] = FileIdentity(_DEVICE, next(self._numbers), int(self.time * 1e9), 1, 0)
 
     def there(self, path: str) -> FileIdentity | None:
         """What is at a path now, file or directory."""
