@@ -17,7 +17,7 @@ from restartmanager.model import FileIdentity, FileResource, Resources, TreeReso
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["absolute", "identify", "identity_of", "walk"]
+__all__ = ["absolute", "first_bytes", "identify", "identity_of", "walk"]
 
 
 def identify(files: Sequence[str], trees: Sequence[str]) -> Resources:
@@ -61,6 +61,21 @@ def identity_of(facts: os.stat_result) -> FileIdentity:
     return FileIdentity(
         facts.st_dev, facts.st_ino, facts.st_ctime_ns, facts.st_size, facts.st_mtime_ns
     )
+
+
+def first_bytes(path: str, count: int) -> bytes:
+    """The beginning of a regular file; nothing where it is none, or may not be read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        return os.read(descriptor, count) if regular else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
 
 
 def walk(path: str) -> Iterator[tuple[str, os.stat_result]]:

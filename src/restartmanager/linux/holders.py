@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from restartmanager.errors import ProcessAccessError, ProcessGoneError
 from restartmanager.identity import ticks_per_second
 from restartmanager.linux import files as _files
-from restartmanager.linux import stale as _stale
 from restartmanager.linux.mounts import Mounts
 from restartmanager.linux.procfs import PROC, ProcDirectory, describe, pids
 from restartmanager.linux.targets import Targets
@@ -64,7 +63,9 @@ class ProcScanner:
 
     def find_stale(self, policy: Policy) -> Sighting:
         """Who runs replaced code: see ``restartmanager.linux.stale``."""
-        return _stale.find_stale(policy, self._proc)
+        from restartmanager.linux.stale import find_stale
+
+        return find_stale(policy, self._proc)
 
     def _living(self, identities: Sequence[UniqueProcess]) -> Iterator[Process]:
         for identity in identities:
@@ -92,7 +93,7 @@ class _Look:
             return
         try:
             with ProcDirectory(pid, self._proc) as directory:
-                self._inspect(directory)
+                self._inspect(directory, scripts_only=scripts_only)
         except (ProcessAccessError, PermissionError):
             self._not_inspectable += 1
         except ProcessGoneError:
@@ -108,13 +109,15 @@ class _Look:
             not_inspectable=self._not_inspectable,
         )
 
-    def _inspect(self, directory: ProcDirectory) -> None:
+    def _inspect(self, directory: ProcDirectory, *, scripts_only: bool) -> None:
         view = self._view(directory)
         if view is None:
             return
         base = f"{self._proc}/{directory.pid}/"
         views = directory.views() if self._deep else [view]
-        uses, complete = self._finder.find(base + view, [base + v for v in views], directory)
+        uses, complete = self._finder.find(
+            base + view, [base + v for v in views], directory, scripts_only=scripts_only
+        )
         if complete:
             self._inspected += 1
         else:
@@ -127,13 +130,13 @@ class _Look:
                 self._holders[process.identity] = Holder(process, evidence)
 
     def _runs_scripts(self, pid: int) -> bool:
-        """Whether it runs an interpreter; it counts as inspected when it does not, for that it
-        holds nothing is known already."""
+        """Whether it could run a registered script; it counts as inspected when it does not, for
+        that it holds nothing is known already."""
         try:
             program = os.readlink(f"{self._proc}/{pid}/exe")
         except OSError:  # a kernel thread, or gone, or not to be looked into
             return False
-        if known_interpreter(program) is not None:
+        if self._targets.any_script and known_interpreter(program) is not None:
             return True
         self._inspected += 1
         return False

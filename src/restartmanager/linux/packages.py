@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 from restartmanager.errors import UnsupportedError, UsageError
@@ -49,11 +47,15 @@ class SystemPackages:
 
 
 def _find(tool: str) -> str | None:
+    import shutil
+
     return shutil.which(tool, path=_PATH)
 
 
 def _run(command: Sequence[str]) -> list[str] | None:
     """The paths in the answer; None when the tool does not know the package."""
+    import subprocess
+
     done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,

@@ -1,4 +1,7 @@
-"""Single processes of this machine: looking, signalling, waiting, starting; port ``Processes``."""
+"""Single processes of this machine: looking, signalling, waiting, starting; port ``Processes``.
+
+What acting needs is imported when somebody acts: who only asks gets the answer sooner.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from restartmanager.errors import ProcessAccessError, ProcessGoneError
 from restartmanager.identity import UniqueProcess
-from restartmanager.linux import procfs, recipes, registrations, starting
-from restartmanager.linux.handles import PidfdHandle, is_alive, wait_for_exit
+from restartmanager.linux import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -51,20 +53,28 @@ class LinuxProcesses:
     def is_alive(self, identity: UniqueProcess) -> bool:
         """Whether it still runs. False only on proof: exited, a zombie, another process under its
         number, or another boot."""
+        from restartmanager.linux.handles import is_alive
+
         return is_alive(identity)
 
     def registration(self, process: Process) -> RestartRegistration | None:
         """What the process registered about coming back; None when nothing (valid) was, or the
         caller may not look."""
-        return registrations.registration_of(process)
+        from restartmanager.linux.registrations import registration_of
+
+        return registration_of(process)
 
     def recipe(self, process: Process, registration: RestartRegistration | None) -> Recipe:
         """How to start it again. Raises ProcessGoneError, ProcessAccessError, and ProcessError
         with the reason where it cannot be started as it is."""
-        return recipes.capture(process, registration)
+        from restartmanager.linux.recipes import capture
+
+        return capture(process, registration)
 
     def open(self, identity: UniqueProcess) -> ProcessHandle:
         """Take hold of it. Raises ProcessGoneError where the identity no longer matches."""
+        from restartmanager.linux.handles import PidfdHandle
+
         return PidfdHandle(identity)
 
     def wait(
@@ -75,12 +85,16 @@ class LinuxProcesses:
     ) -> frozenset[UniqueProcess]:
         """Wait until at least one has exited, the monotonic ``deadline`` (seconds) passes, or
         ``cancel`` is called; which ones have exited. A deadline in the past means one look."""
+        from restartmanager.linux.handles import wait_for_exit
+
         return wait_for_exit(handles, deadline, cancel)
 
     def start(self, recipe: Recipe, on_created: Callable[[UniqueProcess], object]) -> UniqueProcess:
         """Start a process by its recipe, with its owner's rights, in a session of its own, nobody's
         child, with no descriptor of ours; ``on_created`` is called before it runs anything."""
-        return starting.start(recipe, on_created)
+        from restartmanager.linux.starting import start
+
+        return start(recipe, on_created)
 
 
 def _parent(process: Process) -> UniqueProcess | None:

@@ -14,18 +14,14 @@ Each of the first two can be switched off, and steps aside by itself where it is
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
-import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from restartmanager.errors import UnsupportedError
 from restartmanager.linux import files as _files
-from restartmanager.linux import stale as _stale
-from restartmanager.linux.explanations import explain, is_held
+from restartmanager.linux.files import first_bytes
 from restartmanager.linux.holders import ProcScanner
-from restartmanager.linux.kernel_uses import kernel_uses
 from restartmanager.linux.mounts import Mounts
 from restartmanager.linux.oracle import LeaseOracle, Verdict
 from restartmanager.linux.procfs import PROC, pids
@@ -40,8 +36,6 @@ if TYPE_CHECKING:
     from restartmanager.policy import Policy
 
 __all__ = ["LinuxScanner"]
-
-_log = logging.getLogger(__name__)
 
 _ASKED_AT_MOST = 2000
 """Above this, asking about files one by one costs more than a look at all processes."""
@@ -68,7 +62,7 @@ class LinuxScanner:
 
     def find_stale(self, policy: Policy) -> Sighting:
         """Who runs replaced code: see ``restartmanager.linux.stale``."""
-        return _stale.find_stale(policy)
+        return self._processes.find_stale(policy)
 
     def find_holders(self, resources: Resources) -> Sighting:
         """Who uses these files and trees now: see ``ports.Scanner``.
@@ -80,11 +74,7 @@ class LinuxScanner:
             return self._look(resources)
         in_use = _without_free(resources.files, oracle)
         sighting = self._look(replace(resources, files=in_use))
-        held = [file for file in in_use if is_held(file.path, sighting.holders)]
-        unheld = [file for file in in_use if file not in held]
-        sighting = explain(unheld, oracle).added_to(sighting)
-        by_kernel = kernel_uses(held) if held else ()
-        return replace(sighting, unexplained=(*sighting.unexplained, *by_kernel))
+        return _explained(sighting, in_use, oracle) if in_use else sighting
 
     def _oracle(self, resources: Resources) -> LeaseOracle | None:
         if not self._leases or not 0 < len(resources.files) <= _ASKED_AT_MOST:
@@ -112,9 +102,8 @@ class LinuxScanner:
         try:
             iterator = self._loaded()
             return frozenset(hit.pid for hit in iterator.find(targets.keys))
-        except UnsupportedError as error:
-            _log.debug("reading /proc instead: %s", error.message)
-            self._kernel = False
+        except UnsupportedError:
+            self._kernel = False  # the doctor command says why
             return None
 
     def _loaded(self) -> KernelIterator:
@@ -130,25 +119,24 @@ class LinuxScanner:
         return self._iterator
 
 
+def _explained(sighting: Sighting, in_use: Sequence[FileResource], oracle: LeaseOracle) -> Sighting:
+    """The sighting with what a deeper look says about files that nobody seems to hold, and with
+    what the kernel itself holds."""
+    from restartmanager.linux.explanations import explain, is_held
+    from restartmanager.linux.kernel_uses import kernel_uses
+
+    held = [file for file in in_use if is_held(file.path, sighting.holders)]
+    unheld = set(in_use).difference(held)
+    sighting = explain(unheld, oracle).added_to(sighting)
+    by_kernel = kernel_uses(held) if held else ()
+    return replace(sighting, unexplained=(*sighting.unexplained, *by_kernel))
+
+
 def _without_free(files: Iterable[FileResource], oracle: LeaseOracle) -> tuple[FileResource, ...]:
     """The files that are held, or may be used without being held, or cannot be asked about."""
     return tuple(
         file
         for file, verdict in oracle.ask_many(files).items()
-        if verdict is not Verdict.FREE or could_be_script(file.path, _head(file.path))
+        if verdict is not Verdict.FREE
+        or could_be_script(file.path, first_bytes(file.path, HEAD_BYTES))
     )
-
-
-def _head(path: str) -> bytes:
-    """The first bytes of a regular file; nothing where it is none any more."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        return os.read(descriptor, HEAD_BYTES) if regular else b""
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)

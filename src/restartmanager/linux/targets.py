@@ -13,8 +13,9 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from restartmanager.linux.files import identity_of, walk
+from restartmanager.linux.files import first_bytes, identity_of, walk
 from restartmanager.linux.procfs import DELETED
+from restartmanager.scripts import HEAD_BYTES, could_be_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,6 +30,8 @@ Key: TypeAlias = tuple[int, int]
 
 CLOCK_TICK_S = 0.01
 """How exact the start time of a process is, at best."""
+
+_LOOKED_INTO = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ class Targets:
         self._plain_inodes: dict[int, bool] = {}
         self._plain_devices: dict[int, bool] = {}
         self._mounts = mounts
+        self._any_script: bool | None = None
         self.folders = tuple(prefix for tree in resources.trees for prefix in _prefixes(tree.path))
         self.any_folder = bool(resources.trees)
         """Whether a directory is among them, which can be a working or root directory."""
@@ -146,6 +150,16 @@ class Targets:
     def plain_inodes(self) -> bool:
         """Whether the inode in ``fdinfo`` is enough to rule a file out."""
         return all(self._plain_inodes.values())
+
+    @property
+    def any_script(self) -> bool:
+        """Whether an interpreter could have been started with one of them: only then do arguments
+        have to be read. Of many files some are taken to be scripts without a look at each."""
+        if self._any_script is None:
+            self._any_script = len(self.by_path) > _LOOKED_INTO or any(
+                could_be_script(path, first_bytes(path, HEAD_BYTES)) for path in self.by_path
+            )
+        return self._any_script
 
     @property
     def socket_paths(self) -> frozenset[str]:

@@ -57,17 +57,21 @@ class Finder:
         self._sockets = BoundSockets(targets.socket_paths)
 
     def find(
-        self, base: str, views: Iterable[str], directory: ProcDirectory
+        self, base: str, views: Iterable[str], directory: ProcDirectory, *, scripts_only: bool
     ) -> tuple[list[Use], bool]:
         """All uses by the process in the folder ``base``, and whether all of it could be seen.
 
-        ``views`` are the folders whose descriptors are looked at.
+        ``views`` are the folders whose descriptors are looked at; with ``scripts_only`` what it
+        holds is left out.
         """
         uses: list[Use] = []
         complete = True
-        steps = [self._mapped(base), self._executable(base, uses), self._folders(base)]
-        steps += [self._open(view) for view in views]
-        steps.append(self._scripts(base, directory))
+        steps: list[Iterator[Use]] = []
+        if not scripts_only:
+            steps += [self._mapped(base), self._executable(base, uses), self._folders(base)]
+            steps += [self._open(view) for view in views]
+        if self._targets.any_script:
+            steps.append(self._scripts(base, directory))
         for step in steps:
             try:
                 uses.extend(step)
