@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lint types layers format clean
+.PHONY: demo test check lint types layers format scenarios bench clean
 
 demo: .venv/ready        ## the main job, on real processes, in seconds
 	$(BIN)/restartctl demo
@@ -25,6 +25,14 @@ layers: .venv/ready
 format: .venv/ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+scenarios: .venv/ready   ## who finds what: every situation, we and the other tools (as root)
+	PYTHONPATH=tests $(BIN)/python -m scenarios.table --write docs/detection.md
+
+bench: .venv/ready       ## how fast, side by side (as root, on a quiet machine)
+	$(BIN)/pip install --quiet --group bench
+	$(BIN)/python -m benchmarks.detection --write docs
+	$(BIN)/python -m benchmarks.startup --write docs
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -122,21 +122,21 @@ class _Look:
 
     def _mapped(self, base: str, started_at: float) -> Iterator[str]:
         """The paths of executable mappings that are not the files there any more."""
-        ours: bool | None = None
+        ours = sees_our_root(base)
         for text in portions(base + "maps"):
             for line in {line[CUT:] for line in text.split(b"\n")} - self._data:
-                mapping = _executable(line)
-                if mapping is None:
-                    self._data.add(line)
-                    continue
-                if ours is None:
-                    ours = sees_our_root(base)
                 changed_at = self._changed_at.get(line) if ours else None
                 if changed_at is None:
+                    mapping = _executable(line)
+                    if mapping is None:
+                        self._data.add(line)
+                        continue
                     changed_at = self._look_at(mapping, base, line, text, ours=ours)
                     if ours:
                         self._changed_at[line] = changed_at
                 if changed_at >= started_at + CLOCK_TICK_S:
+                    mapping = parse_mapping(line)
+                    assert mapping is not None  # noqa: S101 - it was one above
                     yield mapping.path.removesuffix(DELETED)
 
     def _look_at(

@@ -164,7 +164,7 @@ def running_scripts(
         return
     name = base.rpartition(f"/{directory.pid}/")[2] + "cmdline"
     arguments = parse_arguments(directory.read(name, _ARGUMENTS_LIMIT) or b"")
-    for script in script_candidates(program, arguments):
+    for script in _candidates(program, arguments):
         yield _first_file(base, script, mounts, devices)
 
 
@@ -228,6 +228,12 @@ def _text(link: str) -> str:
         return os.readlink(link)
     except OSError:
         return ""
+
+
+@lru_cache(maxsize=1024)
+def _candidates(program: str, arguments: tuple[str, ...]) -> tuple[Script, ...]:
+    """As ``script_candidates``; workers by the hundred have the same arguments."""
+    return script_candidates(program, arguments)
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,89 @@
+"""How long things take to start: ``python -m benchmarks.startup [--write FOLDER]``.
+
+With a bytecode cache of its own, as an installed package has one. Times are medians of so many
+runs; what the interpreter itself takes is shown beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from typing import TYPE_CHECKING
+
+from benchmarks.page import put
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RUNS = 20
+_TEXT = """\
+## Starting
+
+Medians of {runs} runs, with a bytecode cache as an installed package has it.
+`python -m benchmarks.startup` measures it again; the import times are those of `-X importtime`.
+
+| what | ms |
+|---|--:|
+{rows}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure how long things take to start.")
+    parser.add_argument("--write", metavar="FOLDER", help="the folder of performance.md")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as cache:
+        text = _TEXT.format(runs=RUNS, rows="\n".join(rows(environment(cache))))
+    if arguments.write:
+        put(os.path.join(arguments.write, "performance.md"), "startup", text)
+    print(text)
+
+
+def environment(cache: str) -> dict[str, str]:
+    """That of the caller, with a bytecode cache in this folder."""
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return own | {"PYTHONPYCACHEPREFIX": cache, "RESTARTMANAGER_STATE_DIR": f"{cache}/state"}
+
+
+def rows(environment: dict[str, str]) -> list[str]:
+    python, command = [sys.executable], [sys.executable, "-m", "restartmanager.cli"]
+    found = {
+        "the interpreter alone, `python -c pass`": wall([*python, "-c", "pass"], environment),
+        "`import restartmanager`": imported("restartmanager", environment),
+        "`import restartmanager.app`": imported("restartmanager.app", environment),
+        "`restartctl --help`, whole command": wall([*command, "--help"], environment),
+        "`restartctl who FILE`, whole command": wall([*command, "who", __file__], environment),
+    }
+    return [f"| {what} | {ms:.1f} |" for what, ms in found.items()]
+
+
+def wall(command: Sequence[str], environment: dict[str, str]) -> float:
+    """The whole command, in milliseconds."""
+    times = []
+    for _ in range(RUNS + 1):
+        begun = time.perf_counter()
+        subprocess.run(command, env=environment, capture_output=True, check=False)
+        times.append(time.perf_counter() - begun)
+    return 1000 * statistics.median(times[1:])
+
+
+def imported(module: str, environment: dict[str, str]) -> float:
+    """What the import takes beyond the interpreter's own start, in milliseconds."""
+    command = [sys.executable, "-X", "importtime", "-c", f"import {module}"]
+    times = []
+    for _ in range(RUNS + 1):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        last = done.stderr.strip().splitlines()[-1]  # the line of the module that was asked for
+        parent = [line for line in done.stderr.splitlines() if line.endswith("| restartmanager")]
+        lines = {last, *parent}
+        times.append(sum(int(line.split("|")[1]) for line in lines) / 1000)
+    return statistics.median(times[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Playing situations from outside: each in its own process, its own mounts, its own folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scenarios.answers import Answer
+from scenarios.stage import Truth
+
+if TYPE_CHECKING:
+    from scenarios.stage import Situation
+
+__all__ = ["Played", "play"]
+
+_LIMIT_S = 300.0
+_OWN_MOUNTS = ("unshare", "--mount", "--propagation", "private")
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of a situation: the truth and the answers by tool, or why it cannot be here."""
+
+    situation: Situation
+    truth: Truth = field(default_factory=Truth)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    not_here: str = ""
+
+
+def play(situation: Situation, *, patience_s: float, peers: bool) -> Played:
+    """Play one situation, and ask us and, where wanted, the peers."""
+    if situation.root and os.geteuid() != 0:
+        return Played(situation, not_here="needs root's rights")
+    with tempfile.TemporaryDirectory(prefix="scenario-", dir=_base()) as folder:
+        os.chmod(folder, 0o755)  # noqa: S103 - other users take part
+        command = [
+            *(_OWN_MOUNTS if situation.mounts else ()),
+            sys.executable,
+            "-m",
+            "scenarios.one",
+        ]
+        command += [situation.name, folder, str(patience_s), *(["peers"] if peers else [])]
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT_S,
+            check=False,
+            env={**os.environ, "PYTHONPATH": _python_path()},
+        )
+    if done.returncode:
+        raise AssertionError(f"{situation.name}: {done.stderr}")
+    return _read(situation, json.loads(done.stdout))
+
+
+def _base() -> str | None:
+    """Not below /tmp, /home or /var, where some tools do not look on purpose."""
+    return "/opt" if os.access("/opt", os.W_OK) else None
+
+
+def _python_path() -> str:
+    here = str(Path(__file__).resolve().parent.parent)
+    return os.pathsep.join([here, *(path for path in sys.path if path)])
+
+
+def _read(situation: Situation, found: dict[str, Any]) -> Played:
+    if "not_here" in found:
+        return Played(situation, not_here=found["not_here"])
+    truth = found["truth"]
+    return Played(
+        situation,
+        Truth(frozenset(truth["users"]), frozenset(truth["stale"]), truth["unseen"]),
+        {name: _answer(answer) for name, answer in found["answers"].items()},
+    )
+
+
+def _answer(found: dict[str, Any]) -> Answer:
+    stale = found["stale"]
+    return Answer(
+        frozenset(found["users"]),
+        None if stale is None else frozenset(stale),
+        found["unseen"],
+        found["said"],
+    )
