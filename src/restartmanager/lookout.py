@@ -6,7 +6,7 @@ their ancestors, who the caller is, what they registered about coming back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from restartmanager import arguments
@@ -18,7 +18,7 @@ from restartmanager.affected import (
     with_registration,
 )
 from restartmanager.errors import ProcessError
-from restartmanager.model import Affected, Application, Resources
+from restartmanager.model import Affected, Application, Resources, Unexplained
 from restartmanager.policy import Policy
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from restartmanager.ports import Packages, Processes, Scanner
 
 __all__ = ["Lookout"]
+
+_NO_MANAGER = "a service by name: no service manager is asked yet, so it is not closed"
 
 
 @dataclass(slots=True)
@@ -64,7 +66,10 @@ class Lookout:
         applications = self._applications(sighting, members)
         if relaunch_all:
             applications = tuple(relaunch_everything(app) for app in applications)
-        return Affected.of(applications, sighting)
+        services = tuple(Unexplained(name, _NO_MANAGER) for name in resources.services)
+        return Affected.of(
+            applications, replace(sighting, unexplained=sighting.unexplained + services)
+        )
 
     def stale(self) -> Affected:
         """Who runs code that was replaced, what would cure each, and what was left out of account.

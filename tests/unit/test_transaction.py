@@ -69,6 +69,14 @@ def test_an_empty_session_has_an_empty_list() -> None:
     assert engine.affected(engine.start().key).applications == ()
 
 
+def test_a_service_that_nobody_can_be_asked_about_is_said_so() -> None:
+    session = Installer(library_world()).session()
+    session.register(services=["nginx"])
+    (unexplained,) = session.affected().unexplained
+    assert unexplained.path == "nginx"
+    assert "no service manager" in unexplained.reason
+
+
 # -- shutdown and restart ----------------------------------------------------------------------
 
 

@@ -23,7 +23,6 @@ _REMOTE = re.compile(
 _IN_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs", "hugetlbfs"})
 _PLAIN_INODES = _IN_MEMORY | {"btrfs", "zfs", "bcachefs"}
 _NFS_VOLUMES = "fs/nfsfs/volumes"  # has those as well that were unmounted lazily
-_IN_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs"})
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 _LIMIT = 16 * 1024 * 1024
 
@@ -86,13 +85,6 @@ class Mounts:
         looked at anyway."""
         return any(
             below(path, mount.point) and mount.device not in devices for mount in self._remote
-        )
-
-    def in_memory(self, device: int) -> bool:
-        """Whether this is the device of a file system in memory, for which stat(2) and the kernel
-        use the same number."""
-        return any(
-            mount.device == device and mount.type in _IN_MEMORY for mount in self._by_point.values()
         )
 
     def plain_inodes(self, device: int, path: str) -> bool:

@@ -147,8 +147,12 @@ class _Look:
 
         It was overwritten in place when both its times moved, which neither a change of attributes
         nor an unpacked package does. Where nothing is at its path without the kernel saying that
-        the file was removed, the path only cannot be reached: something is mounted over it.
+        the file was removed, the path only cannot be reached: something is mounted over it. What
+        lies on a network mount is not asked for, which may never answer: there the kernel's remark
+        has to do.
         """
+        if self._mounts.any_remote and self._mounts.may_hang(mapping.path, ()):
+            return math.inf if mapping.path.endswith(DELETED) else -math.inf
         now = _at_path(base, mapping.path, ours=ours)
         if now is None:
             return math.inf if mapping.path.endswith(DELETED) else -math.inf

@@ -127,7 +127,7 @@ class Targets:
     def settled(self) -> bool:
         """Whether the kernel's own device and inode are those of stat(2), for all of them: not on
         btrfs, overlayfs and remote file systems."""
-        return all(os.major(device) or self._mounts.in_memory(device) for device in self.devices)
+        return all(self._plain_devices.values())
 
     def at(self, key: Key) -> tuple[Target, ...]:
         """The registered paths of the file with this device and inode."""
