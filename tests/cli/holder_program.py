@@ -1,7 +1,8 @@
-"""An application for the tests: NAME FILE [register] [deaf] [crash-on-return].
+"""An application for the tests: NAME FILE [register] [deaf] [crash-on-return] [code].
 
-It has FILE open and mapped. It says "ready" on standard output once it is, and "asked" when it is
-asked to exit, which it obeys unless it is deaf.
+It has FILE open and mapped, and with "code" runs code that it generated itself. It says "ready"
+on standard output once it is, and "asked" when it is asked to exit, which it obeys unless it is
+deaf.
 """
 
 import mmap
@@ -28,9 +29,18 @@ def main() -> None:
             from restartmanager import app
 
             app.register_application_restart([path, *wishes, "--restored"])
+        code = generated_code() if "code" in wishes else None
         os.write(1, b"ready\n")
         while not mapping.closed:
             signal.pause()
+        del code
+
+
+def generated_code() -> mmap.mmap:
+    """As a compiler at run time has it: executable memory with a name."""
+    file = os.memfd_create("generated code")
+    os.truncate(file, mmap.PAGESIZE)
+    return mmap.mmap(file, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_EXEC)
 
 
 main()

@@ -107,6 +107,36 @@ class Machine:
             check=False,
         )
 
+    def run_with(
+        self, patch: str, *arguments: str, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it with something of ours in it that this Python code changes."""
+        program = f"{patch}\nfrom restartmanager.cli.app import main\nmain()"
+        return subprocess.run(
+            [sys.executable, "-P", "-c", program, *arguments],
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    def package(self) -> str:
+        """A patch for ``run_with``: the package "widget" is installed and owns the file."""
+        return (
+            "from restartmanager.linux.packages import SystemPackages\n"
+            f"SystemPackages.files_of = lambda self, name: {{'widget': ({self.file!r},)}}[name]"
+        )
+
+    def replace_program(self, name: str = "editor") -> str:
+        """As an update does it: another file at the path of the program, which is a script."""
+        program = self.folder / "bin" / name
+        new = program.with_name("new")
+        shutil.copyfile(PROGRAM, new)
+        new.replace(program)
+        return str(program)
+
     def ok(self, *arguments: str, **environment: str) -> str:
         done = self.run(*arguments, **environment)
         assert (done.returncode, done.stderr) == (0, ""), done

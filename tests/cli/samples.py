@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from restartmanager.identity import UniqueProcess
 from restartmanager.model import (
     Affected,
@@ -9,6 +11,7 @@ from restartmanager.model import (
     AppType,
     Evidence,
     How,
+    Ignored,
     Outcome,
     Process,
     RebootReason,
@@ -41,6 +44,7 @@ def process(pid: int, executable: str = "/usr/sbin/nginx") -> Process:
 
 LIBRARY = "/usr/lib/libssl.so.3"
 MAPPED = (How.MAPPED,)
+PROGRAM = (How.EXECUTABLE, How.MAPPED)
 
 NGINX = Application(
     name="nginx",
@@ -51,7 +55,7 @@ NGINX = Application(
     evidence=(
         Evidence(812, LIBRARY, MAPPED, stale=True),
         Evidence(813, LIBRARY, MAPPED, stale=True),
-        Evidence(812, "/usr/sbin/nginx", (How.EXECUTABLE, How.MAPPED), stale=False),
+        Evidence(812, "/usr/sbin/nginx", PROGRAM, stale=False),
     ),
     restart_by=RestartBy.UNIT,
 )
@@ -88,6 +92,54 @@ HOSTILE = Application(
     evidence=(Evidence(5, "/srv/\n\x9b\udc80", (How.CWD,), stale=False),),
     reboot_reasons=RebootReason.DETECTED_SELF,
     reason="because\x1b]0;x\x07",
+)
+MANAGER = Application(
+    name="systemd",
+    type=AppType.CRITICAL,
+    main_process=process(1, "/usr/lib/systemd/systemd"),
+    processes=(process(1, "/usr/lib/systemd/systemd"),),
+    evidence=(Evidence(1, LIBRARY, MAPPED, stale=True),),
+    reboot_reasons=RebootReason.CRITICAL_PROCESS,
+    required=Required.MANAGER_REEXEC,
+    reason="the machine does not run without it",
+)
+USERS_MANAGER = replace(
+    MANAGER,
+    main_process=process(1200, "/usr/lib/systemd/systemd"),
+    processes=(process(1200, "/usr/lib/systemd/systemd"),),
+    evidence=(Evidence(1200, LIBRARY, MAPPED, stale=True),),
+)
+BUS = Application(
+    name="dbus-daemon",
+    type=AppType.CRITICAL,
+    main_process=process(500, "/usr/bin/dbus-daemon"),
+    processes=(process(500, "/usr/bin/dbus-daemon"),),
+    evidence=(Evidence(500, "/usr/bin/dbus-daemon", PROGRAM, stale=True),),
+    reboot_reasons=RebootReason.CRITICAL_PROCESS,
+    required=Required.SOFT_REBOOT,
+    reason="every program on the message bus would lose its connection",
+)
+SHELL = Application(
+    name="zsh",
+    type=AppType.CRITICAL,
+    main_process=process(700, "/usr/bin/zsh"),
+    processes=(process(700, "/usr/bin/zsh"),),
+    evidence=(Evidence(700, "/usr/bin/zsh", PROGRAM, stale=True),),
+    reboot_reasons=RebootReason.DETECTED_SELF,
+    required=Required.RELOGIN,
+    reason="it is this installer, or what the installer was started from",
+)
+JOB = Application(
+    name="job.py",
+    type=AppType.UNKNOWN,
+    main_process=process(950, "/usr/bin/python3"),
+    processes=(process(950, "/usr/bin/python3"),),
+    evidence=(Evidence(950, "/opt/job.py", (How.SCRIPT,), stale=True),),
+)
+IGNORED = (
+    Ignored("/memfd:a", "memory with a name", (7, 8)),
+    Ignored("/tmp/b\x1b", "a temporary file", (9,)),
+    Ignored("/memfd:c", "memory with a name", (1, 2, 3, 4, 5, 6)),
 )
 AFFECTED = Affected(
     applications=(NGINX, EDITOR, LOGIN, STOPPED),

@@ -46,7 +46,7 @@ def test_every_help_has_examples(verb: tuple[str, ...]) -> None:
 def test_the_verbs() -> None:
     names = {" ".join(verb) for verb in VERBS}
     assert names == {
-        *("who", "run", "recover", "doctor", "demo", "session"),
+        *("who", "stale", "run", "recover", "doctor", "completion", "demo", "session"),
         *(
             f"session {step}"
             for step in (
@@ -86,7 +86,12 @@ def test_who_imports_nothing_of_other_verbs() -> None:
         text=True,
         check=True,
     )
-    loaded = {name for name in done.stderr.split() if name.startswith("restartmanager.cli.")}
+    modules = set(done.stderr.split())
+    assert not modules & {
+        *("sqlite3", "logging", "restartmanager.store", "restartmanager.session"),
+        *("restartmanager.engine", "restartmanager.shutdown", "restartmanager.restart"),
+    }
+    loaded = {name for name in modules if name.startswith("restartmanager.cli.")}
     assert loaded == {
         f"restartmanager.cli.{name}"
         for name in ("app", "commands", "params", "who", "exitcodes", "console", "text", "render")
@@ -111,7 +116,16 @@ def test_without_a_verb(machine: Machine) -> None:
     ("wrong", "said"),
     [
         (["frobnicate"], "restartctl: No such command 'frobnicate'."),
-        (["who"], "restartctl who: Missing argument 'PATH...'."),
+        (["who"], "restartctl who: Nothing to ask about: give a PATH or --package."),
+        (["who", "--json"], "restartctl who: Nothing to ask about"),
+        (["who", "--package"], "restartctl who: Option '--package' requires an argument."),
+        (["stale", "x\x1b"], "restartctl stale: Got unexpected extra argument (x\\e)"),
+        (["completion", "csh"], "restartctl completion: Invalid value for 'SHELL'"),
+        (
+            ["run", "--", "true"],
+            "restartctl run: Nothing to change: give --file, --tree, --package",
+        ),
+        (["run", "-p", "0", "--", "x"], "restartctl run: Invalid value for '--pid' / '-p': '0' is"),
         (["who", "--jso"], "restartctl who: No such option"),
         (["session", "start", "--expires", "soon"], "restartctl session start: Invalid value"),
         (["session", "list", "--\x1b[2J"], "restartctl session list: No such option"),
@@ -133,20 +147,12 @@ def test_an_unknown_verb_or_option_is_not_a_traceback_in_any_locale(machine: Mac
 
 
 def _fails(machine: Machine, **environment: str) -> subprocess.CompletedProcess[str]:
-    program = (
+    patch = (
         "from restartmanager import questions\n"
         "def who_uses(*paths, **more): raise ZeroDivisionError('oops\\x1b')\n"
-        "questions.who_uses = who_uses\n"
-        "from restartmanager.cli.app import main\n"
-        "main()"
+        "questions.who_uses = who_uses"
     )
-    return subprocess.run(
-        [sys.executable, "-c", program, "who", "x"],
-        env={**machine.environment, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return machine.run_with(patch, "who", "x", **environment)
 
 
 def test_what_nobody_expected(machine: Machine) -> None:
@@ -186,10 +192,17 @@ def test_a_full_disk_is_no_answer(machine: Machine) -> None:
     assert done.stderr == b"restartctl: No space left on device\n"
 
 
-def test_completion(machine: Machine) -> None:
-    done = machine.run(_RESTARTCTL_COMPLETE="bash_source")
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(machine: Machine, shell: str) -> None:
+    done = machine.run("completion", shell)
     assert done.returncode == 0
-    assert "_RESTARTCTL_COMPLETE" in done.stdout
+    assert f"{app.COMPLETION_VARIABLE}={shell}_complete" in done.stdout
+
+
+def test_the_completion_knows_the_verbs_and_what_they_do(machine: Machine) -> None:
+    words = {"COMP_WORDS": "restartctl st", "COMP_CWORD": "1"}
+    done = machine.run(**words, **{app.COMPLETION_VARIABLE: "zsh_complete"})
+    assert done.stdout == "plain\nstale\nWhat runs replaced code, and what would cure it?\n"
 
 
 # -- terminals ---------------------------------------------------------------------------------
@@ -227,6 +240,13 @@ def test_a_terminal_is_never_overrun(machine: Machine, columns: int) -> None:
     assert status == 0
     long = [line for line in text.splitlines() if len(line) > columns]
     assert all(line.strip().startswith(("/", "✓ State")) or "/" in line for line in long)
+
+
+@pytest.mark.parametrize("verb", [(), *VERBS], ids=" ".join)
+def test_no_help_overruns_a_narrow_terminal(verb: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app.restartctl, [*verb, "--help"], terminal_width=40)
+    text = done.output.partition("\nExamples:\n")[0]  # whose lines are to be copied
+    assert [line for line in text.splitlines() if len(line) > 40] == []
 
 
 def test_colours_on_a_terminal_unless_unwanted(machine: Machine) -> None:

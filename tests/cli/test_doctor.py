@@ -3,7 +3,12 @@
 import sqlite3
 from contextlib import closing
 
+import pytest
+
 from cli.machinery import Machine, assert_valid
+from restartmanager import wiring
+from restartmanager.cli import checks
+from restartmanager.linux import packages
 
 
 def test_a_sound_machine(machine: Machine) -> None:
@@ -52,3 +57,82 @@ def test_a_good_memory(machine: Machine, session: str) -> None:
     assert done.returncode == 0
     assert f"{machine.state}, owner " in done.stdout
     assert "mode 0700" in done.stdout
+
+
+# -- ways of asking ------------------------------------------------------------------------------
+
+
+def _found(machine: Machine, name: str) -> tuple[bool, str, str]:
+    (check,) = (c for c in machine.json("doctor")["checks"] if c["name"] == name)
+    return check["ok"], check["finding"], check["remedy"]
+
+
+def test_what_is_switched_off_is_said_to_be(machine: Machine) -> None:
+    machine.environment |= {"RESTARTMANAGER_LEASES": "0", "RESTARTMANAGER_KERNEL_ITERATOR": "0"}
+    for name, variable in (
+        ("File leases", "RESTARTMANAGER_LEASES"),
+        ("Kernel iterator", "RESTARTMANAGER_KERNEL_ITERATOR"),
+    ):
+        off = (False, f"switched off by {variable}=0", f"unset {variable}")
+        assert _found(machine, name) == off
+    assert _found(machine, "Way of asking")[:2] == (True, "reading /proc")
+    assert machine.run("doctor").returncode == 0
+
+
+def test_the_way_of_asking_is_what_is_left(machine: Machine) -> None:
+    leases, kernel = (_found(machine, name)[0] for name in ("File leases", "Kernel iterator"))
+    way = _found(machine, "Way of asking")[1]
+    assert way.startswith("leases first, then ") is leases
+    assert ("asking the kernel" in way) is kernel
+    assert "reading /proc" in way
+    machine.environment["RESTARTMANAGER_LEASES"] = "0"
+    assert not _found(machine, "Way of asking")[1].startswith("leases")
+
+
+@pytest.mark.parametrize("variable", ["RESTARTMANAGER_LEASES", "RESTARTMANAGER_KERNEL_ITERATOR"])
+def test_a_switch_that_makes_no_sense(machine: Machine, variable: str) -> None:
+    done = machine.run("doctor", **{variable: "maybe"})
+    assert done.returncode == 1
+    assert f"Processes: {variable} is 'maybe'.\n" in done.stdout
+    assert "hint: It is 0 for off or 1 for on.\n" in done.stdout
+
+
+def test_why_there_are_no_leases(machine: Machine) -> None:
+    patch = (
+        "from restartmanager.linux import oracle\n"
+        "oracle._why_unavailable = lambda proc: 'the kernel has no leases'"
+    )
+    done = machine.run_with(patch, "doctor", RESTARTMANAGER_KERNEL_ITERATOR="0")
+    assert "File leases: the kernel has no leases\n" in done.stdout
+    assert "Way of asking: reading /proc\n" in done.stdout
+
+
+def test_why_the_kernel_cannot_be_asked(machine: Machine) -> None:
+    patch = (
+        "from restartmanager.linux.kernel import iterator\n"
+        "iterator._obstacle = lambda: 'it needs a better day'"
+    )
+    done = machine.run_with(patch, "doctor")
+    assert "Kernel iterator: it needs a better day\n" in done.stdout
+    assert "asking the kernel" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("tools", "said"),
+    [
+        (("sh",), "Package managers: sh\n"),
+        (("no-such-tool-query",), "Package managers: neither dpkg nor rpm is here\n"),
+    ],
+)
+def test_package_managers(machine: Machine, tools: tuple[str, ...], said: str) -> None:
+    patch = f"from restartmanager.cli import checks\nchecks._PACKAGE_TOOLS = {tools}"
+    done = machine.run_with(patch, "doctor")
+    assert done.returncode == 0
+    assert said in done.stdout
+
+
+def test_the_names_are_the_librarys() -> None:
+    assert checks._LEASES_VARIABLE == wiring._LEASES_VARIABLE
+    assert checks._KERNEL_VARIABLE == wiring._KERNEL_VARIABLE
+    assert tuple(query for query, *_ in packages._QUERIES) == checks._PACKAGE_TOOLS
+    assert checks._PACKAGE_TOOLS_PATH == packages._PATH

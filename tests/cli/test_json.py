@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
 from cli.machinery import SCHEMAS, assert_valid, schema
-from cli.samples import AFFECTED, HOSTILE, NGINX, OUTCOMES
+from cli.samples import AFFECTED, HOSTILE, IGNORED, NGINX, OUTCOMES
 from restartmanager.cli.jsonform import (
     affected_document,
     dumps,
@@ -44,7 +44,7 @@ def test_affected() -> None:
     assert_valid("affected", document)
     assert list(document) == [
         *("schema", "reboot_reasons", "required", "applications"),
-        *("unexplained", "inspected", "not_inspectable"),
+        *("unexplained", "inspected", "not_inspectable", "ignored"),
     ]
     nginx, _, login, stopped = document["applications"]
     assert nginx["service"] == "nginx.service"
@@ -67,12 +67,38 @@ def test_affected() -> None:
         True,
     )
     assert (login["reboot_reasons"], login["required"]) == (["critical-process"], "relogin")
+    assert (nginx["reason"], login["reason"]) == ("", "it carries a login session")
     assert stopped["status"] == ["stopped"]
     assert (document["reboot_reasons"], document["required"]) == (["critical-process"], "relogin")
 
 
 def test_nobody() -> None:
     assert_valid("affected", json.loads(dumps(affected_document(Affected()))))
+
+
+def test_what_the_policy_leaves_out() -> None:
+    document = json.loads(dumps(affected_document(Affected(ignored=IGNORED))))
+    assert_valid("affected", document)
+    assert document["ignored"] == [
+        {"path": "/memfd:a", "reason": "memory with a name", "pids": [7, 8]},
+        {"path": "/tmp/b\x1b", "reason": "a temporary file", "pids": [9]},
+        {"path": "/memfd:c", "reason": "memory with a name", "pids": [1, 2, 3, 4, 5, 6]},
+    ]
+
+
+@pytest.mark.parametrize("missing", ["ignored", "inspected"])
+def test_a_document_that_lacks_something_is_found_out(missing: str) -> None:
+    document = affected_document(Affected())
+    del document[missing]
+    with pytest.raises(ValidationError):
+        assert_valid("affected", document)
+
+
+def test_an_application_that_lacks_its_reason_is_found_out() -> None:
+    document = affected_document(AFFECTED)
+    del document["applications"][0]["reason"]
+    with pytest.raises(ValidationError):
+        assert_valid("affected", document)
 
 
 def test_outcomes() -> None:

@@ -128,6 +128,28 @@ def test_dry_run(machine: Machine) -> None:
     assert holder.lives
 
 
+def test_a_package_is_what_is_changed(machine: Machine) -> None:
+    holder = machine.hold("register")
+    package = ["--package", "widget", "--", sys.executable, "-c", "print('ran')"]
+    seen = machine.run_with(machine.package(), "run", "--dry-run", *package)
+    assert (seen.returncode, seen.stdout) == (0, "")
+    assert f"editor  pid {holder.pid}" in seen.stderr
+    assert holder.lives
+    done = machine.run_with(machine.package(), "run", *package)
+    assert (done.returncode, done.stdout) == (0, "ran\n")
+    assert f"editor: closed (was process {holder.pid})" in done.stderr
+    assert len(machine.holders()) == 1
+
+
+def test_a_package_that_is_not_installed_closes_nothing(machine: Machine) -> None:
+    holder = machine.hold("register")
+    package = ["--package", "no-such-package-anywhere"]
+    done = machine.run("run", "-f", machine.file, *package, "--", "echo", "ran")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert holder.lives
+    assert machine.ok("session", "ls") == "No open sessions.\n"
+
+
 def test_the_command_may_join(machine: Machine) -> None:
     join = (
         "import restartmanager as rm, sys\n"

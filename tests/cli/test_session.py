@@ -195,6 +195,16 @@ def test_register_from_a_file_tree_and_process(machine: Machine, session: str) -
     assert resources == {"files": 2, "trees": 1, "services": 1, "processes": 1}
 
 
+def test_register_a_package(machine: Machine) -> None:
+    key = machine.ok("session", "start").strip()
+    register = ("session", "register", key, "--package", "widget")
+    done = machine.run_with(machine.package(), *register, "--package", "widget")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert machine.json("session", "show", key)["resources"]["files"] == 1
+    holder = machine.hold()
+    assert f"editor  pid {holder.pid}" in machine.ok("session", "list", key)
+
+
 def test_register_a_directory_among_files(machine: Machine, session: str) -> None:
     done = machine.run("session", "register", session, "--file", str(machine.folder))
     assert done.returncode == 2
@@ -204,12 +214,17 @@ def test_register_a_directory_among_files(machine: Machine, session: str) -> Non
 
 @pytest.mark.parametrize(
     "wrong",
-    [[], ["--pid", "0"], ["--pid", "4194304"], ["--tree", "/nowhere"], ["--files-from", "/no"]],
+    [
+        *([], ["--pid", "0"], ["--pid", "x\x1b"], ["--pid", "4194304"], ["--pid", "9" * 40]),
+        *(["--tree", "/nowhere"], ["--files-from", "/no"], ["--package", "no-such-package"]),
+    ],
 )
 def test_register_what_makes_no_sense(machine: Machine, session: str, wrong: list[str]) -> None:
     done = machine.run("session", "register", session, *wrong)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
+    assert "\x1b" not in done.stderr
+    assert "this should not happen" not in done.stderr
     assert done.stderr.startswith("restartctl")
 
 

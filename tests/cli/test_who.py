@@ -4,6 +4,8 @@ import os
 import shutil
 import unicodedata
 
+import pytest
+
 from cli.machinery import Machine, assert_valid
 from restartmanager.cli.jsonform import text_from_json
 
@@ -37,6 +39,31 @@ def test_a_relative_path(machine: Machine) -> None:
     holder = machine.hold()
     relative = os.path.relpath(machine.file)
     assert f"pid {holder.pid}" in machine.run("who", relative).stdout
+
+
+def test_a_package_stands_for_its_files(machine: Machine) -> None:
+    holder = machine.hold()
+    done = machine.run_with(machine.package(), "who", "--package", "widget")
+    assert done.returncode == 0
+    assert f"editor  pid {holder.pid}, user " in done.stdout
+    assert f"  has {machine.file} open and mapped\n" in done.stdout
+
+
+def test_a_package_that_nobody_uses(machine: Machine) -> None:
+    one = machine.run_with(machine.package(), "who", "--package", "widget")
+    assert (one.returncode, one.stdout) == (1, "")
+    assert one.stderr.startswith("Nobody uses it.\n")
+    two = machine.run_with(machine.package(), "who", "--package", "widget", machine.file)
+    assert two.stderr.startswith("Nobody uses these.\n")
+
+
+@pytest.mark.parametrize("name", ["no-such-package-anywhere", "", "--root=/", "a\x1b[2Jb"])
+def test_no_such_package(machine: Machine, name: str) -> None:
+    done = machine.run("who", "--package", name)
+    assert done.returncode in {2, 8}  # the latter without any package manager
+    assert done.stdout == ""
+    assert done.stderr.startswith("restartctl: ")
+    assert "\x1b" not in done.stderr
 
 
 def test_json(machine: Machine) -> None:

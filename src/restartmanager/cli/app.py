@@ -20,20 +20,23 @@ from restartmanager.cli.commands import LazyGroup, Part, examples
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["DEBUG_VARIABLE", "main", "restartctl"]
+__all__ = ["COMPLETION_VARIABLE", "DEBUG_VARIABLE", "NAME", "main", "restartctl"]
 
+NAME = "restartctl"
 DEBUG_VARIABLE = "RESTARTMANAGER_DEBUG"
-_COMPLETION_VARIABLE = "_RESTARTCTL_COMPLETE"
-_NAME = "restartctl"
+COMPLETION_VARIABLE = "_RESTARTCTL_COMPLETE"
+"""In which the script of ``restartctl completion`` says what it wants to know."""
 
 
 class _Verbs(LazyGroup):
     parts: ClassVar = {
         "who": Part("who:who", "Who uses these files?"),
+        "stale": Part("stale:stale", "What runs replaced code, and what would cure it?"),
         "run": Part("run:run", "Run a command with what uses these files closed meanwhile."),
         "session": Part("session:session", "The same step by step, for scripts."),
         "recover": Part("recover:recover", "Bring back what a dead installer left stopped."),
         "doctor": Part("doctor:doctor", "What can be done on this machine, and what is missing."),
+        "completion": Part("completion:completion", "Let the shell complete what is typed."),
         "demo": Part("demo:demo", "See it work, on real processes, in seconds."),
     }
 
@@ -44,10 +47,11 @@ class _Verbs(LazyGroup):
         "Close what uses it, update it, bring everything back:",
         "restartctl run --file /usr/lib/libssl.so.3 -- apt-get install libssl3",
     ),
+    ("After an update, what still runs the old version?", "restartctl stale"),
     ("The whole story on this machine, in seconds:", "restartctl demo"),
 )
 @click.group(
-    _NAME, cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]}, options_metavar=""
+    NAME, cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]}, options_metavar=""
 )
 @click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
 def restartctl() -> None:
@@ -78,13 +82,13 @@ def _status_of(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: Sequence[str]) -> int:
-    instruction = os.environ.get(_COMPLETION_VARIABLE)
+    instruction = os.environ.get(COMPLETION_VARIABLE)
     if instruction:
         from click.shell_completion import shell_complete
 
-        return shell_complete(restartctl, {}, _NAME, _COMPLETION_VARIABLE, instruction)
+        return shell_complete(restartctl, {}, NAME, COMPLETION_VARIABLE, instruction)
     width = _narrow_width()
-    with restartctl.make_context(_NAME, list(arguments), terminal_width=width) as context:
+    with restartctl.make_context(NAME, list(arguments), terminal_width=width) as context:
         status = restartctl.invoke(context)
     return int(status or 0)
 

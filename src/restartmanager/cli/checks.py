@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import platform
 import stat
 import tempfile
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from restartmanager.errors import RestartManagerError
+from restartmanager.errors import RestartManagerError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["Check", "all_checks"]
 
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _HEADER_SIZE = 100
+_LEASES_VARIABLE, _KERNEL_VARIABLE = "RESTARTMANAGER_LEASES", "RESTARTMANAGER_KERNEL_ITERATOR"
+_PACKAGE_TOOLS, _PACKAGE_TOOLS_PATH = ("dpkg-query", "rpm"), "/usr/sbin:/usr/bin:/sbin:/bin"
 _VERSION_AT, _APPLICATION_AT = 60, 68  # "Database File Format", the header's fields
 
 
@@ -42,8 +46,8 @@ def all_checks() -> list[Check]:
         _processes(),
         _state_folder(),
         _session_memory(),
-        _leases(),
-        _kernel_iterator(),
+        *_ways_of_asking(),
+        _package_managers(),
         _systemd(),
     ]
 
@@ -65,17 +69,16 @@ def _pidfd() -> Check:
 
 
 def _processes() -> Check:
-    """The same look at all processes as for any question, about a file nobody uses."""
+    """A look at all processes, which a question about a folder is: nobody else uses this one."""
     from restartmanager.questions import who_uses
 
     name = "Processes"
-    with tempfile.NamedTemporaryFile() as file:
-        path = file.name
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile(dir=folder):
         try:
-            seen = who_uses(path)
+            seen = who_uses(folder)
         except RestartManagerError as error:
-            remedy = "mount /proc"
-            return Check(name, ok=False, finding=str(error), remedy=remedy, essential=True)
+            remedy = error.hint or "mount /proc"
+            return Check(name, ok=False, finding=error.message, remedy=remedy, essential=True)
     found = any(item.pid == os.getpid() for app in seen.applications for item in app.evidence)
     if not found:
         finding = "this process, which has a file open, was not found"
@@ -162,33 +165,65 @@ def _our_id() -> int:
 # -- what makes it faster or reach further -------------------------------------------------------
 
 
+def _ways_of_asking() -> Iterable[Check]:
+    """The quick ways, and which of them are gone."""
+    leases, kernel = _leases(), _kernel_iterator()
+    yield leases
+    yield kernel
+    first = "leases first, then " if leases.ok else ""
+    then = "reading /proc"
+    if kernel.ok:
+        then = "asking the kernel; reading /proc for folders and where few processes run"
+    yield Check("Way of asking", ok=True, finding=first + then)
+
+
 def _leases() -> Check:
+    from restartmanager.linux.oracle import FILE_SYSTEMS, LeaseOracle
+
     name = "File leases"
-    meaning = "files that nobody uses cannot be told at once: every process is looked at instead"
-    try:
-        with tempfile.TemporaryFile() as file:
-            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError as error:
-        why = "the file system has none" if error.errno == errno.EINVAL else str(error.strerror)
-        remedy = "see /proc/sys/fs/leases-enable"
-        return Check(name, ok=False, finding=why, meaning=meaning, remedy=remedy)
-    return Check(name, ok=True, finding="granted in the temporary folder")
+    meaning = "files that nobody uses cannot be told at once: processes are looked at instead"
+    if (switched_off := _switched_off(name, _LEASES_VARIABLE, meaning)) is not None:
+        return switched_off
+    why = LeaseOracle().why_unavailable()
+    whose = "files" if os.geteuid() == 0 else "files of your own"
+    finding = f"{whose} that nobody uses are told at once, on {', '.join(sorted(FILE_SYSTEMS))}"
+    return Check(name, why is None, why or finding, meaning)
 
 
 def _kernel_iterator() -> Check:
-    name = "Kernel iterator"
-    try:
-        from restartmanager.linux.kernel.iterator import why_unavailable
+    from restartmanager.linux.kernel.iterator import KernelIterator
 
-        why = why_unavailable()
-    except ImportError:
-        why = "not part of this installation"
-    if why is None:
-        return Check(name, ok=True, finding="the kernel can be asked who holds a file")
+    name = "Kernel iterator"
     meaning = "/proc is read instead: the same answer, some four times slower"
-    remedy = "" if os.geteuid() == 0 else "run as root"
-    return Check(name, ok=False, finding=why, meaning=meaning, remedy=remedy)
+    if (switched_off := _switched_off(name, _KERNEL_VARIABLE, meaning)) is not None:
+        return switched_off
+    try:
+        with KernelIterator():
+            return Check(name, ok=True, finding="the kernel can be asked who holds a file")
+    except UnsupportedError as error:
+        return Check(name, ok=False, finding=error.why, meaning=meaning)
+
+
+def _switched_off(name: str, variable: str, meaning: str) -> Check | None:
+    """What to say where somebody does not want it; None where nobody minds."""
+    if os.environ.get(variable) != "0":
+        return None
+    finding = f"switched off by {variable}=0"
+    return Check(name, ok=False, finding=finding, meaning=meaning, remedy=f"unset {variable}")
+
+
+def _package_managers() -> Check:
+    from shutil import which
+
+    tools = [tool for tool in _PACKAGE_TOOLS if which(tool, path=_PACKAGE_TOOLS_PATH)]
+    names = ", ".join(tool.removesuffix("-query") for tool in tools)
+    return Check(
+        "Package managers",
+        ok=bool(tools),
+        finding=names or "neither dpkg nor rpm is here",
+        meaning="--package cannot be used",
+        remedy="name files and folders instead",
+    )
 
 
 def _systemd() -> Check:

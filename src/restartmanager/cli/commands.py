@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Command", "LazyGroup", "Part", "examples"]
 
+_OPTIONS_WIDTH = 30
 _AnyCommand = TypeVar("_AnyCommand", bound="Command | LazyGroup")
 
 
@@ -32,6 +33,24 @@ class Command(click.Command):
     """A verb whose help ends with examples."""
 
     examples: tuple[tuple[str, str], ...] = ()
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Let every complaint about the arguments know which verb they were for."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the options, on a narrow terminal with less room for them than for their meaning."""
+        options = [item for item in self.get_params(ctx) if isinstance(item, click.Option)]
+        records = [option.get_help_record(ctx) for option in options]
+        with formatter.section("Options"):
+            formatter.write_dl(
+                [record for record in records if record is not None],
+                col_max=_OPTIONS_WIDTH if formatter.width >= 2 * _OPTIONS_WIDTH else 16,
+            )
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples below the options."""
@@ -59,6 +78,7 @@ class LazyGroup(click.Group):
         module, _, attribute = part.home.partition(":")
         command = getattr(import_module(f"restartmanager.cli.{module}"), attribute)
         assert isinstance(command, click.Command)  # noqa: S101 - a mistake in our own table
+        command.short_help = part.summary  # what shells show where they complete it
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -15,7 +15,8 @@ class ExitCode(IntEnum):
     DONE = 0
     """Done, or yes."""
     NO = 1
-    """No: nobody uses it, there is no such filter, something essential is missing."""
+    """No: nobody uses it, something runs replaced code, there is no such filter, something
+    essential is missing."""
     USAGE = 2
     """Wrong usage, wrong order, or a configuration file that cannot be used; nothing was done."""
     INCOMPLETE = 3

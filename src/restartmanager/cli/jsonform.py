@@ -109,6 +109,10 @@ def affected_document(affected: Affected) -> dict[str, Any]:
         ],
         "inspected": affected.inspected,
         "not_inspectable": affected.not_inspectable,
+        "ignored": [
+            {"path": item.path, "reason": item.reason, "pids": list(item.pids)}
+            for item in affected.ignored
+        ],
     }
 
 
@@ -246,6 +250,7 @@ def _application(application: Application) -> dict[str, Any]:
         "restart_by": application.restart_by,
         "reboot_reasons": words(application.reboot_reasons),
         "required": application.required,
+        "reason": application.reason,
         "evidence": [_evidence(item) for item in application.evidence],
     }
 

@@ -16,6 +16,8 @@ __all__ = [
     "json_option",
     "key_argument",
     "mode_options",
+    "package_option",
+    "process_number",
     "relaunch_option",
     "resource_options",
     "seconds_of",
@@ -31,6 +33,13 @@ PATH = click.Path(readable=False)
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_S = 366 * 86400
+
+
+def process_number(text: str) -> int:
+    """The number of a process, whether or not there is one; an option's type."""
+    if not re.fullmatch(r"[1-9][0-9]{0,9}", text):
+        raise click.BadParameter(f"{text!a} is no process number.")
+    return int(text)
 
 
 def seconds_of(context: click.Context, parameter: click.Parameter, value: str) -> float:
@@ -65,6 +74,17 @@ def json_option(function: _Function) -> _Function:
     )
 
 
+def package_option(function: _Function) -> _Function:
+    """--package."""
+    return click.option(
+        "packages",
+        "--package",
+        multiple=True,
+        metavar="NAME",
+        help="An installed package (dpkg, rpm): all files that it owns.",
+    )(function)
+
+
 def relaunch_option(function: _Function) -> _Function:
     """--relaunch."""
     return click.option(
@@ -78,7 +98,7 @@ def relaunch_option(function: _Function) -> _Function:
 
 
 def resource_options(function: _Function) -> _Function:
-    """--file, --tree, --service and --pid."""
+    """--file, --tree, --package, --service and --pid."""
     return _all_of(
         function,
         click.option("files", "--file", "-f", multiple=True, type=PATH, help="A file to change."),
@@ -90,13 +110,16 @@ def resource_options(function: _Function) -> _Function:
             type=PATH,
             help="A directory below which anything may change.",
         ),
-        click.option("services", "--service", "-s", multiple=True, help="A service to stop."),
+        package_option,
+        click.option(
+            "services", "--service", "-s", multiple=True, metavar="NAME", help="A service to stop."
+        ),
         click.option(
             "pids",
             "--pid",
             "-p",
             multiple=True,
-            type=click.IntRange(min=1),
+            type=process_number,
             metavar="PID",
             help="A process to stop.",
         ),

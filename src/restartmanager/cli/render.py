@@ -21,7 +21,7 @@ from restartmanager.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from restartmanager.cli.console import Look
     from restartmanager.model import Affected, Application, Evidence, Outcome
@@ -29,12 +29,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "affected_lines",
+    "application_lines",
     "count",
     "error_lines",
     "evidence_words",
     "outcome_lines",
+    "pid_words",
     "progress_line",
     "reservations",
+    "use_texts",
     "user_name",
 ]
 
@@ -103,14 +106,27 @@ def reservations(affected: Affected, look: Look, *, root: bool) -> list[str]:
 
 
 def _block(application: Application, look: Look, *, fate: bool) -> list[str]:
-    facts = ", ".join(_facts(application, fate=fate))
-    head = fill(f"{escape(application.name)}  {facts}", look.width, "", "  ")
-    name = escape(application.name)
-    lines = [look.bold(name) + head[0].removeprefix(name), *head[1:]]
-    for text in _uses(application):
-        lines += fill(text, look.width, "  ", "    ")
+    texts = use_texts(application, _use, "old version")
     if fate and (text := _fate(application)):
-        lines += fill(text, look.width, "  ", "    ")
+        texts.append(text)
+    return application_lines(application, texts, look, fate=fate)
+
+
+def application_lines(
+    application: Application,
+    texts: Iterable[str],
+    look: Look,
+    *,
+    indent: str = "",
+    fate: bool = False,
+) -> list[str]:
+    """A block: the name with the facts, and these texts below it."""
+    name = escape(application.name)
+    facts = ", ".join(filter(None, _facts(application, fate=fate)))
+    head = fill(f"{name}  {facts}" if facts else name, look.width, indent, f"{indent}  ")
+    lines = [indent + look.bold(name) + head[0].removeprefix(indent + name), *head[1:]]
+    for text in texts:
+        lines += fill(text, look.width, f"{indent}  ", f"{indent}    ")
     return lines
 
 
@@ -131,11 +147,16 @@ def _process_words(application: Application) -> str:
     if not pids and application.main_process is not None:
         pids = [application.main_process.pid]
     if not pids:
-        return "no process"
+        return "no process" if application.service is not None else ""
     was = "" if application.status & Status.RUNNING else "was "
+    return was + pid_words(pids)
+
+
+def pid_words(pids: Sequence[int]) -> str:
+    """The process numbers, but no more than people read."""
     shown = ", ".join(map(str, pids[:_SHOWN_PROCESSES]))
     more = f" and {len(pids) - _SHOWN_PROCESSES} more" if len(pids) > _SHOWN_PROCESSES else ""
-    return f"{was}{'pid' if len(pids) == 1 else 'pids'} {shown}{more}"
+    return f"{'pid' if len(pids) == 1 else 'pids'} {shown}{more}"
 
 
 def _history(status: Status) -> str:
@@ -152,15 +173,22 @@ def _history(status: Status) -> str:
     return ""
 
 
-def _uses(application: Application) -> list[str]:
+def use_texts(
+    application: Application, phrase: Callable[[str, tuple[How, ...]], str], old: str
+) -> list[str]:
+    """Which files it uses, how, and which of its processes do, where not all of them do.
+
+    ``phrase`` says how it uses a file; ``old`` is the remark where that is an old one.
+    """
     grouped: dict[tuple[str, tuple[How, ...], bool], list[int]] = {}
     for item in application.evidence:
         grouped.setdefault((item.path, item.how, item.stale), []).append(item.pid)
     texts = []
     for (path, how, stale), pids in list(grouped.items())[:_SHOWN_USES]:
-        some = len(application.processes) > 1 and len(pids) < len(application.processes)
-        who = f" (pid {', '.join(map(str, pids[:_SHOWN_PROCESSES]))})" if some else ""
-        texts.append(_use(path, how, stale=stale) + who)
+        remarks = [old] if stale else []
+        if len(pids) < len(application.processes):
+            remarks.append(pid_words(pids))
+        texts.append(phrase(path, how) + (f" ({'; '.join(remarks)})" if remarks else ""))
     left = len(grouped) - len(texts)
     if left > 0:
         texts.append(f"and {count(left, 'other file')}; --json lists them all")
@@ -169,10 +197,10 @@ def _uses(application: Application) -> list[str]:
 
 def evidence_words(item: Evidence) -> str:
     """What a process does with a registered file, as the rest of a sentence about it."""
-    return _use(item.path, item.how, stale=item.stale)
+    return _use(item.path, item.how) + (" (old version)" if item.stale else "")
 
 
-def _use(path: str, how: Sequence[How], *, stale: bool) -> str:
+def _use(path: str, how: Sequence[How]) -> str:
     """The ways in one phrase. A running program is always mapped as well: no need to say so."""
     shown = escape(path)
     kinds = set(how) - ({How.MAPPED} if How.EXECUTABLE in how else set())
@@ -190,7 +218,7 @@ def _use(path: str, how: Sequence[How], *, stale: bool) -> str:
     held = [word for kind, word in ((How.OPEN, "open"), (How.MAPPED, "mapped")) if kind in kinds]
     if held:
         phrases.append(f"has {'it' if phrases else shown} {' and '.join(held)}")
-    return (" and ".join(phrases) or f"uses {shown}") + (" (old version)" if stale else "")
+    return " and ".join(phrases) or f"uses {shown}"
 
 
 def _fate(application: Application) -> str:

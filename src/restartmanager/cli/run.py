@@ -17,7 +17,7 @@ __all__ = ["run"]
 @examples(
     (
         "Update a library; what uses it is closed meanwhile:",
-        "restartctl run --file /usr/lib/libssl.so.3 -- apt-get install libssl3",
+        "restartctl run --package libssl3 -- apt-get install libssl3",
     ),
     ("What would be closed?", "restartctl run --tree /opt/app --dry-run -- ./install.sh"),
     (
@@ -36,6 +36,7 @@ def run(  # noqa: PLR0913 - each is one independent wish
     *,
     files: tuple[str, ...],
     trees: tuple[str, ...],
+    packages: tuple[str, ...],
     services: tuple[str, ...],
     pids: tuple[int, ...],
     force: bool,
@@ -60,8 +61,10 @@ def run(  # noqa: PLR0913 - each is one independent wish
     from restartmanager.cli.transaction import Transaction, Wishes
     from restartmanager.identity import UniqueProcess
 
-    if not (files or trees or services or pids):
-        raise click.UsageError("Nothing to change: give --file, --tree, --service or --pid.")
+    if not (files or trees or packages or services or pids):
+        raise click.UsageError(
+            "Nothing to change: give --file, --tree, --package, --service or --pid."
+        )
     status = missing(command[0])  # before anything is closed for its sake
     if status is not None:
         _tell_missing(command[0], status is ExitCode.NOT_FOUND)
@@ -78,6 +81,7 @@ def run(  # noqa: PLR0913 - each is one independent wish
     return transaction.carry_out(
         files=files,
         trees=trees,
+        packages=packages,
         services=services,
         processes=[UniqueProcess.of(pid) for pid in pids],
     )

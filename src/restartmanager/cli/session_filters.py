@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, TypedDict, TypeVar
 import click
 
 from restartmanager.cli.commands import Command, LazyGroup, Part, examples
-from restartmanager.cli.params import PATH, json_option, key_argument
+from restartmanager.cli.params import PATH, json_option, key_argument, process_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +50,8 @@ def filters() -> None:
 
 def _target_options(function: _Function) -> _Function:
     for decorate in (
-        click.option("--service", "-s", help="A service."),
-        click.option("--pid", "-p", type=click.IntRange(min=1), metavar="PID", help="A process."),
+        click.option("--service", "-s", metavar="NAME", help="A service."),
+        click.option("--pid", "-p", type=process_number, metavar="PID", help="A process."),
         click.option(
             "--executable", "-x", type=PATH, help="A program by its path (not the locked file's)."
         ),

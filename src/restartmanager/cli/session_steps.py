@@ -65,10 +65,8 @@ def join(key: str) -> int:
 
 @examples(
     ("A file, and all below a folder:", "restartctl session register -f libx.so -t /opt/x"),
-    (
-        "All files of a package:",
-        "dpkg -L libssl3 | restartctl session register --files-from -",
-    ),
+    ("All files of a package:", "restartctl session register --package libssl3"),
+    ("Files from a list:", "restartctl session register --files-from changed.txt"),
     (
         "Names that may hold line feeds:",
         "find . -type f -print0 | restartctl session register -0 --files-from -",
@@ -86,6 +84,7 @@ def register(  # noqa: PLR0913 - one for each kind of resource
     *,
     files: tuple[str, ...],
     trees: tuple[str, ...],
+    packages: tuple[str, ...],
     services: tuple[str, ...],
     pids: tuple[int, ...],
     files_from: str | None,
@@ -101,13 +100,16 @@ def register(  # noqa: PLR0913 - one for each kind of resource
     from restartmanager.identity import UniqueProcess
 
     listed = _read_list(files_from, null=null) if files_from is not None else []
-    if not (files or trees or services or pids) and files_from is None:
-        raise click.UsageError("Nothing to register: give --file, --tree, --service or --pid.")
+    if not (files or trees or packages or services or pids) and files_from is None:
+        raise click.UsageError(
+            "Nothing to register: give --file, --tree, --package, --service, --pid or --files-from."
+        )
     session = _open_or_join(key)
     try:
         session.register(
             files=[*files, *listed],
             trees=trees,
+            packages=packages,
             services=services,
             processes=[UniqueProcess.of(pid) for pid in pids],
         )

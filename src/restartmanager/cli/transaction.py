@@ -60,6 +60,7 @@ class Resources(TypedDict):
 
     files: Sequence[str]
     trees: Sequence[str]
+    packages: Sequence[str]
     services: Sequence[str]
     processes: Sequence[UniqueProcess]
 

@@ -8,7 +8,7 @@ import sys
 import click
 
 from restartmanager.cli.commands import Command, examples
-from restartmanager.cli.params import PATH, json_option
+from restartmanager.cli.params import PATH, json_option, package_option
 
 __all__ = ["who"]
 
@@ -16,24 +16,28 @@ __all__ = ["who"]
 @examples(
     ("Who uses this library, also in a version that was replaced?", "restartctl who /usr/lib/x.so"),
     ("Why can the disk not be unmounted?", "restartctl who /mnt/usb"),
+    ("Who uses anything of this package?", "restartctl who --package libssl3"),
     ("In a script:", "restartctl who ./app.db >/dev/null && echo in use"),
 )
 @click.command(cls=Command)
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=PATH)
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=PATH)
+@package_option
 @json_option
-def who(paths: tuple[str, ...], *, as_json: bool) -> int:
+def who(paths: tuple[str, ...], *, packages: tuple[str, ...], as_json: bool) -> int:
     """Say who uses these files right now, and how.
 
-    A directory stands for everything below it. Files that are mapped, open or run count, and
-    scripts that an interpreter runs. Processes of other users can be seen by root only; the last
-    line says how many could not be looked into.
+    A directory stands for everything below it, a package for the files it owns. Files that are
+    mapped, open or run count, and scripts that an interpreter runs. Processes of other users can be
+    seen by root only; the last line says how many could not be looked into.
 
     Exit status: 0 somebody uses them, 1 nobody that can be seen.
     """
     from restartmanager.cli.exitcodes import ExitCode
     from restartmanager.questions import who_uses
 
-    affected = who_uses(*paths)
+    if not (paths or packages):
+        raise click.UsageError("Nothing to ask about: give a PATH or --package.")
+    affected = who_uses(*paths, packages=packages)
     _note_missing(paths)
     if as_json:
         from restartmanager.cli.jsonform import affected_document, dumps
@@ -49,7 +53,7 @@ def who(paths: tuple[str, ...], *, as_json: bool) -> int:
         if affected.applications and left:
             notes.say()
         elif not affected.applications and not affected.unexplained:
-            notes.say("Nobody uses it." if len(paths) == 1 else "Nobody uses these.")
+            notes.say("Nobody uses it." if len(paths + packages) == 1 else "Nobody uses these.")
         notes.lines(left)
     in_use = affected.applications or affected.unexplained
     return ExitCode.DONE if in_use else ExitCode.NO
