@@ -55,7 +55,7 @@ class Installer:
             processes,
             SimulatedPackages(self.world),
             self.world.uid,
-            self.policy,
+            lambda: self.policy,
         )
         return Engine(self.store, lookout, processes, self.world, TimeLimits())
 

@@ -35,6 +35,7 @@ __all__ = [
     "Surroundings",
     "find_applications",
     "merge_history",
+    "pending_kernel",
     "relaunch_everything",
     "with_registration",
 ]

@@ -6,7 +6,7 @@ their ancestors, who the caller is, what they registered about coming back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from restartmanager import arguments
@@ -22,7 +22,7 @@ from restartmanager.model import Affected, Application, Resources, Unexplained
 from restartmanager.policy import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from restartmanager.arguments import PathLike
     from restartmanager.identity import UniqueProcess
@@ -43,7 +43,8 @@ class Lookout:
     processes: Processes
     packages: Packages
     uid: int
-    policy: Policy = field(default_factory=Policy)
+    load_policy: Callable[[], Policy] = Policy
+    """Called only when somebody is found: reading rules takes longer than finding nobody."""
 
     def identify(
         self, files: Iterable[PathLike], trees: Iterable[PathLike], packages: Iterable[str] = ()
@@ -76,7 +77,7 @@ class Lookout:
 
         A kernel that waits for a reboot is among them.
         """
-        sighting = self.scanner.find_stale(self.policy)
+        sighting = self.scanner.find_stale(self.load_policy())
         applications = self._applications(sighting, ())
         if sighting.newer_kernel:
             applications += (pending_kernel(sighting.newer_kernel),)
@@ -98,6 +99,8 @@ class Lookout:
     def _applications(
         self, sighting: Sighting, members: Iterable[UniqueProcess]
     ) -> tuple[Application, ...]:
+        if not sighting.holders:
+            return ()
         around = self._surroundings(sighting, members)
         applications = find_applications(sighting.holders, around)
         return tuple(self._with_registration(app) for app in applications)
@@ -110,7 +113,7 @@ class Lookout:
                 parents |= {ancestor.pid: ancestor for ancestor in ancestors}
         lineage = self.processes.lineage(self.processes.current())
         selves = {process.identity for process in lineage if process.pid != 1} | set(members)
-        return Surroundings(self.uid, frozenset(selves), parents, self.policy)
+        return Surroundings(self.uid, frozenset(selves), parents, self.load_policy())
 
     def _ancestors(self, process: Process) -> tuple[Process, ...]:
         try:

@@ -63,7 +63,7 @@ def make_lookout() -> Lookout:
         processes=LinuxProcesses(),
         packages=SystemPackages(),
         uid=os.geteuid(),
-        policy=shipped_policy(),
+        load_policy=shipped_policy,
     )
 
 

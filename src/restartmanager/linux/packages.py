@@ -21,6 +21,7 @@ _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _QUERIES = (("dpkg-query", "--listfiles", "--"), ("rpm", "--query", "--list", "--"))
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._:~^-]{0,254}\Z")
 _TIMEOUT_S = 60
+_ASKING = "Asking for the files of a package"
 
 
 class SystemPackages:
@@ -36,7 +37,7 @@ class SystemPackages:
             raise UsageError(f"{name!r} is not the name of a package.")
         commands = [(tool, *rest) for query, *rest in _QUERIES if (tool := _find(query))]
         if not commands:
-            raise UnsupportedError("Asking for the files of a package", "no dpkg or rpm is here")
+            raise UnsupportedError(_ASKING, "no dpkg or rpm is here")
         for command in commands:
             listed = _run([*command, name])
             if listed is not None:
@@ -56,14 +57,18 @@ def _run(command: Sequence[str]) -> list[str] | None:
     """The paths in the answer; None when the tool does not know the package."""
     import subprocess
 
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=_TIMEOUT_S,
-        check=False,
-        env={"PATH": _PATH, "LC_ALL": "C"},
-    )
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+            env={"PATH": _PATH, "LC_ALL": "C"},
+        )
+    except subprocess.TimeoutExpired:
+        why = f"{command[0]} has not answered within {_TIMEOUT_S} seconds"
+        raise UnsupportedError(_ASKING, why) from None
     if done.returncode != 0:
         return None
     lines = os.fsdecode(done.stdout).split("\n")
