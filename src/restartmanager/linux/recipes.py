@@ -24,7 +24,7 @@ __all__ = ["capture", "parse_auxiliary", "parse_environment", "parse_limits"]
 
 _ENVIRONMENT_LIMIT = 2 * 1024 * 1024
 _ARGUMENTS_LIMIT = 2 * 1024 * 1024
-_ATTEMPTS = 3
+_ATTEMPTS = 100
 _NAMESPACES = ("mnt", "user", "pid", "net", "ipc", "uts")
 _AT_UID, _AT_GID, _AT_SECURE = 11, 13, 23
 _LIMITS = {  # proc_pid_limits(5) → getrlimit(2); the numbers are the same on what Python runs on
@@ -63,9 +63,17 @@ def capture(process: Process, registration: RestartRegistration | None, proc: st
         try:
             for _ in range(_ATTEMPTS):
                 reader = _Reader(directory, process)
-                recipe = reader.recipe(registration)
-                if reader.unchanged():
-                    return recipe
+                try:
+                    recipe = reader.recipe(registration)
+                except (ProcessGoneError, ProcessAccessError):
+                    raise
+                except ProcessError:
+                    if reader.is_settled():
+                        raise
+                else:
+                    if reader.is_settled():
+                        return recipe
+                os.sched_yield()
         except PermissionError:
             raise ProcessAccessError(process.pid, "see how it was started") from None
     raise ProcessError(f"Process {process.pid} keeps running other programs.")
@@ -84,9 +92,11 @@ class _Reader:
         self._view = view
         self._auxiliary = self._read("auxv")
 
-    def unchanged(self) -> bool:
-        """Whether it has run the same program all the time."""
-        return self._read("auxv") == self._auxiliary
+    def is_settled(self) -> bool:
+        """Whether it has run the same program all the time, and was not just about to: in the
+        middle of an execve(2) the auxiliary vector is not there yet."""
+        complete = _AT_SECURE in parse_auxiliary(self._auxiliary)
+        return complete and self._read("auxv") == self._auxiliary
 
     def recipe(self, registration: RestartRegistration | None) -> Recipe:
         status = parse_status(self._read("status"))
