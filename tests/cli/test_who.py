@@ -35,6 +35,14 @@ def test_a_directory_stands_for_everything_below(machine: Machine) -> None:
     assert f"pid {holder.pid}" in machine.run("who", str(machine.folder)).stdout
 
 
+def test_the_asking_program_itself_is_no_answer(machine: Machine) -> None:
+    """It works in the directory that it is asked about, as everybody in that shell does."""
+    folder = machine.folder / "asked"
+    folder.mkdir()
+    done = machine.run_with(f"import os; os.chdir({str(folder)!r})", "who", ".")
+    assert (done.returncode, done.stdout) == (1, "")
+
+
 def test_a_relative_path(machine: Machine) -> None:
     holder = machine.hold()
     relative = os.path.relpath(machine.file)

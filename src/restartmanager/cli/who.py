@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from restartmanager.cli.commands import Command, examples
 from restartmanager.cli.params import PATH, json_option, package_option
+
+if TYPE_CHECKING:
+    from restartmanager.model import Affected
 
 __all__ = ["who"]
 
@@ -37,7 +42,7 @@ def who(paths: tuple[str, ...], *, packages: tuple[str, ...], as_json: bool) -> 
 
     if not (paths or packages):
         raise click.UsageError("Nothing to ask about: give a PATH or --package.")
-    affected = who_uses(*paths, packages=packages)
+    affected = _without_ourselves(who_uses(*paths, packages=packages))
     _note_missing(paths)
     if as_json:
         from restartmanager.cli.jsonform import affected_document, dumps
@@ -57,6 +62,17 @@ def who(paths: tuple[str, ...], *, packages: tuple[str, ...], as_json: bool) -> 
         notes.lines(left)
     in_use = affected.applications or affected.unexplained
     return ExitCode.DONE if in_use else ExitCode.NO
+
+
+def _without_ourselves(affected: Affected) -> Affected:
+    """Who asks with ``who .`` works in that directory for a moment, and so do we; that we do is no
+    answer."""
+    others = (
+        application
+        for application in affected.applications
+        if application.main_process is None or application.main_process.pid != os.getpid()
+    )
+    return replace(affected, applications=tuple(others))
 
 
 def _note_missing(paths: tuple[str, ...]) -> None:
