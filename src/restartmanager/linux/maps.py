@@ -30,6 +30,7 @@ of the address. Both are right, only not shared between processes."""
 _PORTION = 128 * 1024
 _TOGETHER = 1024 * 1024
 _REMEMBERED = 200_000
+_NEEDLES = 6
 _FILE = re.compile(rb"([0-9a-f]{2,8}):([0-9a-f]{2,8}) ([0-9]{1,20})(?: +(.*))?\Z", re.DOTALL)
 _SHARED = re.compile(rb"[r-][w-][x-]s ")
 
@@ -61,6 +62,7 @@ class MapReader:
     def __init__(self, targets: Targets) -> None:
         self._targets = targets
         self._unimportant: set[bytes] = set()
+        self._needles = _needles(targets)
 
     def read(self, base: str) -> Iterator[tuple[Key | str, bool, str]]:
         """Each registered file that is mapped, as its key, whether privately, and the path that
@@ -71,6 +73,8 @@ class MapReader:
         is gone.
         """
         for text in portions(base + "maps"):
+            if self._needles and not any(needle in text for needle in self._needles):
+                continue
             lines = {line[CUT:] for line in text.split(b"\n")} - self._unimportant
             for line in lines:
                 mapping = parse_mapping(line)
@@ -114,6 +118,14 @@ class MapReader:
                 return next(iter(others))
         removed = targets.removed_below_tree(mapping.path)
         return removed if removed is not None and sees_our_root(base) else None
+
+
+def _needles(targets: Targets) -> tuple[bytes, ...]:
+    """Texts of which one stands in the mappings of every process that has a target mapped; none
+    where there are too many, or where more than the inode can make a mapping matter."""
+    if targets.folders or targets.other_paths or len(targets.inodes) > _NEEDLES:
+        return ()
+    return tuple(b"%d " % inode for inode in targets.inodes)
 
 
 def portions(path: str) -> Iterator[bytes]:
