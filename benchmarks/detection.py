@@ -41,8 +41,8 @@ REPLACED = "what runs replaced code"
 def measure(results: Results, size: int, folder: str, *, everything: bool) -> None:
     """Ask on a population of this size."""
     reader = compiled_reader(folder)
-    free = [made(os.path.join(folder, "free", str(number))) for number in range(FREE)]
-    many = [made(os.path.join(folder, "many", str(number))) for number in range(MANY)]
+    free = [made(os.path.join(folder, "free", f"lib{number}.so")) for number in range(FREE)]
+    many = [made(os.path.join(folder, "many", f"lib{number}.so")) for number in range(MANY)]
     used = many[:: MANY // MANY_USED] if everything else []
     with Population(size, folder, opened=used) as population:
         questions = {RARE: [population.rare]}
