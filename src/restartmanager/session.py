@@ -282,12 +282,8 @@ class PrimarySession(_Session):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
+        with _beside(error, "Besides, ending the session failed"):
             self.end()
-        except (RestartManagerError, OSError) as trouble:
-            if error is None:
-                raise
-            error.add_note(f"Besides, ending the session failed: {trouble}")
 
 
 class Stopped:
@@ -315,9 +311,16 @@ class Stopped:
     ) -> None:
         if self._left:
             return
-        try:
+        with _beside(error, "Besides, not everything came back"):
             self.restarted = self._session.restart()
-        except (RestartManagerError, OSError) as trouble:
-            if error is None:
-                raise
-            error.add_note(f"Besides, not everything came back: {trouble}")
+
+
+@contextmanager
+def _beside(error: BaseException | None, what: str) -> Iterator[None]:
+    """Trouble in here is raised where there was none before; else it is a note on the error."""
+    try:
+        yield
+    except (RestartManagerError, OSError) as trouble:
+        if error is None:
+            raise
+        error.add_note(f"{what}: {trouble}")
