@@ -33,6 +33,7 @@ bench: .venv/ready       ## how fast, side by side (as root, on a quiet machine)
 	$(BIN)/pip install --quiet --group bench
 	$(BIN)/python -m benchmarks.detection --write docs
 	$(BIN)/python -m benchmarks.startup --write docs
+	$(BIN)/python -m benchmarks.registration --write docs
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
