@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from restartmanager.linux.oracle import LeaseOracle, Verdict
 from spawning import PROGRAMS
 
 if TYPE_CHECKING:
@@ -41,6 +42,15 @@ NOBODY = 65534
 TESTS = str(PROGRAMS.parent)
 
 Answer = dict[str, Any]
+
+
+def file_to_ask_about(folder: Path) -> Path:
+    """A new file of 5000 bytes; skips where the oracle does not trust the file system."""
+    path = folder / "data"
+    path.write_bytes(b"x" * 5000)
+    if LeaseOracle().ask(str(path)) is Verdict.UNKNOWN:
+        pytest.skip(f"{folder} is on a file system that the oracle does not trust")
+    return path
 
 
 def answer(kind: str, situation: str, shared: Path) -> Answer:

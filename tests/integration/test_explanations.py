@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from laboratory import NOBODY, answer, asked_as_nobody, public_file, shared_folder
+from laboratory import (
+    NOBODY,
+    answer,
+    asked_as_nobody,
+    file_to_ask_about,
+    public_file,
+    shared_folder,
+)
 from programs.situations import SITUATIONS
 from restartmanager.linux.explanations import Explanation, explain, is_held
 from restartmanager.linux.files import identify
@@ -46,11 +53,7 @@ FREE = {"nothing", "open-path-only", "watch", "bind-mount"}
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    path = tmp_path / "data"
-    path.write_bytes(b"x" * 5000)
-    if LeaseOracle().ask(str(path)) is Verdict.UNKNOWN:
-        pytest.skip(f"{tmp_path} is on a file system that the oracle does not trust")
-    return path
+    return file_to_ask_about(tmp_path)
 
 
 # -- every situation on every file system ------------------------------------------------------
