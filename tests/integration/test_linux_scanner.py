@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import restartmanager as rm
 from restartmanager.linux.holders import ProcScanner
 from restartmanager.linux.kernel.iterator import why_unavailable
 from restartmanager.linux.oracle import LeaseOracle
@@ -152,6 +153,18 @@ def test_scripts_are_found_beside_what_the_kernel_knows(spawn: Spawn, tmp_path: 
     sighting = scanner.find_holders(scanner.identify([str(script)], []))
     assert evidence(sighting) == [(child.pid, str(script), (How.SCRIPT,), False)]
     assert sighting.inspected > 1
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("asks_always")
+def test_asking_again_and_again_keeps_nothing_open(data: Path) -> None:
+    """Each question of its own loads the programs, and gives them back."""
+    rm.who_uses(data)
+    before = len(os.listdir("/proc/self/fd"))
+    with data.open("rb"):  # in use, or the kernel would not be asked
+        for _ in range(5):
+            assert rm.who_uses(data).inspected > 0
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_without_the_kernel_every_process_is_read(

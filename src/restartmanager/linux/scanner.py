@@ -125,10 +125,10 @@ def _explained(sighting: Sighting, in_use: Sequence[FileResource], oracle: Lease
     from restartmanager.linux.explanations import explain, is_held
     from restartmanager.linux.kernel_uses import kernel_uses
 
-    held = [file for file in in_use if is_held(file.path, sighting.holders)]
-    unheld = set(in_use).difference(held)
+    held = {file for file in in_use if is_held(file.path, sighting.holders)}
+    unheld = [file for file in in_use if file not in held]
     sighting = explain(unheld, oracle).added_to(sighting)
-    by_kernel = kernel_uses(held) if held else ()
+    by_kernel = kernel_uses([file for file in in_use if file in held])
     return replace(sighting, unexplained=(*sighting.unexplained, *by_kernel))
 
 

@@ -25,6 +25,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -52,18 +53,21 @@ class KernelIterator:
 
     ``cache_folder`` is a folder of the caller's own in which the numbers about this kernel are
     kept, to spare a tenth of a second. Entering raises UnsupportedError where the kernel cannot be
-    asked; its ``detail`` has the end of the verifier's log if that refused.
+    asked; its ``detail`` has the end of the verifier's log if that refused. Whoever forgets to
+    close it keeps nothing open: it is unloaded with the object.
     """
 
     def __init__(self, cache_folder: str | None = None) -> None:
         self._cache_folder = cache_folder
         self._lock = threading.Lock()
         self._loaded: LoadedPrograms | None = None
+        self._unload: weakref.finalize[[], KernelIterator] | None = None
 
     def __enter__(self) -> Self:
         with self._lock, _refusals_explained():
             if self._loaded is None:
                 self._loaded = _load(self._cache_folder)
+                self._unload = weakref.finalize(self, self._loaded.close)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -111,9 +115,9 @@ class KernelIterator:
         return self._loaded
 
     def _close(self) -> None:
-        if self._loaded is not None:
-            self._loaded.close()
-            self._loaded = None
+        if self._unload is not None:
+            self._unload()
+            self._loaded = self._unload = None
 
 
 def why_unavailable(cache_folder: str | None = None) -> str | None:
