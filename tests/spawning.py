@@ -15,6 +15,23 @@ PROGRAMS = Path(__file__).parent / "programs"
 PYTHON = os.path.realpath(sys.executable)
 
 
+def await_program(child: subprocess.Popen[bytes]) -> None:
+    """Wait until the child has its program in memory: Popen returns in the middle of execve(2).
+
+    The auxiliary vector is written when everything else is in place. A child that has ended is not
+    reaped.
+    """
+    ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    while os.waitid(os.P_PID, child.pid, ended) is None:
+        try:
+            with open(f"/proc/{child.pid}/auxv", "rb") as file:
+                if len(file.read()) > 64:
+                    return
+        except PermissionError:  # it may not be looked into, and so not be waited for
+            return
+        os.sched_yield()
+
+
 class Spawn:
     """Starts children; all are killed and reaped when the test is over, however it ends."""
 
@@ -27,6 +44,7 @@ class Spawn:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options
         )
         self.children.append(child)
+        await_program(child)
         return child
 
     def ready(self, *command: str, **options: object) -> subprocess.Popen[bytes]:

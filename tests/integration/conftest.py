@@ -15,6 +15,7 @@ from restartmanager.errors import ProcessGoneError
 from restartmanager.identity import UniqueProcess
 from restartmanager.linux.processes import LinuxProcesses
 from restartmanager.model import Signal
+from spawning import await_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,7 @@ class Children:
         """A child that runs this command; it has begun when this returns (execve(2) is done)."""
         child = subprocess.Popen(command, **options)
         self._spawned.append(child)
+        await_program(child)
         return child
 
     def python(self, program: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
