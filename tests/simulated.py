@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from restartmanager.engine import Engine
+from restartmanager.equipment import TimeLimits
 from restartmanager.lookout import Lookout
 from restartmanager.model import RestartRegistration
 from restartmanager.policy import Policy
 from restartmanager.session import PrimarySession
-from restartmanager.shutdown import TimeLimits
 from restartmanager.testing.machine import SimulatedPackages, SimulatedProcesses, SimulatedScanner
 from restartmanager.testing.memory_store import MemoryStore
+from restartmanager.testing.services import SimulatedServices
 from restartmanager.testing.world import Program, Temper, World
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Installer:
     world: World
     store: Store = field(default_factory=MemoryStore)
     policy: Policy = field(default_factory=Policy)
+    services: SimulatedServices | None = None
 
     def __post_init__(self) -> None:
         self.shell = self.world.run("/bin/bash", terminal=True)
@@ -54,6 +56,7 @@ class Installer:
             SimulatedScanner(self.world),
             processes,
             SimulatedPackages(self.world),
+            self.services or SimulatedServices(self.world),
             self.world.uid,
             lambda: self.policy,
         )

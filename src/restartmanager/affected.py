@@ -9,7 +9,6 @@ import posixpath
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from restartmanager import filters as filter_rules
 from restartmanager.model import (
     Application,
     AppType,
@@ -19,22 +18,20 @@ from restartmanager.model import (
     Required,
     RestartBy,
     RestartFlags,
-    Status,
 )
 from restartmanager.policy import Policy
 from restartmanager.scripts import script_candidates
+from restartmanager.service_rules import ServiceScene, service_applications, service_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from restartmanager.identity import UniqueProcess
-    from restartmanager.journal import JournalEntry
-    from restartmanager.model import Filter, Holder, RestartRegistration
+    from restartmanager.model import Holder, RestartRegistration
 
 __all__ = [
     "Surroundings",
     "find_applications",
-    "merge_history",
     "pending_kernel",
     "relaunch_everything",
     "with_registration",
@@ -53,6 +50,7 @@ class Surroundings:
     selves: frozenset[UniqueProcess] = frozenset()
     parents: Mapping[int, Process] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
+    scene: ServiceScene = field(default_factory=lambda: ServiceScene({}, {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,12 @@ class _Verdict:
 
 def find_applications(holders: Iterable[Holder], around: Surroundings) -> tuple[Application, ...]:
     """The applications that these holders are, oldest first."""
-    by_pid = {holder.process.pid: holder for holder in holders}
+    everybody = tuple(holders)
+    by_pid = {
+        holder.process.pid: holder
+        for holder in everybody
+        if service_of(holder.process, around.scene) is None
+    }
     families: dict[int, list[Holder]] = {}
     leaders: dict[int, Process] = {}
     for holder in by_pid.values():
@@ -75,6 +78,7 @@ def find_applications(holders: Iterable[Holder], around: Surroundings) -> tuple[
         leaders[leader.pid] = leader
         families.setdefault(leader.pid, []).append(holder)
     applications = [_application(leaders[pid], family, around) for pid, family in families.items()]
+    applications += service_applications(everybody, around.scene, around.policy, around.uid)
     return tuple(sorted(applications, key=_age))
 
 
@@ -114,29 +118,6 @@ def relaunch_everything(application: Application) -> Application:
     return replace(application, restart_by=RestartBy.COMMAND)
 
 
-def merge_history(
-    current: Sequence[Application],
-    journal: Iterable[JournalEntry],
-    alive: Mapping[UniqueProcess, Process],
-    filters: Sequence[Filter] = (),
-) -> tuple[Application, ...]:
-    """The list as it is shown: what is affected now, and what the session has acted on before.
-
-    ``alive`` has those processes of the journal that still run. An application that came back is
-    one entry under its new process.
-    """
-    remaining = {application.key: application for application in current}
-    by_process = {p.identity: a.key for a in current for p in a.processes}
-    merged = []
-    for entry in _latest(journal):
-        keys = [entry.application.key]
-        if entry.started_as is not None:
-            keys.append(by_process.get(entry.started_as, ""))
-        found = [remaining.pop(key) for key in keys if key in remaining]
-        merged.append(_with_history(entry, found[-1] if found else None, alive))
-    return tuple(_masked(application, filters) for application in (*merged, *remaining.values()))
-
-
 # -- who belongs together ----------------------------------------------------------------------
 
 
@@ -160,6 +141,8 @@ def _belongs_to(
     that merely share an interpreter are not copies of one another.
     """
     if child.uid != parent.uid or _verdict(parent, around) or _verdict(child, around):
+        return False
+    if service_of(parent, around.scene) is not None:
         return False
     if parent.pid in holders:
         return child.process_group == parent.process_group or _same_program(child, parent)
@@ -229,7 +212,7 @@ def _verdict(process: Process, around: Surroundings) -> _Verdict | None:
             Required.RESTART,
             "it lives in a container: restart the container",
         )
-    if rule is not None:
+    if rule is not None and rule.type is not None:
         return _Verdict(rule.type, RebootReason.CRITICAL_PROCESS, rule.required, rule.reason)
     if around.uid not in {0, process.uid}:
         return _Verdict(
@@ -252,51 +235,6 @@ def _name(process: Process) -> str:
 
 def _evidence(family: Sequence[Holder]) -> tuple[Evidence, ...]:
     return tuple(sorted(item for holder in family for item in holder.evidence))
-
-
-# -- what was done before ----------------------------------------------------------------------
-
-
-def _latest(journal: Iterable[JournalEntry]) -> list[JournalEntry]:
-    """The entries without those whose new process was itself stopped later on."""
-    entries = list(journal)
-    stopped = {e.application.main_process.identity for e in entries if e.application.main_process}
-    return [entry for entry in entries if entry.started_as not in stopped]
-
-
-def _with_history(
-    entry: JournalEntry, current: Application | None, alive: Mapping[UniqueProcess, Process]
-) -> Application:
-    """One application of the journal, as it is now."""
-    history = entry.application.status & ~Status.RUNNING
-    if current is not None:
-        reason = entry.message or current.reason
-        return replace(current, status=current.status | history, reason=reason)
-    now = alive.get(entry.started_as) if entry.started_as else None
-    if now is not None:
-        return replace(
-            entry.application,
-            status=history | Status.RUNNING,
-            main_process=now,
-            processes=(now,),
-            evidence=(),
-            required=Required.NONE,
-            reason=entry.message,
-        )
-    main = entry.application.main_process
-    running = main is not None and main.identity in alive
-    return replace(
-        entry.application,
-        status=history | (Status.RUNNING if running else Status.UNKNOWN),
-        evidence=entry.application.evidence if running else (),
-        reason=entry.message,
-    )
-
-
-def _masked(application: Application, filters: Sequence[Filter]) -> Application:
-    return replace(
-        application, status=application.status | filter_rules.masks(application, filters)
-    )
 
 
 def _age(application: Application) -> tuple[int, int]:

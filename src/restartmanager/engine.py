@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from restartmanager import arguments
-from restartmanager.affected import merge_history
+from restartmanager.equipment import Equipment, TimeLimits
 from restartmanager.errors import (
     FilterNotFoundError,
     NoSuchSessionError,
@@ -24,13 +24,14 @@ from restartmanager.errors import (
     ShutdownError,
     StoreError,
 )
+from restartmanager.history import merge_history
 from restartmanager.identity import boot_id
 from restartmanager.journal import JournalEntry, Operation, SessionRecord
 from restartmanager.model import Filter, FilterTrigger, Outcome, Resources
 from restartmanager.plan import ShutdownMode, plan_shutdown
 from restartmanager.progress import CancelToken, Reporter
-from restartmanager.restart import Restart
-from restartmanager.shutdown import Shutdown, TimeLimits
+from restartmanager.restart import Restart, Stale
+from restartmanager.shutdown import Shutdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -131,13 +132,25 @@ class Engine:
         return self.store.resources(key)
 
     def set_filter(self, key: str, item: Filter) -> None:
-        """Add a filter; a later one on the same target takes its place (RmAddFilter)."""
-        self.store.set_filter(key, item)
+        """Add a filter; a later one on the same target takes its place (RmAddFilter).
+
+        A service is known by any of its names.
+        """
+        target = self._canonical(item.trigger, item.target)
+        self.store.set_filter(key, replace(item, target=target))
 
     def remove_filter(self, key: str, trigger: FilterTrigger, target: str | UniqueProcess) -> None:
         """Remove the filter on that target; FilterNotFoundError when there is none."""
-        if not self.store.remove_filter(key, trigger, target):
+        if not self.store.remove_filter(key, trigger, self._canonical(trigger, target)):
             raise FilterNotFoundError(str(target))
+
+    def _canonical(
+        self, trigger: FilterTrigger, target: str | UniqueProcess
+    ) -> str | UniqueProcess:
+        if trigger is not FilterTrigger.SERVICE or not isinstance(target, str):
+            return target
+        found = self.lookout.services.resolve([target]).get(target)
+        return target if found is None else found.name
 
     def filters(self, key: str) -> tuple[Filter, ...]:
         """All filters of the session."""
@@ -176,12 +189,7 @@ class Engine:
             affected = self.affected(key, relaunch_all=relaunch_all)
             plan = plan_shutdown(affected.applications, self.store.filters(key), mode)
             work = Shutdown(
-                self.processes,
-                self.clock,
-                write=lambda entries: self.store.write_entries(key, entries),
-                reporter=reporter or Reporter(),
-                cancel=cancel,
-                limits=self.limits,
+                self._equipment(key, reporter or Reporter(), cancel),
                 force=mode.force,
                 first_sequence=_last_sequence(self.store.journal(key)),
             )
@@ -236,22 +244,33 @@ class Engine:
 
     def _restart(self, key: str, reporter: Reporter, cancel: CancelToken) -> tuple[Outcome, ...]:
         work = Restart(
-            self.processes,
-            self.clock,
-            write=lambda entries: self.store.write_entries(key, entries),
-            stale_pids=lambda: self._stale_pids(key),
-            reporter=reporter,
-            cancel=cancel,
-            limits=self.limits,
+            self._equipment(key, reporter, cancel),
+            find_stale=lambda: self._find_stale(key),
             filters=self.store.filters(key),
         )
         return work.carry_out(self.store.journal(key))
 
-    def _stale_pids(self, key: str) -> frozenset[int]:
-        sighting = self.lookout.scanner.find_holders(self.store.resources(key))
-        return frozenset(
-            item.pid for holder in sighting.holders for item in holder.evidence if item.stale
+    def _equipment(self, key: str, reporter: Reporter, cancel: CancelToken) -> Equipment:
+        return Equipment(
+            self.processes,
+            self.lookout.services,
+            self.clock,
+            write=lambda entries: self.store.write_entries(key, entries),
+            reporter=reporter,
+            cancel=cancel,
+            limits=self.limits,
         )
+
+    def _find_stale(self, key: str) -> Stale:
+        """Who still uses the old files of this session."""
+        sighting = self.lookout.scanner.find_holders(self.store.resources(key))
+        stale = [
+            holder.process
+            for holder in sighting.holders
+            if any(item.stale for item in holder.evidence)
+        ]
+        owners = self.lookout.services.owners(stale) if stale else {}
+        return Stale(frozenset(p.pid for p in stale), frozenset(owners.values()))
 
     @contextmanager
     def _claim(self, key: str, operation: Operation) -> Iterator[None]:

@@ -9,6 +9,7 @@ from restartmanager.model import FilterAction, FilterTrigger, Status
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from restartmanager.identity import UniqueProcess
     from restartmanager.model import Application, Filter
 
 __all__ = ["action_on", "masks"]
@@ -41,4 +42,9 @@ def _fits(item: Filter, application: Application) -> bool:
         case FilterTrigger.EXECUTABLE:
             return any(process.executable == item.target for process in application.processes)
         case FilterTrigger.SERVICE:
-            return application.service is not None and application.service.name == item.target
+            return application.service is not None and _names(application.service.name, item.target)
+
+
+def _names(service: str, target: str | UniqueProcess) -> bool:
+    """Whether a service is meant: its ending may be left out."""
+    return target in {service, service.removesuffix(".service")}

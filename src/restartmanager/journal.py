@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
-    from restartmanager.model import Application, Recipe
+    from restartmanager.model import Application, Hold, Recipe
 
 __all__ = ["JournalEntry", "JournalStep", "Operation", "SessionRecord"]
 
@@ -69,6 +69,8 @@ class JournalEntry:
     step: JournalStep
     at: float
     recipe: Recipe | None = field(default=None, repr=False)
+    hold: Hold | None = None
+    """Of a service: what was done besides to keep it stopped."""
     started_as: UniqueProcess | None = None
     message: str = ""
 

@@ -6,6 +6,7 @@ their ancestors, who the caller is, what they registered about coming back.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,10 @@ from restartmanager.affected import (
     with_registration,
 )
 from restartmanager.errors import ProcessError
-from restartmanager.model import Affected, Application, Resources, Unexplained
+from restartmanager.history import Alive
+from restartmanager.model import Affected, Application, Resources, ServiceState, Unexplained
 from restartmanager.policy import Policy
+from restartmanager.service_rules import ServiceScene, companions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,12 +30,12 @@ if TYPE_CHECKING:
     from restartmanager.arguments import PathLike
     from restartmanager.identity import UniqueProcess
     from restartmanager.journal import JournalEntry
-    from restartmanager.model import Process, Sighting
-    from restartmanager.ports import Packages, Processes, Scanner
+    from restartmanager.model import Holder, Process, Service, ServiceFacts, Sighting
+    from restartmanager.ports import Packages, Processes, Scanner, ServiceManager
 
 __all__ = ["Lookout"]
 
-_NO_MANAGER = "a service by name: no service manager is asked yet, so it is not closed"
+_UNKNOWN_SERVICE = "no service manager of this machine knows a service of that name"
 
 
 @dataclass(slots=True)
@@ -42,6 +45,7 @@ class Lookout:
     scanner: Scanner
     processes: Processes
     packages: Packages
+    services: ServiceManager
     uid: int
     load_policy: Callable[[], Policy] = Policy
     """Called only when somebody is found: reading rules takes longer than finding nobody."""
@@ -64,12 +68,15 @@ class Lookout:
     ) -> Affected:
         """The applications that use these resources now; ``members`` are installers as well."""
         sighting = self.scanner.find_holders(resources)
-        applications = self._applications(sighting, members)
+        named = self.services.resolve(resources.services) if resources.services else {}
+        applications = self._applications(sighting, members, frozenset(named.values()))
         if relaunch_all:
             applications = tuple(relaunch_everything(app) for app in applications)
-        services = tuple(Unexplained(name, _NO_MANAGER) for name in resources.services)
+        unknown = tuple(
+            Unexplained(name, _UNKNOWN_SERVICE) for name in resources.services if name not in named
+        )
         return Affected.of(
-            applications, replace(sighting, unexplained=sighting.unexplained + services)
+            applications, replace(sighting, unexplained=sighting.unexplained + unknown)
         )
 
     def stale(self) -> Affected:
@@ -83,46 +90,103 @@ class Lookout:
             applications += (pending_kernel(sighting.newer_kernel),)
         return Affected.of(applications, sighting)
 
-    def alive(self, journal: Iterable[JournalEntry]) -> dict[UniqueProcess, Process]:
-        """Those processes of a journal that still run: stopped ones, and started ones."""
-        alive = {}
+    def alive(self, journal: Iterable[JournalEntry]) -> Alive:
+        """What of a journal runs now: what was stopped, and what was started."""
+        processes = {}
+        services = set()
         for entry in journal:
             main = entry.application.main_process
+            if entry.application.service is not None:
+                services.add(entry.application.service)
             for identity in (entry.started_as, main.identity if main else None):
                 if identity is not None:
                     try:
-                        alive[identity] = self.processes.describe(identity)
+                        processes[identity] = self.processes.describe(identity)
                     except ProcessError:
                         continue
-        return alive
+        facts = self.services.describe(services) if services else {}
+        running = {key for key, now in facts.items() if now.state is ServiceState.ACTIVE}
+        return Alive(processes, frozenset(running))
 
     def _applications(
-        self, sighting: Sighting, members: Iterable[UniqueProcess]
+        self,
+        sighting: Sighting,
+        members: Iterable[UniqueProcess],
+        registered: frozenset[Service] = frozenset(),
     ) -> tuple[Application, ...]:
-        if not sighting.holders:
+        if not sighting.holders and not registered:
             return ()
-        around = self._surroundings(sighting, members)
+        around = self._surroundings(sighting, members, registered)
         applications = find_applications(sighting.holders, around)
         return tuple(self._with_registration(app) for app in applications)
 
-    def _surroundings(self, sighting: Sighting, members: Iterable[UniqueProcess]) -> Surroundings:
+    def _surroundings(
+        self,
+        sighting: Sighting,
+        members: Iterable[UniqueProcess],
+        registered: frozenset[Service],
+    ) -> Surroundings:
         parents: dict[int, Process] = {}
         for holder in sighting.holders:
             if holder.process.parent_pid not in parents:
                 ancestors = self._ancestors(holder.process)
                 parents |= {ancestor.pid: ancestor for ancestor in ancestors}
-        lineage = self.processes.lineage(self.processes.current())
-        selves = {process.identity for process in lineage if process.pid != 1} | set(members)
-        return Surroundings(self.uid, frozenset(selves), parents, self.load_policy())
+        installers = set(members)
+        line = list(self.processes.lineage(self.processes.current()))
+        selves = {process.identity for process in line if process.pid != 1} | installers
+        for member in installers:
+            line += self._ancestors_and_self(member)
+        policy = self.load_policy()
+        scene = self._scene(sighting.holders, parents.values(), line, registered, policy)
+        return Surroundings(self.uid, frozenset(selves), parents, policy, scene)
+
+    def _scene(
+        self,
+        holders: Iterable[Holder],
+        parents: Iterable[Process],
+        installers: Iterable[Process],
+        registered: frozenset[Service],
+        policy: Policy,
+    ) -> ServiceScene:
+        """What there is to know about services: those of the holders, and what goes with them."""
+        holding = [holder.process for holder in holders]
+        owners = self.services.owners([*holding, *parents, *installers])
+        wanted = {owners[p.identity] for p in holding if p.identity in owners} | registered
+        facts: dict[Service, ServiceFacts] = {}
+        while wanted:
+            found = self.services.describe(wanted)
+            facts |= found
+            wanted = self._going_with(found.values(), policy) - facts.keys()
+        own = {owners[p.identity] for p in installers if p.identity in owners and p.pid != 1}
+        mains = {}
+        for known in facts.values():
+            if known.main is not None:
+                with contextlib.suppress(ProcessError):
+                    mains[known.main] = self.processes.describe(known.main)
+        return ServiceScene(owners, facts, registered, frozenset(own), mains)
+
+    def _going_with(self, found: Iterable[ServiceFacts], policy: Policy) -> set[Service]:
+        """The services that stop with these, or that the policy wants to be stopped with them."""
+        with_them: set[Service] = set()
+        names: set[str] = set()
+        for facts in found:
+            with_them |= set(facts.dependents)
+            names |= companions(facts, policy)
+        if names:
+            with_them |= set(self.services.resolve(names).values())
+        return with_them
 
     def _ancestors(self, process: Process) -> tuple[Process, ...]:
+        return self._ancestors_and_self(process.identity)[1:]
+
+    def _ancestors_and_self(self, identity: UniqueProcess) -> tuple[Process, ...]:
         try:
-            return self.processes.lineage(process.identity)[1:]
+            return self.processes.lineage(identity)
         except ProcessError:  # it has exited since it was seen, which shutdown will find out
             return ()
 
     def _with_registration(self, application: Application) -> Application:
         main = application.main_process
-        if main is None or application.reboot_reasons:
+        if main is None or application.service is not None or application.reboot_reasons:
             return application
         return with_registration(application, self.processes.registration(main))

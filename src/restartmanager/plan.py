@@ -90,7 +90,8 @@ def plan_shutdown(
     skipped = [_skip(app, "a filter of the session excludes it") for app in masked]
     skipped += [_skip(app, app.reason or "it cannot be stopped") for app in impossible]
     ordered = sorted((_with_masks(app, filters) for app in possible), key=_rank)
-    stages = tuple(tuple(stage) for _, stage in groupby(ordered, key=_rank))
+    ranks = [list(rank) for _, rank in groupby(ordered, key=_rank)]
+    stages = tuple(stage for rank in ranks for stage in _by_dependence(rank))
     return ShutdownPlan(stages, tuple(skipped))
 
 
@@ -101,6 +102,18 @@ def plan_restart(entries: Iterable[JournalEntry]) -> tuple[JournalEntry, ...]:
     """
     candidates = [entry for entry in entries if entry.worth_a_try]
     return tuple(sorted(candidates, key=lambda e: (e.step is JournalStep.NOT_STOPPED, -e.sequence)))
+
+
+def _by_dependence(applications: Sequence[Application]) -> list[tuple[Application, ...]]:
+    """The applications in stages: first those that none of the others needs."""
+    stages = []
+    remaining = list(applications)
+    while remaining:
+        needed = {service for app in remaining for service in app.needs if service != app.service}
+        ready, later = _split(remaining, lambda app, needed=needed: app.service not in needed)  # type: ignore[misc]
+        stages.append(tuple(ready or remaining))  # a circle of needs has no first
+        remaining = later if ready else []
+    return stages
 
 
 def _insist_on_restart(applications: Sequence[Application], filters: Sequence[Filter]) -> None:

@@ -1,32 +1,54 @@
-"""What must not be stopped, as data: rules read from a commented TOML file.
+"""What must not be stopped, how services want to be treated, what to leave out of account.
 
-Nothing in such a file is ever executed. A broken one is an error that names the place; going on
-without protection would be worse than stopping.
+Rules as data; ``policy_file`` reads them. Of several rules that fit the first one counts, and what
+was read later stands first.
 """
 
 from __future__ import annotations
 
 import posixpath
-import tomllib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING
 
-from restartmanager.errors import ConfigurationError
-from restartmanager.model import AppType, Required
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-__all__ = ["IgnoreRule", "Policy", "Rule", "parse_policy"]
+    from restartmanager.model import AppType, Required, Treatment
 
-_SECTIONS = {"critical": AppType.CRITICAL, "shell": AppType.SHELL}
+__all__ = ["Companions", "IgnoreRule", "Policy", "Rule", "ServiceRule"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Programs that are not to be stopped: why, and what it takes instead."""
+    """Programs that are not to be stopped: why, and what it takes instead.
 
-    type: AppType
+    Without a ``type`` the rule says the opposite: these programs are like any other, whatever an
+    earlier rule said.
+    """
+
+    type: AppType | None
     executables: frozenset[str]
     required: Required
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRule:
+    """How services are to be treated: patterns of their names (``*`` is any text), and why;
+    ``required`` is what it takes instead where they must not be stopped."""
+
+    names: tuple[str, ...]
+    treatment: Treatment
+    required: Required
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """Services that are stopped and started together, and why."""
+
+    services: frozenset[str]
     reason: str
 
 
@@ -46,13 +68,30 @@ class Policy:
     folders: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     ignore: tuple[IgnoreRule, ...] = ()
+    services: tuple[ServiceRule, ...] = ()
+    together: tuple[Companions, ...] = ()
 
     def rule_for(self, executable: str | None) -> Rule | None:
         """The rule that protects this program; None when it may be stopped."""
         if executable is None or not self._trusted(executable):
             return None
         name = posixpath.basename(executable)
-        return next((rule for rule in self.rules if name in rule.executables), None)
+        rule = next((rule for rule in self.rules if name in rule.executables), None)
+        return None if rule is None or rule.type is None else rule
+
+    def service_rule(self, names: Iterable[str]) -> ServiceRule | None:
+        """The rule for a service that has these names; None when there is none."""
+        known = tuple(names)
+        for rule in self.services:
+            if any(fnmatchcase(name, pattern) for name in known for pattern in rule.names):
+                return rule
+        return None
+
+    def together_with(self, names: Iterable[str]) -> frozenset[str]:
+        """The services that go together with the one that has these names, itself included."""
+        known = frozenset(names)
+        groups = (group.services for group in self.together if group.services & known)
+        return frozenset().union(*groups)
 
     def ignores(self, path: str) -> str | None:
         """Why a replaced file at this path is left out of account; None when it is not."""
@@ -61,71 +100,15 @@ class Policy:
                 return rule.reason
         return None
 
+    def over(self, other: Policy) -> Policy:
+        """These rules, and those of the other where these say nothing."""
+        return Policy(
+            self.folders + other.folders,
+            self.rules + other.rules,
+            self.ignore + other.ignore,
+            self.services + other.services,
+            self.together + other.together,
+        )
+
     def _trusted(self, executable: str) -> bool:
         return any(executable.startswith(folder.rstrip("/") + "/") for folder in self.folders)
-
-
-def parse_policy(text: str, path: str) -> Policy:
-    """The policy in a TOML file's text; ``path`` is only for the error message.
-
-    Raises ConfigurationError naming the file, and the line or rule, and the reason.
-    """
-    try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigurationError(path, str(error)) from None
-    unknown = data.keys() - _SECTIONS.keys() - {"folders", "ignore"}
-    if unknown:
-        raise ConfigurationError(path, f"{min(unknown)!r} is not a known section")
-    folders = _strings(data.get("folders", []), path, "folders")
-    rules = [
-        _rule(entry, kind, path, f"{section} rule {number}")
-        for section, kind in _SECTIONS.items()
-        for number, entry in enumerate(_tables(data.get(section, []), path, section), 1)
-    ]
-    ignore = [
-        _ignore_rule(entry, path, f"ignore rule {number}")
-        for number, entry in enumerate(_tables(data.get("ignore", []), path, "ignore"), 1)
-    ]
-    return Policy(folders, tuple(rules), tuple(ignore))
-
-
-def _ignore_rule(entry: dict[str, Any], path: str, where: str) -> IgnoreRule:
-    _check_keys(entry, {"paths", "reason"}, path, where)
-    patterns = _strings(entry.get("paths", []), path, f"{where}: paths")
-    return IgnoreRule(patterns, _reason(entry, path, where))
-
-
-def _rule(entry: dict[str, Any], kind: AppType, path: str, where: str) -> Rule:
-    _check_keys(entry, {"executables", "required", "reason"}, path, where)
-    try:
-        required = Required(entry.get("required", "reboot"))
-    except ValueError as error:
-        raise ConfigurationError(path, f"{where}: required: {error}") from None
-    names = _strings(entry.get("executables", []), path, f"{where}: executables")
-    return Rule(kind, frozenset(names), required, _reason(entry, path, where))
-
-
-def _check_keys(entry: dict[str, Any], known: set[str], path: str, where: str) -> None:
-    unknown = entry.keys() - known
-    if unknown:
-        raise ConfigurationError(path, f"{where}: {min(unknown)!r} is not a known key")
-
-
-def _reason(entry: dict[str, Any], path: str, where: str) -> str:
-    reason = entry.get("reason")
-    if not isinstance(reason, str) or not reason:
-        raise ConfigurationError(path, f"{where}: a reason is missing")
-    return reason
-
-
-def _tables(value: object, path: str, where: str) -> list[dict[str, Any]]:
-    if isinstance(value, list) and all(isinstance(entry, dict) for entry in value):
-        return value
-    raise ConfigurationError(path, f"{where} is not a list of tables: write [[{where}]]")
-
-
-def _strings(value: object, path: str, where: str) -> tuple[str, ...]:
-    if isinstance(value, list) and all(isinstance(entry, str) and entry for entry in value):
-        return tuple(value)
-    raise ConfigurationError(path, f"{where} is not a list of non-empty strings")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Self
 
     from restartmanager.identity import UniqueProcess
@@ -17,17 +17,30 @@ if TYPE_CHECKING:
     from restartmanager.model import (
         Filter,
         FilterTrigger,
+        Hold,
         Process,
         Recipe,
         Resources,
         RestartRegistration,
+        Service,
+        ServiceFacts,
+        ServiceResult,
         Sighting,
         Signal,
+        Treatment,
     )
     from restartmanager.policy import Policy
     from restartmanager.progress import CancelToken
 
-__all__ = ["Clock", "Packages", "ProcessHandle", "Processes", "Scanner", "Store"]
+__all__ = [
+    "Clock",
+    "Packages",
+    "ProcessHandle",
+    "Processes",
+    "Scanner",
+    "ServiceManager",
+    "Store",
+]
 
 
 class Clock(Protocol):
@@ -250,5 +263,68 @@ class Processes(Protocol):
         ``on_created`` is called with the new process before it runs its program: when it raises, or
         the caller dies in it, the program is never run. Raises ProcessAccessError when the caller
         may not start it as that user, ProcessError when the program cannot be run.
+        """
+        ...
+
+
+class ServiceManager(Protocol):
+    """Who runs services: looking at them, stopping and starting them.
+
+    Asking never raises: where a manager cannot be reached, the facts say so. Acting yields a
+    result for each service as soon as it is known, and never raises either: what goes wrong is
+    the result. When ``cancel`` is called, acting ends early: what has not begun is left alone, and
+    a service without a result must be looked at.
+    """
+
+    def resolve(self, names: Iterable[str]) -> Mapping[str, Service]:
+        """Which service is meant by each of these names, as people write them: without the
+        ending, or by an alias. Names that nobody knows are missing."""
+        ...
+
+    def owners(self, processes: Iterable[Process]) -> Mapping[UniqueProcess, Service]:
+        """Which of these processes belong to which service; those of none are missing."""
+        ...
+
+    def describe(self, services: Iterable[Service]) -> Mapping[Service, ServiceFacts]:
+        """What is known about these services now; those that do not exist are missing."""
+        ...
+
+    def failed(self, like: Iterable[Service]) -> frozenset[Service]:
+        """All services that have failed, in the managers of these services."""
+        ...
+
+    def hold(self, service: Service) -> Hold:
+        """What would have to be done besides to keep it stopped. Nothing is changed."""
+        ...
+
+    def stop(
+        self, holds: Mapping[Service, Hold], *, patience_s: float, force: bool, cancel: CancelToken
+    ) -> Iterator[ServiceResult]:
+        """Stop services side by side, with what their holds name.
+
+        A service has the time that its manager gives it, and at least ``patience_s``; with
+        ``force`` it is killed after ``patience_s``.
+        """
+        ...
+
+    def start(
+        self, holds: Mapping[Service, Hold], *, cancel: CancelToken
+    ) -> Iterator[ServiceResult]:
+        """Undo the holds and start services; in this order, where the manager knows none itself.
+
+        Changed definitions are read first. A service that runs already stays as it is.
+        """
+        ...
+
+    def release(self, holds: Mapping[Service, Hold]) -> Iterator[ServiceResult]:
+        """Undo the holds without starting the services."""
+        ...
+
+    def renew(
+        self, treatments: Mapping[Service, Treatment], *, cancel: CancelToken
+    ) -> Iterator[ServiceResult]:
+        """Restart or reload services in place; changed definitions are read first.
+
+        What depends on a service and runs is restarted with it.
         """
         ...

@@ -5,7 +5,8 @@ Adapters are imported inside the functions, so that only what is used is loaded.
 Settings come from the environment, of which a privileged program started by sudo(8) gets none:
 RESTARTMANAGER_STATE_DIR (where sessions are remembered), RESTARTMANAGER_TIMEOUT_S (how long an
 application may take to exit), RESTARTMANAGER_LEASES=0 (do not ask whether a file is in use by way
-of a lease) and RESTARTMANAGER_KERNEL_ITERATOR=0 (do not ask the kernel by way of BPF).
+of a lease), RESTARTMANAGER_KERNEL_ITERATOR=0 (do not ask the kernel by way of BPF) and
+RESTARTMANAGER_POLICY_DIR (where rules beyond the package's are looked for).
 """
 
 from __future__ import annotations
@@ -18,16 +19,28 @@ from restartmanager.errors import UsageError
 
 if TYPE_CHECKING:
     from restartmanager.engine import Engine
+    from restartmanager.equipment import TimeLimits
     from restartmanager.lookout import Lookout
     from restartmanager.policy import Policy
-    from restartmanager.shutdown import TimeLimits
+    from restartmanager.ports import ServiceManager
 
-__all__ = ["limits", "make_engine", "make_lookout", "shipped_policy", "state_folder"]
+__all__ = [
+    "limits",
+    "make_engine",
+    "make_lookout",
+    "make_services",
+    "policy",
+    "policy_folders",
+    "shipped_policy",
+    "state_folder",
+]
 
 _STATE_VARIABLE = "RESTARTMANAGER_STATE_DIR"
 _TIMEOUT_VARIABLE = "RESTARTMANAGER_TIMEOUT_S"
 _LEASES_VARIABLE = "RESTARTMANAGER_LEASES"
 _KERNEL_VARIABLE = "RESTARTMANAGER_KERNEL_ITERATOR"
+_POLICY_VARIABLE = "RESTARTMANAGER_POLICY_DIR"
+_SHIPPED_POLICY = os.path.join(os.path.dirname(__file__), "policy.toml")
 
 
 def make_engine() -> Engine:
@@ -62,9 +75,22 @@ def make_lookout() -> Lookout:
         scanner=scanner,
         processes=LinuxProcesses(),
         packages=SystemPackages(),
+        services=make_services(),
         uid=os.geteuid(),
-        load_policy=shipped_policy,
+        load_policy=policy,
     )
+
+
+def make_services() -> ServiceManager:
+    """The service managers of this machine, as far as the calling user may talk to them."""
+    from restartmanager.services.managers import Managers
+
+    return Managers(_service_managers)
+
+
+def _service_managers() -> dict[str, ServiceManager]:
+    """The managers that are there, the one that is asked first coming first."""
+    return {}
 
 
 def state_folder() -> str:
@@ -91,7 +117,7 @@ def _cache_folder() -> str | None:
 
 def limits() -> TimeLimits:
     """How long to wait for what."""
-    from restartmanager.shutdown import TimeLimits
+    from restartmanager.equipment import TimeLimits
 
     text = os.environ.get(_TIMEOUT_VARIABLE)
     if not text:
@@ -116,10 +142,35 @@ def _wanted(variable: str) -> bool:
 
 
 @cache
-def shipped_policy() -> Policy:
-    """The rules that come with the package."""
-    from restartmanager.policy import parse_policy
+def policy() -> Policy:
+    """The rules that come with the package, and those of the administrator over them.
 
-    path = os.path.join(os.path.dirname(__file__), "policy.toml")
-    with open(path, encoding="utf-8") as file:
-        return parse_policy(file.read(), path)
+    Raises ConfigurationError for a file that cannot be used.
+    """
+    from restartmanager.policy_file import load_policy
+
+    return load_policy(_SHIPPED_POLICY, policy_folders(), trusted_uids=frozenset({0, os.geteuid()}))
+
+
+@cache
+def shipped_policy() -> Policy:
+    """The rules that come with the package alone."""
+    from restartmanager.policy_file import load_policy
+
+    return load_policy(_SHIPPED_POLICY, (), trusted_uids=frozenset())
+
+
+def policy_folders() -> tuple[str, ...]:
+    """Where further rules are looked for, the strongest last; root never looks into a home."""
+    chosen = os.environ.get(_POLICY_VARIABLE)
+    if chosen:
+        if not os.path.isabs(chosen):
+            raise UsageError(f"{_POLICY_VARIABLE} is {chosen!r}.", hint="Give an absolute path.")
+        return (chosen,)
+    folders = ("/usr/lib/restartmanager/policy.d", "/etc/restartmanager/policy.d")
+    if os.geteuid() == 0:
+        return folders
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    if not os.path.isabs(base):
+        base = os.path.join(os.path.expanduser("~"), ".config")
+    return (*folders, os.path.join(base, "restartmanager", "policy.d"))

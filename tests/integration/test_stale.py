@@ -181,7 +181,7 @@ def test_the_shipped_policy_does_not_ignore(path: str) -> None:
 
 
 def test_stale_names_the_cure(spawn: Spawn, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restartmanager.wiring.shipped_policy", lambda: EVERYTHING)
+    monkeypatch.setattr("restartmanager.wiring.policy", lambda: EVERYTHING)
     child = spawn.holding("map-code", str(library))
     replaced(library)
     (application,) = [

@@ -7,10 +7,10 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from restartmanager.equipment import TimeLimits
 from restartmanager.errors import RestartManagerError
 from restartmanager.model import FilterAction, RestartRegistration
 from restartmanager.session import PrimarySession
-from restartmanager.shutdown import TimeLimits
 from restartmanager.testing.crashing_store import Crash, CrashingStore
 from restartmanager.testing.machine import SimulatedScanner
 from restartmanager.testing.memory_store import MemoryStore

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 import restartmanager
 from restartmanager import app, errors, rstrtmgr
 from restartmanager.cli.exitcodes import ExitCode
-from restartmanager.policy import parse_policy
+from restartmanager.policy_file import parse_policy
 from restartmanager.session import JoinedSession, PrimarySession, Stopped
 
 if TYPE_CHECKING:
@@ -191,4 +191,5 @@ def test_the_policy_example_is_a_policy() -> None:
     text = (DOCS / "reference" / "settings.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     policy = parse_policy(example, "settings.md")
-    assert (len(policy.folders), len(policy.rules), len(policy.ignore)) == (2, 2, 1)
+    assert (len(policy.folders), len(policy.rules), len(policy.ignore)) == (2, 3, 1)
+    assert (len(policy.services), len(policy.together)) == (2, 1)

@@ -38,11 +38,18 @@ from restartmanager.model.holders import (
     How,
     Ignored,
     Process,
-    Service,
     Sighting,
     Unexplained,
 )
 from restartmanager.model.resources import FileIdentity, FileResource, Resources, TreeResource
+from restartmanager.model.services import (
+    Hold,
+    Service,
+    ServiceFacts,
+    ServiceResult,
+    ServiceState,
+    Treatment,
+)
 
 __all__ = [
     "Affected",
@@ -54,6 +61,7 @@ __all__ = [
     "Filter",
     "FilterAction",
     "FilterTrigger",
+    "Hold",
     "Holder",
     "How",
     "Ignored",
@@ -68,10 +76,14 @@ __all__ = [
     "RestartRegistration",
     "Result",
     "Service",
+    "ServiceFacts",
+    "ServiceResult",
+    "ServiceState",
     "Sighting",
     "Signal",
     "Status",
     "Step",
+    "Treatment",
     "TreeResource",
     "Unexplained",
     "words",

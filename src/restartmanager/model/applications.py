@@ -14,10 +14,10 @@ if TYPE_CHECKING:
         Evidence,
         Ignored,
         Process,
-        Service,
         Sighting,
         Unexplained,
     )
+    from restartmanager.model.services import Service
 
 
 __all__ = [
@@ -145,12 +145,18 @@ class Application:
     reason: str = ""
     """In words: why it cannot be stopped, or what became of it; empty when there is nothing to
     say."""
+    needs: tuple[Service, ...] = ()
+    """The services that it depends on: it is stopped before them and started after them."""
+    reload_suffices: bool = False
+    """Whether reloading it gets rid of old files, so that it need not be restarted for them."""
 
     @property
     def key(self) -> str:
         """What this application is filed under within a session."""
-        if self.service is not None:
-            return f"service:{self.service.manager}:{self.service.name}"
+        service = self.service
+        if service is not None:
+            user = "" if service.user is None else f"{service.user}@"
+            return f"service:{user}{service.manager}:{service.name}"
         if self.main_process is None:
             return f"name:{self.name}"
         identity = self.main_process.identity

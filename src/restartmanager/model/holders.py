@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
 
-__all__ = ["Evidence", "Holder", "How", "Ignored", "Process", "Service", "Sighting", "Unexplained"]
+__all__ = ["Evidence", "Holder", "How", "Ignored", "Process", "Sighting", "Unexplained"]
 
 
 class How(StrEnum):
@@ -108,12 +108,3 @@ class Sighting:
     ignored: tuple[Ignored, ...] = ()
     newer_kernel: str = ""
     """The release of a kernel that is installed and newer than the one that runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A service as its manager knows it. ``manager`` is "systemd", "supervisord" and so on."""
-
-    manager: str
-    name: str
-    description: str = ""

@@ -21,6 +21,7 @@ from restartmanager.model import (
     Filter,
     FilterAction,
     FilterTrigger,
+    Hold,
     How,
     Process,
     RebootReason,
@@ -179,6 +180,7 @@ def encode_entry(entry: JournalEntry) -> str:
             "at": entry.at,
             "started_as": None if entry.started_as is None else encode_process(entry.started_as),
             "message": entry.message,
+            "hold": entry.hold and _hold_to_raw(entry.hold),
         }
     )
 
@@ -195,7 +197,17 @@ def decode_entry(sequence: object, text: object, recipe: object) -> JournalEntry
             recipe=None if recipe is None else decode_recipe(recipe),
             started_as=_decode_optional_process(raw["started_as"]),
             message=_as(str, raw["message"]),
+            hold=None if raw.get("hold") is None else _hold_from_raw(raw["hold"]),
         )
+
+
+def _hold_to_raw(hold: Hold) -> dict[str, Any]:
+    return {"triggers": hold.triggers, "followers": hold.followers, "masked": hold.masked}
+
+
+def _hold_from_raw(raw: Any) -> Hold:  # noqa: ANN401 - JSON can be anything
+    masked = _as(bool, raw["masked"])
+    return Hold(_texts(raw["triggers"]), _texts(raw["followers"]), masked)
 
 
 def encode_recipe(recipe: Recipe) -> str:
@@ -265,14 +277,26 @@ def _application_to_raw(application: Application) -> dict[str, Any]:
         "type": application.type.value,
         "main_process": None if main is None else _process_to_raw(main),
         "processes": [_process_to_raw(process) for process in application.processes],
-        "service": service and [service.manager, service.name, service.description],
+        "service": service and _service_to_raw(service),
         "evidence": [[e.pid, e.path, list(e.how), e.stale] for e in application.evidence],
         "status": int(application.status),
         "restart_by": application.restart_by.value,
         "reboot_reasons": int(application.reboot_reasons),
         "required": application.required.value,
         "reason": application.reason,
+        "needs": [_service_to_raw(needed) for needed in application.needs],
+        "reload_suffices": application.reload_suffices,
     }
+
+
+def _service_to_raw(service: Service) -> list[Any]:
+    return [service.manager, service.name, service.description, service.user]
+
+
+def _service_from_raw(raw: Any) -> Service:  # noqa: ANN401 - JSON can be anything
+    *texts, user = _as(list, raw)
+    manager, name, description = _texts(texts)
+    return Service(manager, name, description, None if user is None else _as(int, user))
 
 
 def _application_from_raw(raw: Any) -> Application:  # noqa: ANN401 - JSON can be anything
@@ -282,13 +306,15 @@ def _application_from_raw(raw: Any) -> Application:  # noqa: ANN401 - JSON can b
         type=AppType(raw["type"]),
         main_process=None if main is None else _process_from_raw(main),
         processes=tuple(_process_from_raw(process) for process in _as(list, raw["processes"])),
-        service=None if service is None else Service(*_texts(service)),
+        service=None if service is None else _service_from_raw(service),
         evidence=tuple(_evidence_from_raw(evidence) for evidence in _as(list, raw["evidence"])),
         status=_flags(Status, raw["status"]),
         restart_by=RestartBy(raw["restart_by"]),
         reboot_reasons=_flags(RebootReason, raw["reboot_reasons"]),
         required=Required(raw["required"]),
         reason=_as(str, raw["reason"]),
+        needs=tuple(_service_from_raw(needed) for needed in _as(list, raw.get("needs", []))),
+        reload_suffices=_as(bool, raw.get("reload_suffices", False)),
     )
 
 

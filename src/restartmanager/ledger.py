@@ -1,0 +1,157 @@
+"""What shutdown and restart write down of every application, before they act and afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from restartmanager.errors import OperationCancelledError
+from restartmanager.journal import JournalEntry, JournalStep
+from restartmanager.model import Outcome, Result, Status, Step
+from restartmanager.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from restartmanager.equipment import Equipment
+    from restartmanager.identity import UniqueProcess
+    from restartmanager.model import Application, Hold, Recipe
+
+__all__ = ["StartLedger", "StopLedger"]
+
+
+class StopLedger:
+    """Keeps the journal, the outcomes and the progress of one shutdown of ``total`` applications.
+
+    ``first_sequence`` is the number before that of the first entry.
+    """
+
+    def __init__(self, equipment: Equipment, total: int, first_sequence: int) -> None:
+        self._equipment = equipment
+        self._total = total
+        self._sequence = first_sequence
+        self.outcomes: list[Outcome] = []
+
+    def intend(
+        self, application: Application, *, recipe: Recipe | None = None, hold: Hold | None = None
+    ) -> JournalEntry:
+        """The entry that says that this application is about to be stopped; not written yet."""
+        self._sequence += 1
+        return JournalEntry(
+            sequence=self._sequence,
+            application=application,
+            step=JournalStep.STOP_INTENDED,
+            at=self._equipment.clock.now(),
+            recipe=recipe,
+            hold=hold,
+        )
+
+    def write(self, entries: Sequence[JournalEntry]) -> None:
+        """Put entries on record, all or none."""
+        self._equipment.write(entries)
+
+    def stopped(self, entry: JournalEntry, message: str = "") -> None:
+        """It is stopped, by us."""
+        self._settle(entry, JournalStep.STOPPED, Status.STOPPED, Result.DONE, message)
+
+    def gone(self, entry: JournalEntry) -> None:
+        """It had gone before it was asked."""
+        message = "it had already gone"
+        step = JournalStep.LEFT_STOPPED
+        self._settle(entry, step, Status.STOPPED_OTHER, Result.DONE, message)
+
+    def not_stopped(self, entry: JournalEntry, message: str) -> None:
+        """It still runs."""
+        status = Status.RUNNING | Status.ERROR_ON_STOP
+        self._settle(entry, JournalStep.NOT_STOPPED, status, Result.FAILED, message)
+
+    def _settle(
+        self, entry: JournalEntry, step: JournalStep, status: Status, result: Result, message: str
+    ) -> None:
+        status |= entry.application.status & ~Status.RUNNING
+        application = replace(entry.application, status=status)
+        now = self._equipment.clock.now()
+        self.write([replace(entry, application=application, step=step, at=now, message=message)])
+        self.outcomes.append(Outcome(application, Step.STOP, result, message))
+        self.say(application, message or "closed")
+
+    def say(self, application: Application, message: str) -> None:
+        """Tell who watches."""
+        percent = 100 * len(self.outcomes) // max(1, self._total)
+        self._equipment.reporter.report(Progress(percent, application, Step.STOP, message))
+
+    def check_cancelled(self) -> None:
+        """Raise OperationCancelledError, with the outcomes so far, where it was called off."""
+        if self._equipment.cancel.cancelled:
+            raise OperationCancelledError("Shutdown", self.outcomes)
+
+
+class StartLedger:
+    """Keeps the journal, the outcomes and the progress of one restart of ``total`` applications."""
+
+    def __init__(self, equipment: Equipment, total: int) -> None:
+        self._equipment = equipment
+        self._total = total
+        self.outcomes: list[Outcome] = []
+
+    def intend(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+        """Put on record that these are about to be started; the entries as they are now."""
+        noted = [self._at_step(entry, JournalStep.START_INTENDED) for entry in entries]
+        self._equipment.write(noted)
+        return noted
+
+    def released(self, entry: JournalEntry, process: UniqueProcess | None) -> JournalEntry:
+        """Put on record as what it was started, and that it may run; the entry as it is now."""
+        noted = self._at_step(replace(entry, started_as=process), JournalStep.START_RELEASED)
+        self._equipment.write([noted])
+        return noted
+
+    def back(self, entry: JournalEntry, message: str = "") -> None:
+        """It is back."""
+        status = entry.application.status & ~Status.ERROR_ON_RESTART | Status.RESTARTED
+        self._settle(entry, JournalStep.STARTED, status, Result.DONE, message)
+
+    def not_back(self, entry: JournalEntry, message: str) -> None:
+        """It should have come back and did not."""
+        status = entry.application.status | Status.ERROR_ON_RESTART
+        self._settle(entry, JournalStep.NOT_STARTED, status, Result.FAILED, message)
+
+    def left_stopped(self, entry: JournalEntry, message: str) -> None:
+        """It stays closed, as it should."""
+        status = entry.application.status & ~Status.RUNNING | Status.STOPPED
+        self._settle(entry, JournalStep.LEFT_STOPPED, status, Result.SKIPPED, message)
+
+    def never_stopped(self, entry: JournalEntry) -> None:
+        """It runs, and nobody has to bring it back."""
+        status = entry.application.status
+        message = "it was never stopped"
+        self._settle(entry, JournalStep.NOT_STOPPED, status, Result.SKIPPED, message)
+
+    def broken(self, outcome: Outcome) -> None:
+        """Something else went wrong over it."""
+        self.outcomes.append(outcome)
+        self._say(outcome)
+
+    def check_cancelled(self) -> None:
+        """Raise OperationCancelledError, with the outcomes so far, where it was called off."""
+        if self._equipment.cancel.cancelled:
+            raise OperationCancelledError("Restart", self.outcomes)
+
+    def _at_step(self, entry: JournalEntry, step: JournalStep) -> JournalEntry:
+        return replace(entry, step=step, at=self._equipment.clock.now(), message="")
+
+    def _settle(
+        self, entry: JournalEntry, step: JournalStep, status: Status, result: Result, message: str
+    ) -> None:
+        application = replace(entry.application, status=status)
+        noted = replace(self._at_step(entry, step), application=application, message=message)
+        self._equipment.write([noted])
+        process = None if result is Result.SKIPPED else entry.started_as
+        outcome = Outcome(application, Step.START, result, message, process)
+        self.outcomes.append(outcome)
+        self._say(outcome)
+
+    def _say(self, outcome: Outcome) -> None:
+        percent = min(100, 100 * len(self.outcomes) // max(1, self._total))
+        message = outcome.message or "is back"
+        self._equipment.reporter.report(Progress(percent, outcome.application, Step.START, message))

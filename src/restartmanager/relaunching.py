@@ -1,0 +1,124 @@
+"""Start applications that are processes again, each at most once.
+
+A new process is written down before it runs its program, so that whoever continues after a crash
+finds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from restartmanager.errors import ProcessError
+from restartmanager.filters import masks
+from restartmanager.journal import JournalEntry, JournalStep
+from restartmanager.model import RestartBy, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from restartmanager.equipment import Equipment
+    from restartmanager.identity import UniqueProcess
+    from restartmanager.ledger import StartLedger
+    from restartmanager.model import Filter
+
+__all__ = ["Relauncher"]
+
+_MASKED = Status.SHUTDOWN_MASKED | Status.RESTART_MASKED
+
+
+class Relauncher:
+    """Starts what is owed and can be started; the ledger has what became of the others."""
+
+    def __init__(
+        self, equipment: Equipment, ledger: StartLedger, filters: Sequence[Filter]
+    ) -> None:
+        self._processes = equipment.processes
+        self._clock = equipment.clock
+        self._cancel = equipment.cancel
+        self._limits = equipment.limits
+        self._ledger = ledger
+        self._filters = filters
+
+    def start(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+        """Start these applications, in this order; the entries of those that were started, to be
+        verified. When it is called off, it ends early."""
+        started = []
+        for entry in entries:
+            if self._cancel.cancelled:
+                break
+            running = self._bring_back(entry)
+            if running is not None:
+                started.append(running)
+        return started
+
+    def _bring_back(self, entry: JournalEntry) -> JournalEntry | None:
+        """Start it where it is owed; its entry where it was started, else it is settled."""
+        if entry.step in {JournalStep.STOP_INTENDED, JournalStep.NOT_STOPPED}:
+            if self._still_runs(entry):
+                self._ledger.never_stopped(entry)
+                return None
+            entry = _stopped(entry)
+        if entry.started_as is not None and self._lives(entry.started_as):
+            return entry  # it was started before a crash, or by an earlier try
+        application = entry.application
+        if masks(application, self._filters) & _MASKED:
+            self._ledger.left_stopped(entry, "a filter of the session excludes it")
+        elif entry.recipe is None or application.restart_by is RestartBy.NONE:
+            reason = application.reason or "it did not register for being brought back"
+            self._ledger.left_stopped(entry, reason)
+        else:
+            return self._start(entry)
+        return None
+
+    def _still_runs(self, entry: JournalEntry) -> bool:
+        """Whether an application that may have been asked to exit is there to stay.
+
+        The request cannot be taken back: who has it may exit until the time for that has passed.
+        """
+        main = entry.application.main_process
+        if main is None:
+            return False
+        left = entry.at + self._limits.application_s - self._clock.now()
+        asked_just_now = entry.step is JournalStep.STOP_INTENDED
+        patience = min(max(0.0, left), self._limits.application_s) if asked_just_now else 0.0
+        try:
+            handle = self._processes.open(main.identity)
+        except ProcessError:
+            return self._processes.is_alive(main.identity)
+        with handle:
+            until = self._clock.monotonic() + patience
+            return not self._processes.wait([handle], until, self._cancel)
+
+    def _lives(self, process: UniqueProcess) -> bool:
+        """Whether it lives, and lives on for the settling time."""
+        try:
+            handle = self._processes.open(process)
+        except ProcessError:
+            return False
+        with handle:
+            until = self._clock.monotonic() + self._limits.settle_s
+            return not self._processes.wait([handle], until)
+
+    def _start(self, entry: JournalEntry) -> JournalEntry | None:
+        recipe = entry.recipe
+        assert recipe is not None  # noqa: S101 - the caller looked
+        (entry,) = self._ledger.intend([entry])
+        released = entry
+
+        def note_process(identity: UniqueProcess) -> None:
+            nonlocal released
+            released = self._ledger.released(entry, identity)
+
+        try:
+            self._processes.start(recipe, note_process)
+        except ProcessError as error:
+            self._ledger.not_back(replace(entry, started_as=None), error.message)
+            return None
+        return released
+
+
+def _stopped(entry: JournalEntry) -> JournalEntry:
+    application = entry.application
+    status = (application.status & ~(Status.RUNNING | Status.ERROR_ON_STOP)) | Status.STOPPED
+    return replace(entry, application=replace(application, status=status))

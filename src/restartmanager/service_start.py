@@ -1,0 +1,153 @@
+"""Start services again by their managers, and put back what kept them stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from restartmanager.filters import masks
+from restartmanager.journal import JournalEntry, JournalStep
+from restartmanager.model import (
+    Application,
+    AppType,
+    Hold,
+    Outcome,
+    RestartBy,
+    Result,
+    ServiceState,
+    Status,
+    Step,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from restartmanager.equipment import Equipment
+    from restartmanager.ledger import StartLedger
+    from restartmanager.model import Filter, Service, ServiceFacts
+
+__all__ = ["ServiceStarter"]
+
+_MASKED = Status.SHUTDOWN_MASKED | Status.RESTART_MASKED
+_PERHAPS_RUNNING = {JournalStep.STOP_INTENDED, JournalStep.NOT_STOPPED}
+
+
+class ServiceStarter:
+    """Starts what is owed and can be started; the ledger has what became of the others."""
+
+    def __init__(
+        self, equipment: Equipment, ledger: StartLedger, filters: Sequence[Filter]
+    ) -> None:
+        self._services = equipment.services
+        self._cancel = equipment.cancel
+        self._ledger = ledger
+        self._filters = filters
+        self._started: list[Service] = []
+        self._remarks: dict[Service, str] = {}
+        self._failed_before: frozenset[Service] = frozenset()
+
+    def start(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+        """Start these services; the entries of those that their managers started, to be verified.
+        When it is called off, it ends early."""
+        by_service = {e.application.service: e for e in entries if e.application.service}
+        self._failed_before |= self._services.failed(by_service)
+        now = self._services.describe(by_service)
+        owed = [
+            entry for service, entry in by_service.items() if self._is_owed(entry, now.get(service))
+        ]
+        waiting = {
+            entry.application.service: entry
+            for entry in self._ledger.intend(owed)
+            if entry.application.service is not None
+        }
+        holds = {service: entry.hold or Hold() for service, entry in waiting.items()}
+        done = []
+        for result in self._services.start(holds, cancel=self._cancel):
+            entry = waiting.pop(result.service)
+            if result.done:
+                self._remarks[result.service] = result.remark
+                done.append(entry)
+            else:
+                self._ledger.not_back(entry, result.trouble)
+        return self._released(done)
+
+    def _is_owed(self, entry: JournalEntry, now: ServiceFacts | None) -> bool:
+        """Whether to start it; if not, it is settled."""
+        application = entry.application
+        runs = now is not None and now.state is ServiceState.ACTIVE
+        if runs and entry.step in _PERHAPS_RUNNING:
+            self._release(entry, entry.hold)
+            self._ledger.never_stopped(entry)
+        elif masks(application, self._filters) & _MASKED:
+            self._leave(entry, "a filter of the session excludes it")
+        elif application.restart_by is RestartBy.NONE:
+            self._leave(entry, application.reason or "its manager cannot start it")
+        elif now is None:
+            self._ledger.not_back(entry, "its manager does not know it any more")
+        else:
+            return True
+        return False
+
+    def _leave(self, entry: JournalEntry, reason: str) -> None:
+        """It stays stopped: so does what would start it. Only a mask of ours is lifted."""
+        if entry.hold is not None and entry.hold.masked:
+            self._release(entry, replace(entry.hold, triggers=(), followers=()))
+        self._ledger.left_stopped(entry, reason)
+
+    def _release(self, entry: JournalEntry, hold: Hold | None) -> None:
+        service = entry.application.service
+        if hold is None or service is None:
+            return
+        for result in self._services.release({service: hold}):
+            if not result.done:
+                self._ledger.broken(_casualty(result.service, result.trouble))
+
+    def _released(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+        """Note their new main processes."""
+        services = [e.application.service for e in entries if e.application.service is not None]
+        now = self._services.describe(services)
+        self._started += services
+        return [
+            self._ledger.released(entry, now[service].main if service in now else None)
+            for entry, service in zip(entries, services, strict=True)
+        ]
+
+    # -- verification --------------------------------------------------------------------------
+
+    def remark(self, service: Service | None) -> str:
+        """What is worth telling about a service that is back."""
+        return "" if service is None else self._remarks.get(service, "")
+
+    def broken(self) -> Mapping[Service, str]:
+        """Those that were started and are not up any more, and why."""
+        now = self._services.describe(self._started) if self._started else {}
+        broken = {}
+        for service in self._started:
+            facts = now.get(service)
+            if facts is None:
+                broken[service] = "its manager does not know it any more"
+            elif facts.state is not ServiceState.ACTIVE:
+                broken[service] = facts.trouble or "it does not stay up"
+        return broken
+
+    def report_casualties(self) -> None:
+        """Tell of services that have failed meanwhile and were none of ours."""
+        if not self._started:
+            return
+        new = self._services.failed(self._started) - self._failed_before
+        for service in sorted(new - set(self._started), key=str):
+            facts = self._services.describe([service]).get(service)
+            self._ledger.broken(_casualty(service, facts.trouble if facts else ""))
+
+
+def _casualty(service: Service, trouble: str) -> Outcome:
+    application = Application(
+        name=service.name.removesuffix(".service"),
+        type=AppType.SERVICE,
+        main_process=None,
+        service=service,
+        status=Status.STOPPED_OTHER,
+        restart_by=RestartBy.NONE,
+    )
+    message = trouble or "it failed meanwhile"
+    return Outcome(application, Step.START, Result.FAILED, message)

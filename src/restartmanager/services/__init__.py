@@ -1,0 +1,1 @@
+"""Adapters of the port ServiceManager: who runs services on this machine."""
