@@ -293,10 +293,6 @@ class ServiceManager(Protocol):
         """All services that have failed, in the managers of these services."""
         ...
 
-    def hold(self, service: Service) -> Hold:
-        """What would have to be done besides to keep it stopped. Nothing is changed."""
-        ...
-
     def stop(
         self, holds: Mapping[Service, Hold], *, patience_s: float, force: bool, cancel: CancelToken
     ) -> Iterator[ServiceResult]:

@@ -67,6 +67,5 @@ class ServiceStopper:
             if facts is None or facts.state in {ServiceState.INACTIVE, ServiceState.FAILED}:
                 self._ledger.gone(self._ledger.intend(application))
             else:
-                hold = self._services.hold(service)
-                entries[service] = self._ledger.intend(application, hold=hold)
+                entries[service] = self._ledger.intend(application, hold=facts.hold)
         return entries

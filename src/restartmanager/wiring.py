@@ -90,7 +90,12 @@ def make_services() -> ServiceManager:
 
 def _service_managers() -> dict[str, ServiceManager]:
     """The managers that are there, the one that is asked first coming first."""
-    return {}
+    managers: dict[str, ServiceManager] = {}
+    if os.path.isdir("/run/systemd/system"):  # sd_booted(3)
+        from restartmanager.services.systemd import Systemd
+
+        managers["systemd"] = Systemd(os.geteuid())
+    return managers
 
 
 def state_folder() -> str:

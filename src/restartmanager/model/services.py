@@ -49,6 +49,21 @@ class Treatment(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """What must be done besides, so that a stopped service stays stopped, and undone afterwards.
+
+    All three are names the manager understands. ``triggers`` are active units that could start it
+    (sockets, timers, paths): they stop with it and start before it. ``followers`` are active units
+    other than services that need it (targets, mounts): they stop with it and start after it.
+    ``masked``: it is masked meanwhile, for the message bus could start it.
+    """
+
+    triggers: tuple[str, ...] = ()
+    followers: tuple[str, ...] = ()
+    masked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceFacts:
     """What a manager knows about one service at one moment."""
 
@@ -68,25 +83,12 @@ class ServiceFacts:
     """Why its manager could not start it again, in words; empty: it could."""
     dependents: tuple[Service, ...] = ()
     """The services that stop when it stops, whether they run or not."""
+    hold: Hold = field(default_factory=Hold)
+    """What would have to be done besides to keep it stopped."""
     wish: Treatment | None = None
     """What its own unit file declares about being restarted."""
     trouble: str = ""
     """Why it failed, in words, with the last lines that it logged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """What must be done besides, so that a stopped service stays stopped, and undone afterwards.
-
-    All three are names the manager understands. ``triggers`` are active units that could start it
-    (sockets, timers, paths): they stop with it and start before it. ``followers`` are active units
-    other than services that need it (targets, mounts): they stop with it and start after it.
-    ``masked``: it is masked meanwhile, for the message bus could start it.
-    """
-
-    triggers: tuple[str, ...] = ()
-    followers: tuple[str, ...] = ()
-    masked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from restartmanager.model import Hold, Service, ServiceResult
+from restartmanager.model import ServiceResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from restartmanager.identity import UniqueProcess
-    from restartmanager.model import Process, ServiceFacts, Treatment
+    from restartmanager.model import Hold, Process, Service, ServiceFacts, Treatment
     from restartmanager.ports import ServiceManager
     from restartmanager.progress import CancelToken
 
@@ -55,10 +55,6 @@ class Managers:
 
     def failed(self, like: Iterable[Service]) -> frozenset[Service]:
         return frozenset().union(*(m.failed(mine) for m, mine in self._by_manager(like)))
-
-    def hold(self, service: Service) -> Hold:
-        manager = self._managers.get(service.manager)
-        return Hold() if manager is None else manager.hold(service)
 
     def stop(
         self, holds: Mapping[Service, Hold], *, patience_s: float, force: bool, cancel: CancelToken

@@ -93,10 +93,6 @@ class SimulatedServices:
             if unit.process is not None and not self._runs(unit) and any(True for _ in like)
         )
 
-    def hold(self, service: Service) -> Hold:
-        trigger = self.units[service.name].trigger
-        return Hold(triggers=(trigger,)) if trigger else Hold()
-
     def _facts(self, service: Service, unit: Unit) -> ServiceFacts:
         runs = self._runs(unit)
         crashed = unit.process is not None and not runs
@@ -110,6 +106,7 @@ class SimulatedServices:
             aliases=unit.aliases | {service.name},
             main=unit.process if runs else None,
             unstoppable="it refuses to be stopped" if unit.refuses_stop else "",
+            hold=Hold(triggers=(unit.trigger,)) if unit.trigger else Hold(),
             dependents=tuple(self._service(name) for name in unit.required_by),
             trouble="it failed" if crashed else "",
         )

@@ -1,0 +1,226 @@
+"""Services of systemd: the system's manager, and those of users; port ``ServiceManager``.
+
+A process's unit is read from its control group, by the rules that the manager itself follows; one
+question for each unit, and not for each process, then tells all about it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from restartmanager.errors import ProcessError
+from restartmanager.identity import UniqueProcess
+from restartmanager.model import (
+    RebootReason,
+    Service,
+    ServiceFacts,
+    ServiceResult,
+    ServiceState,
+)
+from restartmanager.progress import CancelToken
+from restartmanager.services.bus import Bus, BusGoneError
+from restartmanager.services.cgroup_paths import unit_at
+from restartmanager.services.unit_facts import Unit, declared_wish, is_unit_name
+from restartmanager.services.unit_jobs import explained
+from restartmanager.services.unit_runs import ReleaseRun, RenewRun, StartRun, StopRun
+from restartmanager.services.units import active_units, failed_units, load_units
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+    from restartmanager.model import Hold, Process, Treatment
+    from restartmanager.services.unit_runs import Run
+
+__all__ = ["Systemd"]
+
+_T = TypeVar("_T")
+_MANAGER = "systemd"
+_UNIT_FILE_LIMIT = 256 * 1024
+
+
+class Systemd:
+    """The managers of this machine, as ``uid`` may talk to them; ``root`` is the control group
+    above theirs, in a container that shows the paths of its host."""
+
+    def __init__(self, uid: int, root: str = "") -> None:
+        self._uid = uid
+        self._root = root
+        self._buses: dict[int | None, Bus] = {}
+
+    # -- looking -------------------------------------------------------------------------------
+
+    def resolve(self, names: Iterable[str]) -> Mapping[str, Service]:
+        full = {name: name if name.endswith(".service") else f"{name}.service" for name in names}
+        wanted = {name: unit for name, unit in full.items() if is_unit_name(unit)}
+        found: dict[str, Service] = {}
+        for user in (None,) if self._uid == 0 else (None, self._uid):
+            left = {name: unit for name, unit in wanted.items() if name not in found}
+            with contextlib.suppress(BusGoneError):
+                units = self._ask(user, lambda bus, left=left: load_units(bus, left.values()))  # type: ignore[misc]
+                for name, unit in left.items():
+                    if unit in units and units[unit].exists:
+                        found[name] = _service(units[unit], unit, user)
+        return found
+
+    def owners(self, processes: Iterable[Process]) -> Mapping[UniqueProcess, Service]:
+        found = {}
+        for process in processes:
+            unit = unit_at(process.cgroup, self._root) if process.cgroup else None
+            if unit is not None and unit.name.endswith(".service"):
+                found[process.identity] = Service(_MANAGER, unit.name, user=unit.user)
+        return found
+
+    def describe(self, services: Iterable[Service]) -> Mapping[Service, ServiceFacts]:
+        facts: dict[Service, ServiceFacts] = {}
+        for user, mine in _by_user(services):
+            try:
+                facts |= self._ask(user, lambda bus, mine=mine: self._describe(bus, mine))  # type: ignore[misc]
+            except BusGoneError as error:
+                facts |= {service: _unreachable(service, error) for service in mine}
+        return facts
+
+    def failed(self, like: Iterable[Service]) -> frozenset[Service]:
+        found: set[Service] = set()
+        for user in {service.user for service in like}:
+            with contextlib.suppress(BusGoneError):
+                names = self._ask(user, failed_units)
+                found |= {Service(_MANAGER, name, user=user) for name in names}
+        return frozenset(found)
+
+    def _describe(self, bus: Bus, services: Collection[Service]) -> dict[Service, ServiceFacts]:
+        units = load_units(bus, [service.name for service in services])
+        known = {s: units[s.name] for s in services if s.name in units and units[s.name].exists}
+        active = active_units(bus, {name for unit in known.values() for name in unit.surroundings})
+        return {service: self._facts(service, unit, active) for service, unit in known.items()}
+
+    def _facts(self, service: Service, unit: Unit, active: Collection[str]) -> ServiceFacts:
+        service = _service(unit, service.name, service.user)
+        facts = unit.facts(service, _process(unit.number("MainPID")), active)
+        if facts.trouble:
+            facts = replace(facts, trouble=explained(facts.trouble, service, unit))
+        return replace(facts, wish=self._wish(service, unit))
+
+    def _wish(self, service: Service, unit: Unit) -> Treatment | None:
+        """What the unit's own files declare. Root reads none that belongs to somebody else."""
+        if service.user is not None and self._uid == 0:
+            return None
+        drop_ins = unit.properties.get("DropInPaths")
+        paths = [unit.text("FragmentPath"), *(drop_ins if isinstance(drop_ins, list) else ())]
+        wish = None
+        for path in paths:
+            if isinstance(path, str) and path:
+                wish = declared_wish(_trusted_text(path, {0, self._uid})) or wish
+        return wish
+
+    # -- acting --------------------------------------------------------------------------------
+
+    def stop(
+        self, holds: Mapping[Service, Hold], *, patience_s: float, force: bool, cancel: CancelToken
+    ) -> Iterator[ServiceResult]:
+        for user, mine in _by_user(holds):
+            chosen = {service: holds[service] for service in mine}
+            yield from self._act(user, StopRun(chosen, cancel, patience_s, force=force))
+
+    def start(
+        self, holds: Mapping[Service, Hold], *, cancel: CancelToken
+    ) -> Iterator[ServiceResult]:
+        for user, mine in _by_user(holds):
+            yield from self._act(user, StartRun({key: holds[key] for key in mine}, cancel))
+
+    def release(self, holds: Mapping[Service, Hold]) -> Iterator[ServiceResult]:
+        for user, mine in _by_user(holds):
+            with CancelToken() as never:
+                yield from self._act(user, ReleaseRun({key: holds[key] for key in mine}, never))
+
+    def renew(
+        self, treatments: Mapping[Service, Treatment], *, cancel: CancelToken
+    ) -> Iterator[ServiceResult]:
+        for user, mine in _by_user(treatments):
+            yield from self._act(user, RenewRun({key: treatments[key] for key in mine}, cancel))
+
+    def _act(self, user: int | None, run: Run) -> Iterator[ServiceResult]:
+        """Carry it out over a connection of its own; a lost one is a result for what is left."""
+        if run.cancel.cancelled:
+            return
+        try:
+            with contextlib.closing(self._connect(user)) as bus:
+                yield from run.carry_out(bus)
+        except BusGoneError as error:
+            for service in run.pending.values():
+                yield ServiceResult(service, f"its manager cannot be asked: {error}")
+
+    # -- connections ---------------------------------------------------------------------------
+
+    def _ask(self, user: int | None, question: Callable[[Bus], _T]) -> _T:
+        """The answer to a question that changes nothing; once more, where the connection turns
+        out to be an old one."""
+        if user in self._buses:
+            try:
+                return question(self._buses[user])
+            except BusGoneError:
+                self._buses.pop(user).close()
+        bus = self._buses[user] = self._connect(user)
+        try:
+            return question(bus)
+        except BusGoneError:
+            self._buses.pop(user).close()
+            raise
+
+    def _connect(self, user: int | None) -> Bus:
+        if user is not None:
+            return Bus.private(f"/run/user/{user}/systemd/private", owner=user)
+        if self._uid == 0:
+            return Bus.private("/run/systemd/private", owner=0)
+        return Bus.system()
+
+
+def _by_user(services: Iterable[Service]) -> Iterator[tuple[int | None, list[Service]]]:
+    """The services of each manager, in the order they were given."""
+    groups: dict[int | None, list[Service]] = {}
+    for service in services:
+        groups.setdefault(service.user, []).append(service)
+    yield from groups.items()
+
+
+def _service(unit: Unit, name: str, user: int | None) -> Service:
+    """The service under its own name: an alias is not a second one."""
+    own = unit.text("Id")
+    return Service(
+        _MANAGER, own if is_unit_name(own) else name, unit.text("Description"), user=user
+    )
+
+
+def _unreachable(service: Service, error: BusGoneError) -> ServiceFacts:
+    return ServiceFacts(
+        service,
+        ServiceState.CHANGING,
+        aliases=frozenset({service.name}),
+        unstoppable=f"its manager cannot be asked: {error}",
+        obstacle=RebootReason.PERMISSION_DENIED,
+    )
+
+
+def _process(pid: int) -> UniqueProcess | None:
+    if pid <= 0:
+        return None
+    try:
+        return UniqueProcess.of(pid)
+    except ProcessError:
+        return None
+
+
+def _trusted_text(path: str, uids: Collection[int]) -> str:
+    """The text of a file that only these users could have written; empty where it is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (OSError, ValueError):
+        return ""
+    with open(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid not in uids or found.st_mode & 0o022:
+            return ""
+        return file.read(_UNIT_FILE_LIMIT).decode("utf-8", "replace")

@@ -1,0 +1,244 @@
+"""Stopping, starting and renewing services by jobs of a systemd manager.
+
+All jobs of a run are given to the manager at once: it orders them by the units' dependencies, and
+does side by side what is independent.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from restartmanager.model import Hold, ServiceResult, ServiceState, Treatment
+from restartmanager.services.unit_jobs import Jobs, explained
+from restartmanager.services.units import manager_call, read_properties
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from restartmanager.model import Service
+    from restartmanager.progress import CancelToken
+    from restartmanager.services.bus import Bus
+    from restartmanager.services.unit_facts import Unit
+
+__all__ = ["ReleaseRun", "RenewRun", "Run", "StartRun", "StopRun"]
+
+_MARGIN_S = 5.0
+"""How much longer than its unit allows a service may take: its manager needs time as well."""
+_KILL_S = 10.0
+_START_LIMIT_S = 300.0
+"""How long a start may take whose unit sets no limit."""
+_STATE = ("ActiveState", "SubState", "InvocationID", "Service.Result")
+
+
+@dataclass
+class Run:
+    """One thing that is done to some services of one manager; use it once. ``pending`` has those
+    without a result, by their names."""
+
+    holds: Mapping[Service, Hold]
+    cancel: CancelToken
+    pending: dict[str, Service] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pending = {service.name: service for service in self.holds}
+
+    def carry_out(self, bus: Bus) -> Iterator[ServiceResult]:
+        """Do it; each result as soon as it is known. Raises BusGoneError."""
+        raise NotImplementedError
+
+    def _settled(self, name: str, trouble: str = "", remark: str = "") -> ServiceResult:
+        return ServiceResult(self.pending.pop(name), trouble, remark)
+
+    @property
+    def _masked(self) -> list[str]:
+        return [service.name for service, hold in self.holds.items() if hold.masked]
+
+    @property
+    def _triggers(self) -> list[str]:
+        return list(dict.fromkeys(n for hold in self.holds.values() for n in hold.triggers))
+
+    @property
+    def _followers(self) -> list[str]:
+        return list(dict.fromkeys(n for hold in self.holds.values() for n in hold.followers))
+
+
+@dataclass
+class StopRun(Run):
+    """Stop services, and hold down what could start them again."""
+
+    patience_s: float
+    force: bool = field(kw_only=True)
+    _killed: set[str] = field(default_factory=set, init=False)
+    _deadlines: dict[str, float] = field(default_factory=dict, init=False)
+
+    def carry_out(self, bus: Bus) -> Iterator[ServiceResult]:
+        if self._masked:
+            bus.call(manager_call("MaskUnitFiles", "asbb", self._masked, True, False))  # noqa: FBT003
+            bus.call(manager_call("Reload"))
+        jobs = Jobs(bus)
+        # The triggers first: while their jobs wait they start nothing any more.
+        jobs.add("StopUnit", self._triggers)
+        jobs.add("StopUnit", self.pending)
+        self._set_deadlines(bus)
+        while self.pending:
+            next_deadline = min(self._deadlines[name] for name in self.pending)
+            over = jobs.finished(next_deadline, self.cancel)
+            if self.cancel.cancelled and not over:
+                jobs.call_off([*self._triggers, *self.pending])
+                return
+            yield from self._judged(bus, {name: why for name, why in over if name in self.pending})
+            yield from self._overdue(bus, jobs)
+
+    def _set_deadlines(self, bus: Bus) -> None:
+        now = time.monotonic()
+        for name, unit in read_properties(bus, self.pending, "Service.TimeoutStopUSec").items():
+            limit = unit.stop_limit_s
+            patience = self.patience_s
+            if not self.force and limit is not None:
+                patience = max(patience, limit + _MARGIN_S)
+            self._deadlines[name] = now + patience
+
+    def _judged(self, bus: Bus, over: Mapping[str, str]) -> Iterator[ServiceResult]:
+        """What became of services whose jobs are over: their state decides."""
+        for name, unit in read_properties(bus, over, *_STATE).items():
+            if unit.state in {ServiceState.INACTIVE, ServiceState.FAILED}:
+                remark = ""
+                if name in self._killed or unit.text("Result") == "timeout":
+                    remark = "killed, for it did not stop in time"
+                yield self._settled(name, remark=remark)
+            else:
+                yield self._settled(name, over[name] or "it runs again already")
+
+    def _overdue(self, bus: Bus, jobs: Jobs) -> Iterator[ServiceResult]:
+        now = time.monotonic()
+        for name in [name for name in self.pending if now >= self._deadlines[name]]:
+            if self.force and name not in self._killed:
+                bus.call(manager_call("KillUnit", "ssi", name, "all", int(signal.SIGKILL)))
+                self._killed.add(name)
+                self._deadlines[name] = now + _KILL_S
+                continue
+            jobs.call_off([name, *self.holds[self.pending[name]].triggers])
+            yield self._settled(name, "it did not stop in the time that its unit gives it")
+
+
+@dataclass
+class StartRun(Run):
+    """Undo holds and start services."""
+
+    _waits_for: dict[str, set[str]] = field(default_factory=dict, init=False)
+    """The units whose jobs are not over, for each service."""
+    _words: dict[str, str] = field(default_factory=dict, init=False)
+    """What went wrong with each unit, where something did."""
+    _running: set[str] = field(default_factory=set, init=False)
+
+    def carry_out(self, bus: Bus) -> Iterator[ServiceResult]:
+        deadline = time.monotonic() + _START_LIMIT_S
+        self._refresh_definitions(bus)
+        self._running = self._active(bus)
+        jobs = Jobs(bus)
+        self._begin(jobs)
+        late = {service.name for service, hold in self.holds.items() if hold.followers}
+        while self.pending and not self.cancel.cancelled:
+            ready = [name for name, units in self._waits_for.items() if not units]
+            for name in [name for name in ready if name in late]:
+                late.discard(name)
+                ready.remove(name)
+                followers = self.holds[self.pending[name]].followers
+                self._waits_for[name] = set(followers)
+                # A target must not pull in what was inactive before.
+                jobs.add("StartUnit", followers, "ignore-dependencies")
+            if ready:
+                yield from self._judged(bus, ready)
+            else:
+                self._await(jobs, deadline)
+
+    def _begin(self, jobs: Jobs) -> None:
+        """Give the manager the jobs. A socket cannot be put back once its service runs: it goes
+        first."""
+        self._put_triggers_back(jobs)
+        jobs.add("StartUnit", self.pending)
+        for name, units in self._waits_for.items():
+            units.add(name)
+
+    def _put_triggers_back(self, jobs: Jobs) -> None:
+        jobs.add("StartUnit", self._triggers)
+        self._waits_for = {service.name: set(hold.triggers) for service, hold in self.holds.items()}
+
+    def _refresh_definitions(self, bus: Bus) -> None:
+        """Lift our masks, and have changed unit files read."""
+        if self._masked:
+            bus.call(manager_call("UnmaskUnitFiles", "asb", self._masked, True))  # noqa: FBT003
+        changed = read_properties(bus, self.pending, "NeedDaemonReload").values()
+        if self._masked or any(unit.flag("NeedDaemonReload") for unit in changed):
+            bus.call(manager_call("Reload"))
+
+    def _active(self, bus: Bus) -> set[str]:
+        found = read_properties(bus, self.pending, "ActiveState")
+        return {name for name, unit in found.items() if unit.state is ServiceState.ACTIVE}
+
+    def _await(self, jobs: Jobs, deadline: float) -> None:
+        over = jobs.finished(deadline, self.cancel)
+        if not over and time.monotonic() >= deadline:
+            left = {name for units in self._waits_for.values() for name in units}
+            over = [(name, "it takes too long") for name in left]
+        for name, words in over:
+            self._words[name] = words
+            for units in self._waits_for.values():
+                units.discard(name)
+
+    def _judged(self, bus: Bus, names: Iterable[str]) -> Iterator[ServiceResult]:
+        """What became of services that nothing is awaited for: their state decides."""
+        for name, unit in read_properties(bus, list(names), *_STATE).items():
+            del self._waits_for[name]
+            trouble = self._trouble(name, unit)
+            if trouble:
+                yield self._settled(name, explained(trouble, self.pending[name], unit))
+            else:
+                yield self._settled(name, remark="; ".join(self._remarks(name)))
+
+    def _trouble(self, name: str, unit: Unit) -> str:
+        """Why a service is not as it should be; empty when it is."""
+        if unit.state is ServiceState.ACTIVE:
+            return ""
+        return unit.trouble() or self._words.get(name) or "it is not active after its start"
+
+    def _remarks(self, name: str) -> Iterator[str]:
+        if name in self._running:
+            yield "it was running already"
+        yield from self._left(self.holds[self.pending[name]])
+
+    def _left(self, hold: Hold) -> Iterator[str]:
+        """What of a hold could not be undone."""
+        for name in (*hold.triggers, *hold.followers):
+            if self._words.get(name):
+                yield f"{name} could not be put back: {self._words[name]}"
+
+
+class ReleaseRun(StartRun):
+    """Undo holds, and leave the services as they are."""
+
+    def _begin(self, jobs: Jobs) -> None:
+        self._put_triggers_back(jobs)
+
+    def _trouble(self, name: str, unit: Unit) -> str:  # noqa: ARG002 - its state does not matter
+        return "; ".join(self._left(self.holds[self.pending[name]]))
+
+
+class RenewRun(StartRun):
+    """Restart or reload services in place, where they run."""
+
+    def __init__(self, treatments: Mapping[Service, Treatment], cancel: CancelToken) -> None:
+        super().__init__(dict.fromkeys(treatments, Hold()), cancel)
+        self._treatments = treatments
+
+    def _begin(self, jobs: Jobs) -> None:
+        reloaded = [s.name for s, wish in self._treatments.items() if wish is Treatment.RELOAD]
+        jobs.add("ReloadOrTryRestartUnit", reloaded)
+        jobs.add("TryRestartUnit", [name for name in self.pending if name not in reloaded])
+        self._waits_for = {name: {name} for name in self.pending}
+
+    def _active(self, bus: Bus) -> set[str]:  # noqa: ARG002 - that all of them run goes unsaid
+        return set()

@@ -1,0 +1,50 @@
+"""A service: maps a library, says that it is ready where somebody listens, and waits to be ended.
+
+serves.py LIBRARY [--stubborn] [--broken-if FILE] [--child] [--reload]
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("library")
+    parser.add_argument("--stubborn", action="store_true", help="ignore the request to stop")
+    parser.add_argument("--broken-if", help="fail at once when there is this file")
+    parser.add_argument("--child", action="store_true", help="have a child that maps it as well")
+    parser.add_argument("--reload", action="store_true", help="run the program anew on SIGHUP")
+    options = parser.parse_args()
+    if options.broken_if and os.path.exists(options.broken_if):
+        sys.exit("the configuration is broken: line 7")
+    if options.stubborn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if options.reload:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+        signal.signal(signal.SIGHUP, lambda *_: os.execv(sys.executable, sys.orig_argv))
+    ctypes.CDLL(options.library)
+    if options.child:
+        subprocess.Popen([sys.executable, __file__, options.library])
+    _tell("READY=1")
+    while True:
+        signal.pause()
+
+
+def _tell(state: str) -> None:
+    """Tell the manager (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+            connection.connect("\0" + address[1:] if address.startswith("@") else address)
+            connection.send(state.encode())
+
+
+if __name__ == "__main__":
+    main()

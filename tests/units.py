@@ -1,0 +1,107 @@
+"""Units of a sandbox: real services of the system's and of a user's manager."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["SERVES", "Units", "library_at", "state", "systemctl", "user_systemctl"]
+
+SERVES = Path(__file__).parent / "programs" / "serves.py"
+_LIBRARY = Path("/lib/x86_64-linux-gnu/libm.so.6")
+_SYSTEM = Path("/etc/systemd/system")
+
+
+def systemctl(*arguments: str, check: bool = True) -> str:
+    """What systemctl says."""
+    done = subprocess.run(
+        ["systemctl", *arguments], capture_output=True, text=True, check=False, errors="replace"
+    )
+    if check and done.returncode != 0:
+        raise AssertionError(f"systemctl {' '.join(arguments)}: {done.stderr}")
+    return done.stdout.strip()
+
+
+def user_systemctl(user: str, *arguments: str, check: bool = True) -> str:
+    """The same for a user's manager."""
+    return systemctl("--user", "-M", f"{user}@", *arguments, check=check)
+
+
+def state(*units: str) -> list[str]:
+    """Whether these units are active, as their manager calls it."""
+    return systemctl("is-active", *units, check=False).split()
+
+
+def library_at(path: Path) -> Path:
+    """A library at a path; where there is one already, a new file takes its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    shutil.copy(_LIBRARY, fresh)
+    fresh.chmod(0o644)
+    os.replace(fresh, path)
+    return path
+
+
+@dataclass
+class Units:
+    """Makes units that use one library; remembers them, to take them away again."""
+
+    folder: Path
+    _files: list[Path] = field(default_factory=list)
+    _names: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.library = library_at(self.folder / "lib" / "libwidget.so")
+        for parent in (self.library.parent, *self.folder.parents):
+            if parent != Path("/") and parent.stat().st_uid == os.getuid():
+                parent.chmod(parent.stat().st_mode | 0o055)
+        self.folder.chmod(0o755)
+
+    def command(self, *options: str) -> str:
+        """An ExecStart= of a service that uses the library."""
+        return " ".join([sys.executable, str(SERVES), str(self.library), *options])
+
+    def add(self, name: str, text: str, folder: Path = _SYSTEM) -> str:
+        """Write a unit file; `reload` makes it known."""
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        self._files.append(path)
+        self._names.append(name)
+        return name
+
+    def service(
+        self,
+        name: str,
+        *options: str,
+        unit: Sequence[str] = (),
+        service: Sequence[str] = (),
+        kind: str = "notify",
+    ) -> str:
+        """Write the unit file of a service that uses the library."""
+        lines = ["[Unit]", *unit, "[Service]", f"Type={kind}", "NotifyAccess=all", *service]
+        lines.append(f"ExecStart={self.command(*options)}")
+        return self.add(name, "\n".join([*lines, ""]))
+
+    def start(self, *names: str) -> None:
+        """Have the manager read the files, and start some of the units."""
+        systemctl("daemon-reload")
+        if names:
+            systemctl("start", *names)
+
+    def remove_all(self) -> None:
+        """Stop all, and take the files away."""
+        loaded = [name for name in self._names if "@." not in name]
+        systemctl("kill", "--signal=KILL", *loaded, check=False)
+        systemctl("stop", *reversed(loaded), check=False)
+        for path in self._files:
+            path.unlink(missing_ok=True)
+        systemctl("daemon-reload", check=False)
