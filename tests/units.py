@@ -13,31 +13,44 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["SERVES", "Units", "library_at", "state", "systemctl", "user_systemctl"]
+__all__ = ["Units", "library_at", "main_pid", "maps", "state", "systemctl"]
 
-SERVES = Path(__file__).parent / "programs" / "serves.py"
+_SERVES = Path(__file__).parent / "programs" / "serves.py"
 _LIBRARY = Path("/lib/x86_64-linux-gnu/libm.so.6")
 _SYSTEM = Path("/etc/systemd/system")
+_PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
+"""One that every user may run; ours may lie in a home folder."""
 
 
 def systemctl(*arguments: str, check: bool = True) -> str:
     """What systemctl says."""
     done = subprocess.run(
-        ["systemctl", *arguments], capture_output=True, text=True, check=False, errors="replace"
+        ["/usr/bin/systemctl", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        errors="replace",
     )
     if check and done.returncode != 0:
         raise AssertionError(f"systemctl {' '.join(arguments)}: {done.stderr}")
     return done.stdout.strip()
 
 
-def user_systemctl(user: str, *arguments: str, check: bool = True) -> str:
-    """The same for a user's manager."""
-    return systemctl("--user", "-M", f"{user}@", *arguments, check=check)
-
-
 def state(*units: str) -> list[str]:
     """Whether these units are active, as their manager calls it."""
     return systemctl("is-active", *units, check=False).split()
+
+
+def main_pid(unit: str, *options: str) -> int:
+    """The main process of a unit, 0 where there is none."""
+    return int(systemctl(*options, "show", "--property=MainPID", "--value", unit))
+
+
+def maps(pid: int, path: Path) -> bool:
+    """Whether a process has the file mapped that is at the path now."""
+    inode = path.stat().st_ino
+    lines = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines()
+    return any(int(line.split()[4]) == inode for line in lines)
 
 
 def library_at(path: Path) -> Path:
@@ -64,10 +77,11 @@ class Units:
             if parent != Path("/") and parent.stat().st_uid == os.getuid():
                 parent.chmod(parent.stat().st_mode | 0o055)
         self.folder.chmod(0o755)
+        self.program = Path(shutil.copy(_SERVES, self.folder))
 
     def command(self, *options: str) -> str:
         """An ExecStart= of a service that uses the library."""
-        return " ".join([sys.executable, str(SERVES), str(self.library), *options])
+        return " ".join([_PYTHON, str(self.program), str(self.library), *options])
 
     def add(self, name: str, text: str, folder: Path = _SYSTEM) -> str:
         """Write a unit file; `reload` makes it known."""
@@ -85,11 +99,19 @@ class Units:
         unit: Sequence[str] = (),
         service: Sequence[str] = (),
         kind: str = "notify",
+        kept: bool = False,
     ) -> str:
-        """Write the unit file of a service that uses the library."""
+        """Write the unit file of a service that uses the library; ``kept``: it is wanted at boot,
+        so that the manager does not forget it when it is stopped."""
         lines = ["[Unit]", *unit, "[Service]", f"Type={kind}", "NotifyAccess=all", *service]
         lines.append(f"ExecStart={self.command(*options)}")
-        return self.add(name, "\n".join([*lines, ""]))
+        self.add(name, "\n".join([*lines, ""]))
+        if kept:
+            wants = _SYSTEM / "multi-user.target.wants" / name
+            wants.parent.mkdir(exist_ok=True)
+            wants.symlink_to(_SYSTEM / name)
+            self._files.append(wants)
+        return name
 
     def start(self, *names: str) -> None:
         """Have the manager read the files, and start some of the units."""

@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--stubborn", action="store_true", help="ignore the request to stop")
     parser.add_argument("--broken-if", help="fail at once when there is this file")
     parser.add_argument("--child", action="store_true", help="have a child that maps it as well")
+    parser.add_argument("--is-child", action="store_true", help="be that child")
     parser.add_argument("--reload", action="store_true", help="run the program anew on SIGHUP")
     options = parser.parse_args()
     if options.broken_if and os.path.exists(options.broken_if):
@@ -31,8 +32,14 @@ def main() -> None:
         signal.signal(signal.SIGHUP, lambda *_: os.execv(sys.executable, sys.orig_argv))
     ctypes.CDLL(options.library)
     if options.child:
-        subprocess.Popen([sys.executable, __file__, options.library])
-    _tell("READY=1")
+        command = [sys.executable, __file__, options.library, "--is-child"]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+    if options.is_child:
+        os.write(1, b"ready\n")
+    else:
+        _tell("READY=1")
     while True:
         signal.pause()
 

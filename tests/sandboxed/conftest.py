@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sandbox import INSIDE
-from units import Units
+from units import Units, systemctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +28,6 @@ def units(tmp_path: Path) -> Iterator[Units]:
 
 @pytest.fixture(autouse=True)
 def _no_failed_units() -> Iterator[None]:
-    subprocess.run(["systemctl", "reset-failed"], check=True)
+    systemctl("reset-failed")
     yield
-    subprocess.run(["systemctl", "reset-failed"], check=False)
+    systemctl("reset-failed")

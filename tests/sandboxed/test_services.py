@@ -1,0 +1,365 @@
+"""Services of every temper, stopped and brought back on a real systemd: outcome and status."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import restartmanager as rm
+from restartmanager.errors import RebootNeededError, RestartError, ShutdownError
+from restartmanager.model import AppType, FilterAction, RebootReason, RestartBy, Result, Status
+from units import library_at, main_pid, maps, state, systemctl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from restartmanager.model import Affected, Application, Outcome
+    from restartmanager.session import PrimarySession
+    from units import Units
+
+BACK = Status.RUNNING | Status.STOPPED | Status.RESTARTED
+
+
+@pytest.fixture
+def session(units: Units) -> Iterator[PrimarySession]:
+    """A session that has the library registered."""
+    with rm.start_session() as session:
+        session.register(files=[units.library])
+        yield session
+
+
+def only(affected: Affected) -> Application:
+    (application,) = affected.applications
+    return application
+
+
+def replaced(session: PrimarySession, units: Units, *, force: bool = False) -> Outcome:
+    """Replace the library in one transaction; the one outcome of bringing back."""
+    with session.shutdown(force=force) as stopped:
+        library_at(units.library)
+    (outcome,) = stopped.restarted
+    return outcome
+
+
+def wait_for_library(units: Units, name: str) -> None:
+    """Until a service that does not tell has its library mapped."""
+    deadline = time.monotonic() + 20
+    while not maps(main_pid(name), units.library):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+# -- tempers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ((), ["Restart=always", "RestartSec=0"]),
+        ((), ["Type=notify"]),
+        (("--child",), []),
+        ((), ["ExecStop=/bin/true", "KillMode=mixed"]),
+    ],
+    ids=["restart-always", "notify", "child", "exec-stop"],
+)
+def test_it_is_stopped_meanwhile_and_runs_the_new_library_afterwards(
+    units: Units, session: PrimarySession, options: tuple[str, ...], lines: list[str]
+) -> None:
+    units.start(units.service("calm.service", *options, service=lines))
+    before = main_pid("calm.service")
+    assert only(session.affected()).type is AppType.SERVICE
+    with session.shutdown() as stopped:
+        assert state("calm.service") == ["inactive"]
+        library_at(units.library)
+    (outcome,) = stopped.restarted
+    assert outcome.result is Result.DONE
+    assert outcome.process is not None
+    assert outcome.process.pid == main_pid("calm.service") != before
+    assert maps(main_pid("calm.service"), units.library)
+    assert only(session.affected()).status == BACK
+
+
+def test_what_ignores_the_request_is_killed_by_its_manager_when_its_time_is_over(
+    units: Units, session: PrimarySession
+) -> None:
+    units.start(units.service("stubborn.service", "--stubborn", service=["TimeoutStopSec=1"]))
+    with session.shutdown() as stopped:
+        (outcome,) = stopped.outcomes
+        assert outcome.result is Result.DONE
+        assert outcome.message == "killed, for it did not stop in time"
+        assert outcome.application.status == Status.STOPPED
+    assert state("stubborn.service") == ["active"]
+
+
+def test_force_kills_what_has_not_obeyed_within_our_own_time(
+    units: Units, session: PrimarySession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESTARTMANAGER_TIMEOUT_S", "1")
+    units.start(units.service("stubborn.service", "--stubborn", service=["TimeoutStopSec=300"]))
+    with rm.start_session() as impatient:
+        impatient.register(files=[units.library])
+        with impatient.shutdown(force=True) as stopped:
+            assert stopped.outcomes[0].message == "killed, for it did not stop in time"
+        assert state("stubborn.service") == ["active"]
+
+
+def test_what_a_service_leaves_running_is_a_program_of_its_own(
+    units: Units, session: PrimarySession
+) -> None:
+    units.start(units.service("leaves.service", "--child", service=["KillMode=process"]))
+    found = session.affected().applications
+    assert {app.type for app in found} == {AppType.SERVICE, AppType.UNKNOWN}
+    with session.shutdown():
+        assert session.affected().reboot_reasons is RebootReason.NONE
+        running = [app for app in session.affected().applications if app.status & Status.RUNNING]
+        assert running == []
+    assert maps(main_pid("leaves.service"), units.library)
+
+
+def test_a_service_that_comes_up_broken_is_an_outcome_with_what_it_said(
+    units: Units, session: PrimarySession
+) -> None:
+    flag = units.folder / "broken"
+    units.start(units.service("fragile.service", "--broken-if", str(flag)))
+    with pytest.raises(RestartError) as caught, session.shutdown():
+        flag.touch()
+    (outcome,) = caught.value.outcomes
+    assert outcome.result is Result.FAILED
+    assert "its program ended with an error" in outcome.message
+    assert "the configuration is broken: line 7" in outcome.message
+    status = only(session.affected()).status
+    assert status & Status.ERROR_ON_RESTART
+    assert not status & Status.RUNNING
+    flag.unlink()
+    (again,) = session.restart()
+    assert again.result is Result.DONE
+    assert state("fragile.service") == ["active"]
+    assert not only(session.affected()).status & Status.ERROR_ON_RESTART
+
+
+def test_one_that_crashes_again_and_again_is_not_back(
+    units: Units, session: PrimarySession
+) -> None:
+    flag = units.folder / "broken"
+    script = f"[ ! -e {flag} ] || exit 3; exec {units.command()}"
+    lines = ["[Service]", "Restart=always", "RestartSec=60", f"ExecStart=/bin/sh -c '{script}'"]
+    units.start(units.add("loops.service", "\n".join(lines)))
+    wait_for_library(units, "loops.service")
+    with pytest.raises(RestartError, match="ended with an error"), session.shutdown():
+        flag.touch()
+    assert only(session.affected()).status & Status.ERROR_ON_RESTART
+
+
+def test_the_start_limit_is_respected_and_named(units: Units, session: PrimarySession) -> None:
+    limit = ["StartLimitIntervalSec=1h", "StartLimitBurst=1"]
+    units.start(units.service("often.service", unit=limit, kept=True))
+    with pytest.raises(RestartError, match="started too often"), session.shutdown():
+        pass
+    assert state("often.service") == ["failed"]
+    systemctl("reset-failed", "often.service")
+    assert session.restart()[0].result is Result.DONE
+
+
+# -- names -------------------------------------------------------------------------------------
+
+
+def test_a_masked_one_is_said_to_stay_closed_and_stays_masked(
+    units: Units, session: PrimarySession
+) -> None:
+    units.start(units.service("veiled.service"))
+    systemctl("mask", "--runtime", "veiled.service")
+    (units.folder / "veil").write_text("")
+    mask = Path("/run/systemd/system.control/veiled.service")
+    mask.parent.mkdir(exist_ok=True)
+    mask.symlink_to("/dev/null")
+    systemctl("daemon-reload")
+    try:
+        application = only(session.affected())
+        assert application.restart_by is RestartBy.NONE
+        assert "masked" in application.reason
+        with pytest.raises(ShutdownError, match="would not come back"):
+            session.shutdown(only_registered=True)
+        assert state("veiled.service") == ["active"]
+        outcome = replaced(session, units)
+        assert outcome.result is Result.SKIPPED
+        assert only(session.affected()).status == Status.STOPPED
+        assert systemctl("show", "--property=LoadState", "--value", "veiled.service") == "masked"
+    finally:
+        mask.unlink()
+
+
+def test_an_instance_of_a_template(units: Units, session: PrimarySession) -> None:
+    units.service("many@.service")
+    units.start("many@one.service", "many@two.service")
+    try:
+        names = {app.service.name for app in session.affected().applications if app.service}
+        assert names == {"many@one.service", "many@two.service"}
+        session.add_filter(FilterAction.NO_SHUTDOWN, service="many@two")
+        before = main_pid("many@two.service")
+        with session.shutdown() as stopped:
+            assert state("many@one.service", "many@two.service") == ["inactive", "active"]
+            library_at(units.library)
+        assert [o.result for o in stopped.outcomes] == [Result.SKIPPED, Result.DONE]
+        assert main_pid("many@two.service") == before
+    finally:
+        systemctl("stop", "many@one.service", "many@two.service")
+
+
+def test_a_service_is_found_by_an_alias_and_without_using_a_file(units: Units) -> None:
+    units.service("real.service", unit=["Description=The real one"])
+    alias = Path("/etc/systemd/system/other-name.service")
+    alias.symlink_to("real.service")
+    units.start("real.service")
+    try:
+        with rm.start_session() as session:
+            session.register(services=["other-name", "no-such-thing"])
+            affected = session.affected()
+            application = only(affected)
+            assert application.service is not None
+            assert application.service.name == "real.service"
+            assert application.service.description == "The real one"
+            assert [item.path for item in affected.unexplained] == ["no-such-thing"]
+            with session.shutdown():
+                assert state("real.service") == ["inactive"]
+            assert state("real.service") == ["active"]
+    finally:
+        alias.unlink()
+
+
+# -- what must not be stopped ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["RefuseManualStop=yes"], "refuses to be stopped"),
+        (["X-RestartManager=never"], "its own unit file"),
+    ],
+    ids=["refuses", "declares"],
+)
+def test_a_unit_that_does_not_want_to_be_stopped_is_not(
+    units: Units, session: PrimarySession, lines: list[str], words: str
+) -> None:
+    units.start(units.service("solid.service", unit=lines))
+    before = main_pid("solid.service")
+    application = only(session.affected())
+    assert application.type is AppType.CRITICAL
+    assert application.reboot_reasons is RebootReason.CRITICAL_SERVICE
+    with pytest.raises(RebootNeededError, match=words):
+        session.shutdown()
+    assert main_pid("solid.service") == before
+    units.add(
+        "solid.service",
+        (Path("/etc/systemd/system/solid.service")).read_text().replace("\n".join(lines), ""),
+    )
+    systemctl("daemon-reload")
+
+
+def test_who_stands_on_one_that_must_not_be_stopped_is_left_alone_as_well(
+    units: Units, session: PrimarySession
+) -> None:
+    units.service("below.service")
+    needs = ["Requires=below.service", "After=below.service", "X-RestartManager=never"]
+    units.add("top.service", "\n".join(["[Unit]", *needs, "[Service]", "ExecStart=sleep inf"]))
+    units.start("below.service", "top.service")
+    below = {app.name: app for app in session.affected().applications}["below"]
+    assert below.reboot_reasons is RebootReason.CRITICAL_SERVICE
+    assert "top.service would stop with it" in below.reason
+    with pytest.raises(RebootNeededError):
+        session.shutdown()
+    assert state("below.service", "top.service") == ["active", "active"]
+
+
+SELF = """
+import json, sys
+import ctypes
+import restartmanager as rm
+ctypes.CDLL(sys.argv[1])
+with rm.start_session() as session:
+    session.register(files=[sys.argv[1]])
+    (app,) = session.affected().applications
+    try:
+        session.shutdown()
+    except rm.RestartManagerError as error:
+        kind = type(error).__name__
+print(json.dumps([app.service.name, app.type, int(app.reboot_reasons), kind]))
+"""
+
+
+def test_the_unit_that_carries_the_installer_is_itself_and_untouched(units: Units) -> None:
+    command = ["systemd-run", "--unit=agent", "--pipe", "--wait", "--quiet", "--collect"]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", SELF, units.library],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == '["agent.service", "critical", 16, "RebootNeededError"]'
+
+
+def test_a_service_that_the_installers_own_needs_is_left_alone(units: Units) -> None:
+    units.start(units.service("engine.service"))
+    command = ["systemd-run", "--unit=agent", "--pipe", "--wait", "--quiet", "--collect"]
+    code = SELF.replace("ctypes.CDLL(sys.argv[1])\n", "")
+    done = subprocess.run(
+        [
+            *command,
+            "--property=BindsTo=engine.service",
+            sys.executable,
+            "-c",
+            code.replace("(app,) =", "app, *_ ="),
+            units.library,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == '["engine.service", "critical", 16, "RebootNeededError"]'
+    assert state("engine.service") == ["active"]
+
+
+# -- crashes and recovery ----------------------------------------------------------------------
+
+DIES = """
+import os, signal, sys
+import restartmanager as rm
+session = rm.start_session()
+session.register(files=[sys.argv[1]])
+session.shutdown()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_dead_installer_left_stopped_is_brought_back_with_its_socket(units: Units) -> None:
+    units.service("left.service")
+    units.add("left.socket", f"[Socket]\nListenStream={units.folder}/left.sock\n")
+    units.start("left.socket", "left.service")
+    done = subprocess.run([sys.executable, "-c", DIES, units.library], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert state("left.service", "left.socket") == ["inactive", "inactive"]
+    (outcome,) = rm.recover()
+    assert outcome.result is Result.DONE
+    assert state("left.service", "left.socket") == ["active", "active"]
+    assert rm.recover() == ()
+
+
+def test_cancel_leaves_running_what_was_not_stopped(units: Units, session: PrimarySession) -> None:
+    units.service("first.service")
+    needs = ["Requires=first.service", "After=first.service"]
+    units.service("second.service", "--stubborn", unit=needs, service=["TimeoutStopSec=60"])
+    units.start("first.service", "second.service")
+
+    def call_off(progress: rm.Progress) -> None:
+        if progress.message == "told to stop":
+            session.cancel()
+
+    with pytest.raises(rm.RestartManagerError, match="cancelled"):
+        session.shutdown(on_event=call_off)
+    assert state("first.service") == ["active"]
+    systemctl("kill", "--signal=KILL", "second.service")
