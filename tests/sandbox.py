@@ -35,7 +35,17 @@ def run_inside(file: Path, *, timeout_s: float) -> None:
             pytest.fail(why)
         pytest.skip(why)
     options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=-ra --import-mode=importlib"]
-    command = [_SANDBOX, "--user", _USER, "--", sys.executable, "-m", "pytest", *options, file]
+    command: list[str | Path] = [
+        _SANDBOX,
+        "--user",
+        _USER,
+        "--",
+        sys.executable,
+        "-m",
+        "pytest",
+        *options,
+        file,
+    ]
     done = subprocess.run(
         command,
         cwd=_TESTS.parent,

@@ -72,11 +72,8 @@ class Units:
     _names: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
         self.library = library_at(self.folder / "lib" / "libwidget.so")
-        for parent in (self.library.parent, *self.folder.parents):
-            if parent != Path("/") and parent.stat().st_uid == os.getuid():
-                parent.chmod(parent.stat().st_mode | 0o055)
-        self.folder.chmod(0o755)
         self.program = Path(shutil.copy(_SERVES, self.folder))
 
     def command(self, *options: str) -> str:

@@ -213,7 +213,10 @@ def _verdict(process: Process, around: Surroundings) -> _Verdict | None:
             "it lives in a container: restart the container",
         )
     if rule is not None and rule.type is not None:
-        return _Verdict(rule.type, RebootReason.CRITICAL_PROCESS, rule.required, rule.reason)
+        required = rule.required
+        if required is Required.MANAGER_REEXEC and _serves_a_manager(process, around):
+            required = Required.RELOGIN
+        return _Verdict(rule.type, RebootReason.CRITICAL_PROCESS, required, rule.reason)
     if around.uid not in {0, process.uid}:
         return _Verdict(
             AppType.CRITICAL,
@@ -222,6 +225,13 @@ def _verdict(process: Process, around: Surroundings) -> _Verdict | None:
             f"it belongs to another user (uid {process.uid})",
         )
     return None
+
+
+def _serves_a_manager(process: Process, around: Surroundings) -> bool:
+    """Whether this is no service manager but a helper of one, which lives as long as the login:
+    systemd keeps one to close the session with (pam_systemd(8))."""
+    parent = around.parents.get(process.parent_pid)
+    return parent is not None and parent.pid != 1 and parent.executable == process.executable
 
 
 def _name(process: Process) -> str:

@@ -19,6 +19,7 @@ from restartmanager.errors import (
     FilterNotFoundError,
     NoSuchSessionError,
     OutOfSequenceError,
+    RefreshError,
     RestartError,
     SessionBusyError,
     ShutdownError,
@@ -28,8 +29,9 @@ from restartmanager.history import merge_history
 from restartmanager.identity import boot_id
 from restartmanager.journal import JournalEntry, Operation, SessionRecord
 from restartmanager.model import Filter, FilterTrigger, Outcome, Resources
-from restartmanager.plan import ShutdownMode, plan_shutdown
+from restartmanager.plan import ShutdownMode, plan_refresh, plan_shutdown
 from restartmanager.progress import CancelToken, Reporter
+from restartmanager.refresh import Refresh
 from restartmanager.restart import Restart, Stale
 from restartmanager.shutdown import Shutdown
 
@@ -214,6 +216,44 @@ class Engine:
             raise RestartError(outcomes)
         return outcomes
 
+    def refresh(  # noqa: PLR0913 - each is one independent wish
+        self,
+        key: str,
+        *,
+        everything: bool = False,
+        force: bool = False,
+        relaunch_all: bool = False,
+        reporter: Reporter | None = None,
+        cancel: CancelToken,
+    ) -> tuple[Outcome, ...]:
+        """Restart where it stands what uses old versions of the registered resources, or, with
+        ``everything``, whatever runs replaced code. The original has no such operation.
+
+        What cannot be stopped or would not come back is left alone, and among the outcomes. Raises
+        RefreshError when something is not up to date afterwards that should be,
+        OperationCancelledError when called off.
+        """
+        with self._claim(key, Operation.SHUTDOWN):
+            filters = self.store.filters(key)
+            affected = self._outdated(key, everything=everything, relaunch_all=relaunch_all)
+            work = Refresh(
+                self._equipment(key, reporter or Reporter(), cancel),
+                read_journal=lambda: self.store.journal(key),
+                find_stale=lambda: self._find_stale(key, everything=everything),
+                filters=filters,
+                force=force,
+            )
+            outcomes = work.carry_out(plan_refresh(affected.applications, filters))
+        if any(outcome.failed for outcome in outcomes):
+            raise RefreshError(outcomes)
+        return outcomes
+
+    def _outdated(self, key: str, *, everything: bool, relaunch_all: bool) -> Affected:
+        if not everything:
+            return self.affected(key, relaunch_all=relaunch_all)
+        members = self.store.session(key).members
+        return self.lookout.stale(members=members, relaunch_all=relaunch_all)
+
     def owes(self, key: str) -> bool:
         """Whether something that this session stopped still waits to be brought back."""
         return any(entry.owed for entry in self.store.journal(key))
@@ -261,9 +301,13 @@ class Engine:
             limits=self.limits,
         )
 
-    def _find_stale(self, key: str) -> Stale:
-        """Who still uses the old files of this session."""
-        sighting = self.lookout.scanner.find_holders(self.store.resources(key))
+    def _find_stale(self, key: str, *, everything: bool = False) -> Stale:
+        """Who still uses the old files of this session, or any."""
+        scanner = self.lookout.scanner
+        if everything:
+            sighting = scanner.find_stale(self.lookout.load_policy())
+        else:
+            sighting = scanner.find_holders(self.store.resources(key))
         stale = [
             holder.process
             for holder in sighting.holders

@@ -26,6 +26,7 @@ __all__ = [
     "ProcessError",
     "ProcessGoneError",
     "RebootNeededError",
+    "RefreshError",
     "RestartError",
     "RestartManagerError",
     "SessionBusyError",
@@ -316,6 +317,17 @@ class RestartError(ActionError):
     def __init__(self, outcomes: Sequence[Outcome]) -> None:
         super().__init__(
             "Not everything came back.", outcomes, hint="Start the rest by hand, or try again."
+        )
+
+
+class RefreshError(ActionError):
+    """At least one application still uses old files, or did not come back."""
+
+    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+        super().__init__(
+            "Not everything could be brought up to date.",
+            outcomes,
+            hint="The outcomes name the reason for each; mend it and try again.",
         )
 
 

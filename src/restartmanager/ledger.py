@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from restartmanager.errors import OperationCancelledError
 from restartmanager.journal import JournalEntry, JournalStep
-from restartmanager.model import Outcome, Result, Status, Step
+from restartmanager.model import Hold, Outcome, Result, Status, Step
 from restartmanager.progress import Progress
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from restartmanager.equipment import Equipment
     from restartmanager.identity import UniqueProcess
-    from restartmanager.model import Application, Hold, Recipe
+    from restartmanager.model import Application, Recipe
 
 __all__ = ["StartLedger", "StopLedger"]
 
@@ -99,6 +99,17 @@ class StartLedger:
         noted = [self._at_step(entry, JournalStep.START_INTENDED) for entry in entries]
         self._equipment.write(noted)
         return noted
+
+    def renewing(self, applications: Sequence[Application], sequence: int) -> list[JournalEntry]:
+        """Put on record that these are about to be restarted where they stand; their entries, the
+        first one after ``sequence``."""
+        now = self._equipment.clock.now()
+        entries = [
+            JournalEntry(number, application, JournalStep.STOP_INTENDED, now, hold=Hold())
+            for number, application in enumerate(applications, sequence + 1)
+        ]
+        self._equipment.write(entries)
+        return entries
 
     def released(self, entry: JournalEntry, process: UniqueProcess | None) -> JournalEntry:
         """Put on record as what it was started, and that it may run; the entry as it is now."""

@@ -79,13 +79,17 @@ class Lookout:
             applications, replace(sighting, unexplained=sighting.unexplained + unknown)
         )
 
-    def stale(self) -> Affected:
+    def stale(
+        self, *, members: Iterable[UniqueProcess] = (), relaunch_all: bool = False
+    ) -> Affected:
         """Who runs code that was replaced, what would cure each, and what was left out of account.
 
-        A kernel that waits for a reboot is among them.
+        A kernel that waits for a reboot is among them. ``members`` are installers.
         """
         sighting = self.scanner.find_stale(self.load_policy())
-        applications = self._applications(sighting, ())
+        applications = self._applications(sighting, members)
+        if relaunch_all:
+            applications = tuple(relaunch_everything(app) for app in applications)
         if sighting.newer_kernel:
             applications += (pending_kernel(sighting.newer_kernel),)
         return Affected.of(applications, sighting)

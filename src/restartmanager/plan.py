@@ -19,6 +19,7 @@ from restartmanager.model import (
     AppType,
     FilterAction,
     Outcome,
+    Required,
     Result,
     Status,
     Step,
@@ -31,7 +32,14 @@ if TYPE_CHECKING:
     from restartmanager.journal import JournalEntry
     from restartmanager.model import Filter
 
-__all__ = ["ShutdownMode", "ShutdownPlan", "plan_restart", "plan_shutdown"]
+__all__ = [
+    "RefreshPlan",
+    "ShutdownMode",
+    "ShutdownPlan",
+    "plan_refresh",
+    "plan_restart",
+    "plan_shutdown",
+]
 
 _RANK = {
     AppType.MAIN_WINDOW: 1,
@@ -71,6 +79,19 @@ class ShutdownPlan:
         return sum(len(stage) for stage in self.stages)
 
 
+@dataclass(frozen=True, slots=True)
+class RefreshPlan:
+    """What is restarted where it stands: applications that are closed and come back at once,
+    services, and service managers that run their own program anew."""
+
+    closing: ShutdownPlan
+    services: tuple[Application, ...]
+    managers: tuple[Application, ...]
+
+    def __len__(self) -> int:
+        return len(self.closing) + len(self.services) + len(self.managers)
+
+
 def plan_shutdown(
     applications: Iterable[Application], filters: Sequence[Filter], mode: ShutdownMode
 ) -> ShutdownPlan:
@@ -95,6 +116,30 @@ def plan_shutdown(
     return ShutdownPlan(stages, tuple(skipped))
 
 
+def plan_refresh(applications: Iterable[Application], filters: Sequence[Filter]) -> RefreshPlan:
+    """What to restart after a change, of applications that may use old files.
+
+    Who uses the new ones only is left out. What would not come back is left alone, as is what a
+    filter excludes or what cannot be stopped: the outcomes say so.
+    """
+    candidates = _using_old_files(applications)
+    managers, others = _split(candidates, lambda app: app.required is Required.MANAGER_REEXEC)
+    lost, wanted = _split(
+        others,
+        lambda app: (
+            not app.reboot_reasons
+            and (not app.restartable or filter_rules.action_on(app, filters) is not None)
+        ),
+    )
+    plan = plan_shutdown(wanted, filters, ShutdownMode(partial=True))
+    planned = [app for stage in plan.stages for app in stage]
+    services, _ = _split(planned, lambda app: app.service is not None)
+    stages = tuple(tuple(app for app in stage if app.service is None) for stage in plan.stages)
+    skipped = [_skip(app, _why_lost(app, filters)) for app in lost]
+    closing = ShutdownPlan(tuple(filter(None, stages)), (*skipped, *plan.skipped))
+    return RefreshPlan(closing, tuple(services), tuple(managers))
+
+
 def plan_restart(entries: Iterable[JournalEntry]) -> tuple[JournalEntry, ...]:
     """What may have to be brought back, last stopped first.
 
@@ -102,6 +147,21 @@ def plan_restart(entries: Iterable[JournalEntry]) -> tuple[JournalEntry, ...]:
     """
     candidates = [entry for entry in entries if entry.worth_a_try]
     return tuple(sorted(candidates, key=lambda e: (e.step is JournalStep.NOT_STOPPED, -e.sequence)))
+
+
+def _using_old_files(applications: Iterable[Application]) -> list[Application]:
+    """Those that use old files or were named themselves, and what goes with them."""
+    listed = [app for app in applications if not app.evidence or any(e.stale for e in app.evidence)]
+    services = {app.service for app in listed if app.service is not None}
+    return [
+        app for app in listed if app.evidence or not app.needs or services.intersection(app.needs)
+    ]
+
+
+def _why_lost(application: Application, filters: Sequence[Filter]) -> str:
+    if filter_rules.action_on(application, filters) is not None:
+        return "a filter of the session excludes it"
+    return application.reason or "it would stay closed: it registered nothing to come back by"
 
 
 def _by_dependence(applications: Sequence[Application]) -> list[tuple[Application, ...]]:

@@ -324,3 +324,8 @@ class ServiceManager(Protocol):
         What depends on a service and runs is restarted with it.
         """
         ...
+
+    def reexecute(self, user: int | None) -> str:
+        """Have a manager run its own program anew, with all its services going on: that of a user,
+        or the system's. What went wrong, in words; empty when it was done."""
+        ...

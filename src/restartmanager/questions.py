@@ -7,11 +7,13 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from restartmanager.arguments import relaunch_all
 from restartmanager.errors import RestartManagerError
 from restartmanager.wiring import make_lookout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Literal
 
     from restartmanager.model import Affected, Application
 
@@ -36,13 +38,14 @@ def who_uses(*paths: str | os.PathLike[str], packages: Iterable[str] = ()) -> Af
     return lookout.who_uses(lookout.identify(files, trees, packages))
 
 
-def stale() -> Affected:
+def stale(*, relaunch: Literal["registered", "all"] = "registered") -> Affected:
     """Who runs code that was replaced since it was started, and what would cure each.
 
     Every application has ``required`` (restart, log in again, re-execute the manager, reboot) and
     the evidence; ``ignored`` has what the policy leaves out of account, with the reason.
+    With ``relaunch="all"``, ``restart_by`` is as for a refresh that brings back everything.
     """
-    return make_lookout().stale()
+    return make_lookout().stale(relaunch_all=relaunch_all(relaunch))
 
 
 @contextmanager

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from restartmanager.equipment import Equipment
     from restartmanager.identity import UniqueProcess
     from restartmanager.journal import JournalEntry
-    from restartmanager.model import Filter, Outcome, Service
+    from restartmanager.model import Application, Filter, Outcome, Service
     from restartmanager.ports import ProcessHandle
 
 __all__ = ["Restart", "Stale"]
@@ -73,6 +73,28 @@ class Restart:
         self._verify(started, ledger, starter)
         ledger.check_cancelled()
         reporter.report(Progress(100))
+        return tuple(ledger.outcomes)
+
+    def renew(self, applications: Sequence[Application], sequence: int) -> tuple[Outcome, ...]:
+        """Restart services where they stand; what became of each.
+
+        ``sequence`` is the number of the last entry in the journal. A service whose reload has not
+        got rid of the old files is restarted after all. Raises OperationCancelledError.
+        """
+        ledger = StartLedger(self._equipment, len(applications))
+        starter = ServiceStarter(self._equipment, ledger, self._filters)
+        entries = ledger.renewing(applications, sequence)
+        reloading = [entry for entry in entries if entry.application.reload_suffices]
+        started = starter.renew([entry for entry in entries if entry not in reloading])
+        if reloading:
+            reloaded = starter.renew(reloading, reload=True)
+            self._watch(())
+            stale = self._find_stale().services
+            again = [entry for entry in reloaded if entry.application.service in stale]
+            started += [entry for entry in reloaded if entry not in again]
+            started += starter.renew(again)
+        self._verify(started, ledger, starter)
+        ledger.check_cancelled()
         return tuple(ledger.outcomes)
 
     # -- verification --------------------------------------------------------------------------

@@ -106,6 +106,7 @@ _CODES: tuple[tuple[type[BaseException], WinError], ...] = (
     (errors.ProcessError, WinError.ERROR_ACCESS_DENIED),
     (errors.RebootNeededError, WinError.ERROR_FAIL_NOACTION_REBOOT),
     (errors.RestartError, WinError.ERROR_FAIL_RESTART),
+    (errors.RefreshError, WinError.ERROR_FAIL_RESTART),
     (errors.ActionError, WinError.ERROR_FAIL_SHUTDOWN),
     (errors.OperationCancelledError, WinError.ERROR_CANCELLED),
     (errors.UnsupportedError, WinError.ERROR_ACCESS_DENIED),

@@ -17,14 +17,15 @@ from restartmanager.model import (
     ServiceState,
     Status,
     Step,
+    Treatment,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from restartmanager.equipment import Equipment
     from restartmanager.ledger import StartLedger
-    from restartmanager.model import Filter, Service, ServiceFacts
+    from restartmanager.model import Filter, Service, ServiceFacts, ServiceResult
 
 __all__ = ["ServiceStarter"]
 
@@ -61,15 +62,16 @@ class ServiceStarter:
             if entry.application.service is not None
         }
         holds = {service: entry.hold or Hold() for service, entry in waiting.items()}
-        done = []
-        for result in self._services.start(holds, cancel=self._cancel):
-            entry = waiting.pop(result.service)
-            if result.done:
-                self._remarks[result.service] = result.remark
-                done.append(entry)
-            else:
-                self._ledger.not_back(entry, result.trouble)
-        return self._released(done)
+        return self._released(waiting, self._services.start(holds, cancel=self._cancel))
+
+    def renew(self, entries: Sequence[JournalEntry], *, reload: bool = False) -> list[JournalEntry]:
+        """Restart or reload services where they stand; the entries of those for which that went
+        well, to be verified."""
+        waiting = {e.application.service: e for e in entries if e.application.service}
+        self._failed_before |= self._services.failed(waiting)
+        treatment = Treatment.RELOAD if reload else Treatment.RESTART
+        results = self._services.renew(dict.fromkeys(waiting, treatment), cancel=self._cancel)
+        return self._released(waiting, results)
 
     def _is_owed(self, entry: JournalEntry, now: ServiceFacts | None) -> bool:
         """Whether to start it; if not, it is settled."""
@@ -102,14 +104,23 @@ class ServiceStarter:
             if not result.done:
                 self._ledger.broken(_casualty(result.service, result.trouble))
 
-    def _released(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
-        """Note their new main processes."""
-        services = [e.application.service for e in entries if e.application.service is not None]
-        now = self._services.describe(services)
-        self._started += services
+    def _released(
+        self, waiting: Mapping[Service, JournalEntry], results: Iterable[ServiceResult]
+    ) -> list[JournalEntry]:
+        """Note what became of each: the entries of those that run, with their main processes."""
+        done: dict[Service, JournalEntry] = {}
+        for result in results:
+            entry = waiting[result.service]
+            if result.done:
+                self._remarks[result.service] = result.remark
+                done[result.service] = entry
+            else:
+                self._ledger.not_back(entry, result.trouble)
+        now = self._services.describe(done)
+        self._started += done
         return [
             self._ledger.released(entry, now[service].main if service in now else None)
-            for entry, service in zip(entries, services, strict=True)
+            for service, entry in done.items()
         ]
 
     # -- verification --------------------------------------------------------------------------

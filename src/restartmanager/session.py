@@ -220,6 +220,36 @@ class PrimarySession(_Session):
         with self._alive(), self._operation() as cancel:
             return self._engine.restart(self._key, reporter=reporter, cancel=cancel)
 
+    def refresh(
+        self,
+        *,
+        everything: bool = False,
+        force: bool = False,
+        relaunch: Literal["registered", "all"] = "registered",
+        on_progress: Callable[[int], object] | None = None,
+        on_event: Callable[[Progress], object] | None = None,
+    ) -> tuple[Outcome, ...]:
+        """Restart where it stands what uses old versions of the registered resources.
+
+        For changes that can be made while everything runs, as those of package managers: call it
+        afterwards, and each application is away for its own restart only. ``everything`` restarts
+        whatever runs replaced code on this machine, as ``stale()`` lists it. What cannot be
+        stopped, or would not come back, is left alone and said so in the outcomes.
+
+        Raises RefreshError when something is not up to date afterwards that should be,
+        OperationCancelledError after ``cancel``.
+        """
+        reporter = Reporter(on_progress, on_event)
+        with self._alive(), self._operation() as cancel:
+            return self._engine.refresh(
+                self._key,
+                everything=everything,
+                force=force,
+                relaunch_all=relaunch_all(relaunch),
+                reporter=reporter,
+                cancel=cancel,
+            )
+
     def cancel(self) -> None:
         """Call off the shutdown or restart that runs in another thread; else do nothing.
 

@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--child", action="store_true", help="have a child that maps it as well")
     parser.add_argument("--is-child", action="store_true", help="be that child")
     parser.add_argument("--reload", action="store_true", help="run the program anew on SIGHUP")
+    parser.add_argument("--reload-is-nothing", action="store_true", help="obey it by going on")
     options = parser.parse_args()
     if options.broken_if and os.path.exists(options.broken_if):
         sys.exit("the configuration is broken: line 7")
@@ -30,6 +31,8 @@ def main() -> None:
     if options.reload:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         signal.signal(signal.SIGHUP, lambda *_: os.execv(sys.executable, sys.orig_argv))
+    if options.reload_is_nothing:
+        signal.signal(signal.SIGHUP, lambda *_: None)
     ctypes.CDLL(options.library)
     if options.child:
         command = [sys.executable, __file__, options.library, "--is-child"]

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["act"]
 
+_NOTHING = {
+    "shutdown": "Nothing had to be closed.",
+    "refresh": "Nothing had to be restarted.",
+}
+
 
 def act(operation: str, session: PrimarySession, work: Work, *, as_json: bool = False) -> None:
     """Do the work, show its progress on standard error and what became of each application on
@@ -56,4 +61,4 @@ def _show(
         return  # its sentence names them all
     out.lines(outcome_lines(outcomes, out.look))
     if not outcomes and error is None:
-        out.say("Nothing had to be closed." if operation == "shutdown" else "Nothing was closed.")
+        out.say(_NOTHING.get(operation, "Nothing was closed."))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from restartmanager.progress import Progress
 
-__all__ = ["Console", "Look"]
+__all__ = ["Console", "Look", "somebody_is_there"]
 
 _BOLD, _DIM, _RED, _GREEN, _YELLOW = "1", "2", "31", "32", "33"
 
@@ -85,10 +85,11 @@ class Console:
         for line in lines:
             self.say(line)
 
-    def ask(self, question: str) -> None:
-        """A question, with the cursor left behind it."""
+    def agreed(self, question: str) -> bool:
+        """Whether the person at the terminal agrees; an empty answer is a yes."""
         self.settle()
-        self._write(question)
+        self._write(f"{question} [Y/n] ")
+        return sys.stdin.readline().strip().lower() in {"", "y", "yes"}
 
     def problem(self, message: str, hint: str = "", *, program: str = "restartctl") -> None:
         """A sentence about what is wrong, and what to do about it."""
@@ -119,6 +120,14 @@ class Console:
         with forgiving:
             self._stream.write(text)
             self._stream.flush()
+
+
+def somebody_is_there() -> bool:
+    """Whether there is a person to ask: scripts and pipelines are not asked."""
+    try:
+        return os.isatty(0) and os.isatty(2)
+    except OSError:
+        return False
 
 
 def _nothing() -> contextlib.AbstractContextManager[None]:

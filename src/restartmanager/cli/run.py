@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Literal
 
@@ -24,10 +23,22 @@ __all__ = ["run"]
         "Unattended, and everything comes back:",
         "restartctl run --yes --relaunch all --tree /opt/app -- ./install.sh",
     ),
+    (
+        "Shortest down-time, for what can be changed while it runs:",
+        "restartctl run --when after --package nginx -- apt-get install nginx",
+    ),
 )
 @click.command(cls=Command, context_settings={"allow_interspersed_args": False})
 @resource_options
 @mode_options
+@click.option(
+    "--when",
+    type=click.Choice(["before", "after"]),
+    default="before",
+    show_default=True,
+    help="Close what is affected before the command runs, or restart it afterwards: for changes "
+    "that can be made while everything runs; each application is away for its own restart only.",
+)
 @click.option("--dry-run", "-n", is_flag=True, help="Only say what would be closed.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask, also on a terminal.")
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND...", type=click.UNPROCESSED)
@@ -43,24 +54,32 @@ def run(  # noqa: PLR0913 - each is one independent wish
     partial: bool,
     only_registered: bool,
     relaunch: Literal["registered", "all"],
+    when: Literal["before", "after"],
     dry_run: bool,
     yes: bool,
 ) -> int:
     """Close what uses these files, run a command, and bring everything back.
 
-    Everything comes back whatever the command does, also when this is interrupted. The command
-    finds the session's key in RESTARTMANAGER_SESSION_KEY and may register more. Its output is its
-    own: what restartctl has to say goes to standard error. On a terminal it asks before it closes
-    anything.
+    Services are stopped by their managers, with what could start them again, and started
+    afterwards. Everything comes back whatever the command does, also when this is interrupted.
+    The command finds the session's key in RESTARTMANAGER_SESSION_KEY and may register more. Its
+    output is its own: what restartctl has to say goes to standard error. On a terminal it asks
+    before it closes anything.
 
     Exit status: the command's own; 124 something did not come back, 125 the command was not run
     (something could not be closed), 126 it cannot be executed, 127 there is no such command.
     """
     from restartmanager.cli.child import missing
+    from restartmanager.cli.console import somebody_is_there
     from restartmanager.cli.exitcodes import ExitCode
     from restartmanager.cli.transaction import Transaction, Wishes
     from restartmanager.identity import UniqueProcess
 
+    if when == "after" and (partial or only_registered):
+        raise click.UsageError(
+            "With --when after there is nothing to refuse: the change is made already. Leave "
+            "--partial and --only-registered away."
+        )
     if not (files or trees or packages or services or pids):
         raise click.UsageError(
             "Nothing to change: give --file, --tree, --package, --service or --pid."
@@ -74,8 +93,9 @@ def run(  # noqa: PLR0913 - each is one independent wish
         partial=partial,
         only_registered=only_registered,
         relaunch=relaunch,
+        after=when == "after",
         dry_run=dry_run,
-        ask=not yes and _somebody_is_there(),
+        ask=not yes and somebody_is_there(),
     )
     transaction = Transaction(command, wishes)
     return transaction.carry_out(
@@ -85,14 +105,6 @@ def run(  # noqa: PLR0913 - each is one independent wish
         services=services,
         processes=[UniqueProcess.of(pid) for pid in pids],
     )
-
-
-def _somebody_is_there() -> bool:
-    """Whether there is a person to ask: scripts and pipelines are not asked."""
-    try:
-        return os.isatty(0) and os.isatty(2)
-    except OSError:
-        return False
 
 
 def _tell_missing(name: str, absent: bool) -> None:  # noqa: FBT001 - one of two sentences

@@ -19,6 +19,7 @@ class _Steps(LazyGroup):
         "list": Part("session_views:list_affected", "Who uses the registered files?"),
         "shutdown": Part("session_acting:shutdown", "Close what uses them."),
         "restart": Part("session_acting:restart", "Bring back what was closed."),
+        "refresh": Part("session_acting:refresh", "Restart what uses old files, in place."),
         "end": Part("session_steps:end", "Bring back what is still closed, end the session."),
         "filter": Part("session_filters:filters", "Exclude something."),
         "cancel": Part("session_acting:cancel", "Call off a running shutdown or restart."),

@@ -1,4 +1,4 @@
-"""``restartctl session shutdown``, ``restart`` and ``cancel``."""
+"""``restartctl session shutdown``, ``restart``, ``refresh`` and ``cancel``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from restartmanager.cli.commands import Command, examples
-from restartmanager.cli.params import json_option, key_argument, mode_options
+from restartmanager.cli.params import json_option, key_argument, mode_options, relaunch_option
 
 if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
 
-__all__ = ["cancel", "restart", "shutdown"]
+__all__ = ["cancel", "refresh", "restart", "shutdown"]
 
 
 @examples(
@@ -78,6 +78,39 @@ def restart(key: str, *, as_json: bool) -> int:
 
     session = open_session(key)
     act("restart", session, lambda on_event: session.restart(on_event=on_event), as_json=as_json)
+    return ExitCode.DONE
+
+
+@examples(
+    (
+        "The files were changed while all was running:",
+        "restartctl session refresh",
+    )
+)
+@click.command(cls=Command)
+@key_argument
+@click.option("--force", is_flag=True, help="Kill what does not exit in time.")
+@relaunch_option
+@json_option
+def refresh(key: str, *, force: bool, relaunch: Literal["registered", "all"], as_json: bool) -> int:
+    """Restart where it stands what uses old versions of the registered files.
+
+    In place of 'shutdown' and 'restart', after the files were changed. What cannot be stopped, or
+    would stay closed, is left alone.
+
+    Exit status: 0 done, 3 something is not up to date that should be, 7 called off.
+    """
+    from restartmanager.api import open_session
+    from restartmanager.cli.acting import act
+    from restartmanager.cli.exitcodes import ExitCode
+
+    session = open_session(key)
+    act(
+        "refresh",
+        session,
+        lambda on_event: session.refresh(force=force, relaunch=relaunch, on_event=on_event),
+        as_json=as_json,
+    )
     return ExitCode.DONE
 
 

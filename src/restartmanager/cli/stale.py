@@ -4,37 +4,62 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Literal
 
 import click
 
 from restartmanager.cli.commands import Command, examples
-from restartmanager.cli.params import json_option
+from restartmanager.cli.params import json_option, relaunch_option
 
 __all__ = ["stale"]
 
 
 @examples(
     ("What still runs the old version, after an update?", "restartctl stale"),
+    ("Restart it, services by their managers:", "restartctl stale --restart"),
+    ("What would that restart?", "restartctl stale --restart --dry-run"),
     ("Why is something not listed?", "restartctl stale --ignored"),
     ("What does it take? For a fleet:", "restartctl stale --json | jq -r .required"),
 )
 @click.command(cls=Command)
 @click.option("--ignored", is_flag=True, help="Show also what the policy leaves out, and why.")
+@click.option("--restart", is_flag=True, help="Restart what can be restarted.")
+@click.option("--dry-run", "-n", is_flag=True, help="With --restart: only say what it would do.")
+@click.option("--yes", "-y", is_flag=True, help="With --restart: do not ask, also on a terminal.")
+@click.option("--force", is_flag=True, help="With --restart: kill what does not exit in time.")
+@relaunch_option
 @json_option
-def stale(*, ignored: bool, as_json: bool) -> int:
+def stale(  # noqa: PLR0913 - each is one independent wish
+    *,
+    ignored: bool,
+    restart: bool,
+    dry_run: bool,
+    yes: bool,
+    force: bool,
+    relaunch: Literal["registered", "all"],
+    as_json: bool,
+) -> int:
     """Say what runs code that was replaced since it was started, and what would cure it.
 
-    Programs, libraries and scripts count, and a kernel that waits for a reboot. Nothing is
-    restarted. Processes of other users can be seen by root only; the last line says how many could
-    not be looked into.
+    Programs, libraries and scripts count, and a kernel that waits for a reboot. Processes of other
+    users can be seen by root only; the last line says how many could not be looked into.
 
-    Exit status: 0 nothing to do, 1 something runs replaced code.
+    With --restart, services are restarted or reloaded by their managers, programs that registered
+    for it are closed and brought back, and a service manager runs its own program anew. What
+    cannot be stopped, or would stay closed, is left alone. On a terminal it asks first.
+
+    Exit status: 0 nothing to do, or nothing is left; 1 something runs replaced code; 3 something
+    that was to be restarted did not come back, or still runs it.
     """
     from restartmanager import questions
     from restartmanager.cli.console import Console
     from restartmanager.cli.exitcodes import ExitCode
 
+    if not restart and (dry_run or yes or force):
+        raise click.UsageError("--dry-run, --yes and --force go with --restart.")
     affected = questions.stale()
+    if restart and affected.applications:
+        return _restart(relaunch, dry_run=dry_run, yes=yes, force=force, as_json=as_json)
     out = Console(sys.stdout)
     if as_json:
         from restartmanager.cli.jsonform import affected_document, dumps
@@ -50,3 +75,39 @@ def stale(*, ignored: bool, as_json: bool) -> int:
         notes = Console(sys.stderr)
         notes.lines(reservations(affected, notes.look, root=os.geteuid() == 0))
     return ExitCode.NO if affected.applications else ExitCode.DONE
+
+
+def _restart(
+    relaunch: Literal["registered", "all"],
+    *,
+    dry_run: bool,
+    yes: bool,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Say what will be restarted, ask, and do it."""
+    from restartmanager import api, questions
+    from restartmanager.cli.acting import act
+    from restartmanager.cli.console import Console, somebody_is_there
+    from restartmanager.cli.exitcodes import ExitCode
+    from restartmanager.cli.stale_view import refresh_lines
+    from restartmanager.plan import plan_refresh
+
+    plan = plan_refresh(questions.stale(relaunch=relaunch).applications, ())
+    notes = Console(sys.stderr)
+    notes.lines(refresh_lines(plan, notes.look))
+    if dry_run or not len(plan):
+        return ExitCode.NO
+    if not yes and somebody_is_there() and not notes.agreed("Go on?"):
+        notes.say("Nothing was restarted.")
+        return ExitCode.NO
+    with api.start_session() as session:
+        act(
+            "refresh",
+            session,
+            lambda on_event: session.refresh(
+                everything=True, force=force, relaunch=relaunch, on_event=on_event
+            ),
+            as_json=as_json,
+        )
+    return ExitCode.NO if questions.stale().applications else ExitCode.DONE

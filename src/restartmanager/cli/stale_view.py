@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from restartmanager.cli.console import Look
     from restartmanager.model import Affected, Application, Ignored
+    from restartmanager.plan import RefreshPlan
 
-__all__ = ["ignored_lines", "stale_lines"]
+__all__ = ["ignored_lines", "refresh_lines", "stale_lines"]
 
 _CURES = {
     Required.NONE: "Nothing more is needed for",
@@ -51,6 +52,32 @@ def ignored_lines(ignored: Sequence[Ignored], look: Look) -> list[str]:
                 text = f"{escape(item.path)} ({pid_words(item.pids)})"
                 lines += fill(text, look.width, _INDENT * 2, _INDENT * 3)
     return lines
+
+
+def refresh_lines(plan: RefreshPlan, look: Look) -> list[str]:
+    """What would be restarted, how, and what is left alone for which reason."""
+    closed = [app for stage in plan.closing.stages for app in stage]
+    reloaded = [app for app in plan.services if app.reload_suffices]
+    lines: list[str] = []
+    for words, applications in (
+        ("Run their program anew:", plan.managers),
+        ("Reloaded by their manager:", reloaded),
+        ("Restarted by their manager:", [app for app in plan.services if app not in reloaded]),
+        ("Closed and brought back:", closed),
+    ):
+        if applications:
+            lines += [words, *fill(", ".join(map(_called, applications)), look.width, _INDENT)]
+    if plan.closing.skipped:
+        lines.append("Left alone:")
+        for outcome in plan.closing.skipped:
+            text = f"{_called(outcome.application)}: {escape(outcome.message)}"
+            lines += fill(text, look.width, _INDENT, _INDENT * 2)
+    return lines
+
+
+def _called(application: Application) -> str:
+    pid = "" if application.main_process is None else f" ({application.main_process.pid})"
+    return escape(application.name) + (pid if application.service is None else "")
 
 
 def _block(application: Application, look: Look) -> list[str]:
@@ -101,7 +128,9 @@ def _steps(applications: Iterable[Application]) -> Iterable[str]:
     for application in applications:
         by_cure[application.required].append(application)
     if restarts := by_cure[Required.RESTART]:
-        yield f"restart {count(len(restarts), 'application')}"
+        able = any(item.restartable and not item.reboot_reasons for item in restarts)
+        by = " with 'restartctl stale --restart'" if able else ""
+        yield f"restart {count(len(restarts), 'application')}{by}"
     if managers := by_cure[Required.MANAGER_REEXEC]:
         yield " and ".join(dict.fromkeys(f"run '{_reexecution(item)}'" for item in managers))
     if by_cure[Required.RELOGIN]:

@@ -45,12 +45,14 @@ __all__ = ["Transaction", "Wishes"]
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How the transaction is meant; ``ask``: not without somebody's consent."""
+    """How the transaction is meant; ``after``: change first, then restart what is affected;
+    ``ask``: not without somebody's consent."""
 
     force: bool = False
     partial: bool = False
     only_registered: bool = False
     relaunch: Literal["registered", "all"] = "registered"
+    after: bool = False
     dry_run: bool = False
     ask: bool = False
 
@@ -102,11 +104,12 @@ class Transaction:
         if self._wishes.dry_run:
             return ExitCode.DONE
         with self._interrupts.postponed():
-            if not self._close(session):
+            if not self._wishes.after and not self._close(session):
                 self._bring_back(session)
                 return ExitCode.NOT_RUN
             status = run_command(self._command, {**os.environ, **session.environ()})
-            return status if self._bring_back(session) else ExitCode.NOT_ALL_BACK
+            settle = self._refresh if self._wishes.after else self._bring_back
+            return status if settle(session) else ExitCode.NOT_ALL_BACK
 
     def _end(self, session: PrimarySession) -> None:
         """End the session; after an error that nobody expected this brings back what is closed."""
@@ -140,12 +143,14 @@ class Transaction:
     def _consents(self, what: str) -> bool:
         """Ask on standard error: standard output is the command's."""
         command = escape(self._command[0])
-        self._notes.ask(f"Close {what} and run {command}? [Y/n] ")
-        return sys.stdin.readline().strip().lower() in {"", "y", "yes"}
+        if self._wishes.after:
+            return self._notes.agreed(f"Run {command} and restart {what} afterwards?")
+        return self._notes.agreed(f"Close {what} and run {command}?")
 
     @property
     def _partial(self) -> bool:
-        return self._wishes.partial
+        """Whether what cannot be closed is simply left alone."""
+        return self._wishes.partial or self._wishes.after
 
     def _would_go(self, affected: Affected) -> bool:
         if not affected.applications:
@@ -203,6 +208,20 @@ class Transaction:
             self._left_for_recovery = True
             self._tell(error)
             self._notes.problem("Something may still be closed.", "Try 'restartctl recover'.")
+            return False
+        self._notes.settle()
+        self._notes.lines(outcome_lines(outcomes, self._notes.look))
+        return True
+
+    def _refresh(self, session: PrimarySession) -> bool:
+        """Restart what uses the old files; whether all of it is up to date."""
+        wishes = self._wishes
+        try:
+            outcomes = session.refresh(
+                force=wishes.force, relaunch=wishes.relaunch, on_event=self._notes.show
+            )
+        except RestartManagerError as error:
+            self._tell(error)
             return False
         self._notes.settle()
         self._notes.lines(outcome_lines(outcomes, self._notes.look))

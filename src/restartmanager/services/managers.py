@@ -86,6 +86,10 @@ class Managers:
             if not cancel.cancelled:
                 yield from manager.renew({key: treatments[key] for key in mine}, cancel=cancel)
 
+    def reexecute(self, user: int | None) -> str:
+        troubles = [manager.reexecute(user) for manager in self._managers.values()]
+        return "" if "" in troubles else "; ".join(troubles) or "there is no service manager"
+
     def _by_manager(
         self, services: Iterable[Service]
     ) -> Iterator[tuple[ServiceManager, list[Service]]]:

@@ -22,12 +22,17 @@ from restartmanager.model import (
     ServiceState,
 )
 from restartmanager.progress import CancelToken
-from restartmanager.services.bus import Bus, BusGoneError
+from restartmanager.services.bus import Bus, BusGoneError, Refusal
 from restartmanager.services.cgroup_paths import unit_at
 from restartmanager.services.unit_facts import Unit, declared_wish, is_unit_name
 from restartmanager.services.unit_jobs import explained
 from restartmanager.services.unit_runs import ReleaseRun, RenewRun, StartRun, StopRun
-from restartmanager.services.units import active_units, failed_units, load_units
+from restartmanager.services.units import (
+    active_units,
+    failed_units,
+    load_units,
+    manager_call,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -140,6 +145,20 @@ class Systemd:
     ) -> Iterator[ServiceResult]:
         for user, mine in _by_user(treatments):
             yield from self._act(user, RenewRun({key: treatments[key] for key in mine}, cancel))
+
+    def reexecute(self, user: int | None) -> str:
+        try:
+            with contextlib.closing(self._connect(user)) as bus:
+                answer = bus.call(manager_call("Reexecute"))
+        except BusGoneError:  # its only answer is that it hangs up
+            answer = ()
+        if isinstance(answer, Refusal):
+            return "there is no permission to do this" if answer.denied else answer.message
+        try:
+            with contextlib.closing(self._connect(user)):
+                return ""
+        except BusGoneError as error:
+            return f"its manager cannot be asked: {error}"
 
     def _act(self, user: int | None, run: Run) -> Iterator[ServiceResult]:
         """Carry it out over a connection of its own; a lost one is a result for what is left."""

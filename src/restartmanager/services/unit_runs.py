@@ -242,3 +242,7 @@ class RenewRun(StartRun):
 
     def _active(self, bus: Bus) -> set[str]:  # noqa: ARG002 - that all of them run goes unsaid
         return set()
+
+    def _trouble(self, name: str, unit: Unit) -> str:
+        """That it is active says nothing here: it was before."""
+        return super()._trouble(name, unit) or self._words.get(name, "")

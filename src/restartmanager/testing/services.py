@@ -161,6 +161,9 @@ class SimulatedServices:
             self._end(self.units[service.name])
         yield from self.start(dict.fromkeys(treatments, Hold()), cancel=cancel)
 
+    def reexecute(self, user: int | None) -> str:  # noqa: ARG002 - there is none to choose from
+        return "the simulated machine has no such manager"
+
     def _service(self, name: str) -> Service:
         return Service("simulated", name)
 
