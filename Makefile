@@ -34,6 +34,7 @@ bench: .venv/ready       ## how fast, side by side (as root, on a quiet machine)
 	$(BIN)/python -m benchmarks.detection --write docs
 	$(BIN)/python -m benchmarks.startup --write docs
 	$(BIN)/python -m benchmarks.registration --write docs
+	$(BIN)/python -m benchmarks.services --write docs
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -108,8 +108,8 @@ class Lookout:
                         processes[identity] = self.processes.describe(identity)
                     except ProcessError:
                         continue
-        facts = self.services.describe(services) if services else {}
-        running = {key for key, now in facts.items() if now.state is ServiceState.ACTIVE}
+        states = self.services.states(services) if services else {}
+        running = {service for service, now in states.items() if now is ServiceState.ACTIVE}
         return Alive(processes, frozenset(running))
 
     def _applications(

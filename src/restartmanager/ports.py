@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Service,
         ServiceFacts,
         ServiceResult,
+        ServiceState,
         Sighting,
         Signal,
         Treatment,
@@ -287,6 +288,11 @@ class ServiceManager(Protocol):
 
     def describe(self, services: Iterable[Service]) -> Mapping[Service, ServiceFacts]:
         """What is known about these services now; those that do not exist are missing."""
+        ...
+
+    def states(self, services: Iterable[Service]) -> Mapping[Service, ServiceState]:
+        """Whether these services run now: what can be said quickly. Those that do not exist, or
+        whose manager cannot be reached, are missing."""
         ...
 
     def failed(self, like: Iterable[Service]) -> frozenset[Service]:

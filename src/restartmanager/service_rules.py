@@ -118,6 +118,7 @@ def _application(facts: ServiceFacts, family: Sequence[Holder], scene: ServiceSc
         evidence=tuple(sorted(item for holder in family for item in holder.evidence)),
         restart_by=RestartBy.NONE if facts.unstartable else RestartBy.UNIT,
         reason=facts.unstartable,
+        hold=facts.hold,
     )
 
 

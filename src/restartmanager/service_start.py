@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from restartmanager.equipment import Equipment
     from restartmanager.ledger import StartLedger
-    from restartmanager.model import Filter, Service, ServiceFacts, ServiceResult
+    from restartmanager.model import Filter, Service, ServiceResult
 
 __all__ = ["ServiceStarter"]
 
@@ -52,7 +52,7 @@ class ServiceStarter:
         When it is called off, it ends early."""
         by_service = {e.application.service: e for e in entries if e.application.service}
         self._failed_before |= self._services.failed(by_service)
-        now = self._services.describe(by_service)
+        now = self._services.states(by_service)
         owed = [
             entry for service, entry in by_service.items() if self._is_owed(entry, now.get(service))
         ]
@@ -73,19 +73,16 @@ class ServiceStarter:
         results = self._services.renew(dict.fromkeys(waiting, treatment), cancel=self._cancel)
         return self._released(waiting, results)
 
-    def _is_owed(self, entry: JournalEntry, now: ServiceFacts | None) -> bool:
+    def _is_owed(self, entry: JournalEntry, now: ServiceState | None) -> bool:
         """Whether to start it; if not, it is settled."""
         application = entry.application
-        runs = now is not None and now.state is ServiceState.ACTIVE
-        if runs and entry.step in _PERHAPS_RUNNING:
+        if now is ServiceState.ACTIVE and entry.step in _PERHAPS_RUNNING:
             self._release(entry, entry.hold)
             self._ledger.never_stopped(entry)
         elif masks(application, self._filters) & _MASKED:
             self._leave(entry, "a filter of the session excludes it")
         elif application.restart_by is RestartBy.NONE:
             self._leave(entry, application.reason or "its manager cannot start it")
-        elif now is None:
-            self._ledger.not_back(entry, "its manager does not know it any more")
         else:
             return True
         return False
@@ -108,20 +105,16 @@ class ServiceStarter:
         self, waiting: Mapping[Service, JournalEntry], results: Iterable[ServiceResult]
     ) -> list[JournalEntry]:
         """Note what became of each: the entries of those that run, with their main processes."""
-        done: dict[Service, JournalEntry] = {}
+        released = []
         for result in results:
             entry = waiting[result.service]
             if result.done:
                 self._remarks[result.service] = result.remark
-                done[result.service] = entry
+                released.append(self._ledger.released(entry, result.main))
             else:
                 self._ledger.not_back(entry, result.trouble)
-        now = self._services.describe(done)
-        self._started += done
-        return [
-            self._ledger.released(entry, now[service].main if service in now else None)
-            for service, entry in done.items()
-        ]
+        self._started += [e.application.service for e in released if e.application.service]
+        return released
 
     # -- verification --------------------------------------------------------------------------
 
@@ -131,15 +124,13 @@ class ServiceStarter:
 
     def broken(self) -> Mapping[Service, str]:
         """Those that were started and are not up any more, and why."""
-        now = self._services.describe(self._started) if self._started else {}
-        broken = {}
-        for service in self._started:
-            facts = now.get(service)
-            if facts is None:
-                broken[service] = "its manager does not know it any more"
-            elif facts.state is not ServiceState.ACTIVE:
-                broken[service] = facts.trouble or "it does not stay up"
-        return broken
+        states = self._services.states(self._started) if self._started else {}
+        down = [s for s in self._started if states.get(s) is not ServiceState.ACTIVE]
+        facts = self._services.describe(down) if down else {}
+        return {
+            service: (facts[service].trouble if service in facts else "") or "it does not stay up"
+            for service in down
+        }
 
     def report_casualties(self) -> None:
         """Tell of services that have failed meanwhile and were none of ours."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from restartmanager.model import ServiceState
+from restartmanager.model import Hold, ServiceState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,12 +60,12 @@ class ServiceStopper:
     def _intend(self, stage: Sequence[Application]) -> dict[Service, JournalEntry]:
         """The entries of what still runs; the others are settled."""
         services = [app.service for app in stage if app.service is not None]
-        now = self._services.describe(services)
+        now = self._services.states(services)
         entries = {}
         for application, service in zip(stage, services, strict=True):
-            facts = now.get(service)
-            if facts is None or facts.state in {ServiceState.INACTIVE, ServiceState.FAILED}:
+            if now.get(service) in {ServiceState.INACTIVE, ServiceState.FAILED}:
                 self._ledger.gone(self._ledger.intend(application))
             else:
-                entries[service] = self._ledger.intend(application, hold=facts.hold)
+                hold = application.hold or Hold()
+                entries[service] = self._ledger.intend(application, hold=hold)
         return entries

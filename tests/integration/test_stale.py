@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 import restartmanager as rm
+from restartmanager.identity import UniqueProcess
+from restartmanager.linux.birth import birth_time
 from restartmanager.linux.holders import ProcScanner
 from restartmanager.model import Evidence, How
 from restartmanager.policy import IgnoreRule, Policy
@@ -67,6 +70,57 @@ def test_a_library_written_over_in_place(spawn: Spawn, library: Path) -> None:
     child = spawn.holding("map-code", str(library))
     library.write_bytes(b"z" * 5000)
     assert stale_in(child.pid) == only(child.pid, library, How.MAPPED)
+
+
+LOADS_LATER = """
+import mmap, os, sys, time
+os.write(1, b"r")
+path = os.read(0, 5000).rstrip(b"\\n")
+if sys.argv[1] == "exec":
+    os.execv(sys.executable, [sys.executable, "-S", "-c", sys.argv[2], "plugin", sys.argv[2]])
+fd = os.open(path, os.O_RDONLY)
+kept = mmap.mmap(fd, 0, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC)
+os.write(1, b"m")
+os.read(0, 1)
+"""
+
+
+@pytest.mark.parametrize("way", ["plugin", "exec"])
+def test_what_was_installed_and_loaded_later_is_not_old(
+    spawn: Spawn, library: Path, way: str
+) -> None:
+    """Also after another exec in the same process, whose start time stays what it was."""
+    child = spawn.ready(PYTHON, "-S", "-c", LOADS_LATER, way, LOADS_LATER)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    while time.time() < booted_at + UniqueProcess.of(child.pid).start_ticks / 100 + 0.05:
+        os.sched_yield()  # until a new file is younger than the process, by the clock ticks
+    replaced(library)
+    child.stdin.write(os.fsencode(library) + b"\n")
+    child.stdin.flush()
+    if way == "exec":
+        assert child.stdout.read(1) == b"r"
+        child.stdin.write(os.fsencode(library) + b"\n")
+        child.stdin.flush()
+    assert child.stdout.read(1) == b"m"
+    assert stale_in(child.pid) == ()
+    library.write_bytes(b"w" * 7000)
+    assert stale_in(child.pid) == ()  # the birth of the file says too little: see limits
+    replaced(library)
+    assert stale_in(child.pid) == only(child.pid, library, How.MAPPED)
+
+
+def test_the_birth_of_a_file(tmp_path: Path) -> None:
+    before = time.time()
+    path = tmp_path / "new"
+    path.touch()
+    born = birth_time(str(path))
+    assert born is not None
+    assert before - 0.1 <= born <= time.time()
+    os.utime(path, (1, 1))
+    assert birth_time(str(path)) == born
+    assert birth_time(str(tmp_path / "absent")) is None
 
 
 def test_a_replaced_program(spawn: Spawn, tmp_path: Path) -> None:

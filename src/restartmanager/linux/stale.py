@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from restartmanager.errors import ProcessAccessError, ProcessGoneError
 from restartmanager.identity import ticks_per_second
+from restartmanager.linux.birth import birth_time
 from restartmanager.linux.kernels import installed_releases, newer_release
 from restartmanager.linux.maps import CUT, Mapping, map_files_name, parse_mapping, portions
 from restartmanager.linux.mounts import Mounts
@@ -137,7 +138,8 @@ class _Look:
                 if changed_at >= started_at + CLOCK_TICK_S:
                     mapping = parse_mapping(line)
                     assert mapping is not None  # noqa: S101 - it was one above
-                    yield mapping.path.removesuffix(DELETED)
+                    if math.isinf(changed_at) or (ours and _is_older(mapping.path, started_at)):
+                        yield mapping.path.removesuffix(DELETED)
 
     def _look_at(
         self, mapping: Mapping, base: str, line: bytes, text: bytes, *, ours: bool
@@ -159,6 +161,13 @@ class _Look:
         if not _same(mapping, now, base, line, text):
             return math.inf
         return min(now.st_ctime, now.st_mtime) if stat.S_ISREG(now.st_mode) else -math.inf
+
+
+def _is_older(path: str, started_at: float) -> bool:
+    """Whether the file was there before the process: what came later, and is mapped, was mapped
+    later still, by a plugin that was loaded or a program that was run in the same process."""
+    born = birth_time(path)
+    return born is not None and born < started_at
 
 
 def _executable(line: bytes) -> Mapping | None:

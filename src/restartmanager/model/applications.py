@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         Sighting,
         Unexplained,
     )
-    from restartmanager.model.services import Service
+    from restartmanager.model.services import Hold, Service
 
 
 __all__ = [
@@ -147,6 +147,8 @@ class Application:
     say."""
     needs: tuple[Service, ...] = ()
     """The services that it depends on: it is stopped before them and started after them."""
+    hold: Hold | None = None
+    """Of a service: what must be done besides to keep it stopped."""
     reload_suffices: bool = False
     """Whether reloading it gets rid of old files, so that it need not be restarted for them."""
 

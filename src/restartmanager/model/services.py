@@ -101,6 +101,8 @@ class ServiceResult:
     service: Service
     trouble: str = ""
     remark: str = ""
+    main: UniqueProcess | None = None
+    """Its main process, where it runs now and there is one that the manager knows."""
 
     @property
     def done(self) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from jeepney import DBusAddress, HeaderFields, Message, MessageType, new_method_call
-from jeepney.low_level import Parser
+from jeepney.low_level import calc_msg_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +33,8 @@ _PATIENCE_S = 25.0
 _GREETING_S = 5.0
 _GREETING_LIMIT = 4096
 _MESSAGE_LIMIT = 16 * 1024 * 1024
+_FIXED_HEADER = 16
+_AWAITED = b"JobRemoved"
 _AT_ONCE = 64
 """Calls on their way at a time: who sends more without reading may wait for each other."""
 _NONSENSE = (
@@ -96,8 +98,7 @@ class Bus:
 
     def __init__(self, path: str) -> None:
         self._socket, received = _connected(path)
-        self._parser = Parser()
-        self._parser.add_data(received)
+        self._received = bytearray(received)
         self._serial = 0
         self._signals: deque[Signal] = deque()
 
@@ -200,11 +201,26 @@ class Bus:
     def _next(self) -> Message | None:
         """The next message of those that have been read. The other side may send anything."""
         try:
-            if self._parser.bytes_desired() > _MESSAGE_LIMIT:
-                raise BusGoneError("it sent a message that is too long")
-            return self._parser.get_next_message()
+            while (raw := self._next_raw()) is not None:
+                if not _is_noise(raw):
+                    message: Message = Message.from_buffer(raw)
+                    return message
         except _NONSENSE as error:
             raise BusGoneError(f"it sent what is no message ({type(error).__name__})") from None
+        return None
+
+    def _next_raw(self) -> bytes | None:
+        """The bytes of one message, if all of them have been read."""
+        if len(self._received) < _FIXED_HEADER:
+            return None
+        size = calc_msg_size(bytes(self._received[:_FIXED_HEADER]))
+        if size > _MESSAGE_LIMIT:
+            raise BusGoneError("it sent a message that is too long")
+        if len(self._received) < size:
+            return None
+        raw = bytes(self._received[:size])
+        del self._received[:size]
+        return raw
 
     def _await(self, deadline: float, cancel: CancelToken | None) -> bool:
         """Read what comes; False when the deadline has passed or somebody cancelled."""
@@ -222,7 +238,7 @@ class Bus:
             raise BusGoneError(error.strerror or "the connection was lost") from None
         if not data:
             raise BusGoneError("it closed the connection")
-        self._parser.add_data(data)
+        self._received += data
         return True
 
     def _keep(self, message: Message) -> None:
@@ -258,6 +274,12 @@ def _connected(path: str) -> tuple[socket.socket, bytes]:
         connection.close()
         raise BusGoneError("it does not let us in")
     return connection, rest
+
+
+def _is_noise(raw: bytes) -> bool:
+    """Whether this is a signal that nobody here waits for. A manager tells its private connections
+    of every change of every unit: taking those messages apart costs more than all the rest."""
+    return raw[1] == MessageType.signal.value and _AWAITED not in raw
 
 
 def _peer(connection: socket.socket) -> int:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from restartmanager.identity import UniqueProcess
-    from restartmanager.model import Hold, Process, Service, ServiceFacts, Treatment
+    from restartmanager.model import Hold, Process, Service, ServiceFacts, ServiceState, Treatment
     from restartmanager.ports import ServiceManager
     from restartmanager.progress import CancelToken
 
@@ -51,6 +51,13 @@ class Managers:
             service: facts
             for manager, mine in self._by_manager(services)
             for service, facts in manager.describe(mine).items()
+        }
+
+    def states(self, services: Iterable[Service]) -> Mapping[Service, ServiceState]:
+        return {
+            service: state
+            for manager, mine in self._by_manager(services)
+            for service, state in manager.states(mine).items()
         }
 
     def failed(self, like: Iterable[Service]) -> frozenset[Service]:

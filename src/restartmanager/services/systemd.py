@@ -12,8 +12,6 @@ import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from restartmanager.errors import ProcessError
-from restartmanager.identity import UniqueProcess
 from restartmanager.model import (
     RebootReason,
     Service,
@@ -28,15 +26,17 @@ from restartmanager.services.unit_facts import Unit, declared_wish, is_unit_name
 from restartmanager.services.unit_jobs import explained
 from restartmanager.services.unit_runs import ReleaseRun, RenewRun, StartRun, StopRun
 from restartmanager.services.units import (
-    active_units,
     failed_units,
+    list_units,
     load_units,
+    main_process,
     manager_call,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+    from restartmanager.identity import UniqueProcess
     from restartmanager.model import Hold, Process, Treatment
     from restartmanager.services.unit_runs import Run
 
@@ -64,10 +64,11 @@ class Systemd:
         for user in (None,) if self._uid == 0 else (None, self._uid):
             left = {name: unit for name, unit in wanted.items() if name not in found}
             with contextlib.suppress(BusGoneError):
-                units = self._ask(user, lambda bus, left=left: load_units(bus, left.values()))  # type: ignore[misc]
+                units = self._ask(user, lambda bus, left=left: list_units(bus, left.values()))  # type: ignore[misc]
                 for name, unit in left.items():
-                    if unit in units and units[unit].exists:
-                        found[name] = _service(units[unit], unit, user)
+                    listed = units.get(unit)
+                    if listed is not None and listed.exists:
+                        found[name] = Service(_MANAGER, listed.name, listed.description, user)
         return found
 
     def owners(self, processes: Iterable[Process]) -> Mapping[UniqueProcess, Service]:
@@ -87,6 +88,18 @@ class Systemd:
                 facts |= {service: _unreachable(service, error) for service in mine}
         return facts
 
+    def states(self, services: Iterable[Service]) -> Mapping[Service, ServiceState]:
+        states: dict[Service, ServiceState] = {}
+        for user, mine in _by_user(services):
+            names = [service.name for service in mine]
+            with contextlib.suppress(BusGoneError):
+                units = self._ask(user, lambda bus, names=names: list_units(bus, names))  # type: ignore[misc]
+                for service in mine:
+                    listed = units.get(service.name)
+                    if listed is not None and listed.exists:
+                        states[service] = listed.state
+        return states
+
     def failed(self, like: Iterable[Service]) -> frozenset[Service]:
         found: set[Service] = set()
         for user in {service.user for service in like}:
@@ -98,12 +111,13 @@ class Systemd:
     def _describe(self, bus: Bus, services: Collection[Service]) -> dict[Service, ServiceFacts]:
         units = load_units(bus, [service.name for service in services])
         known = {s: units[s.name] for s in services if s.name in units and units[s.name].exists}
-        active = active_units(bus, {name for unit in known.values() for name in unit.surroundings})
+        around = list_units(bus, {name for unit in known.values() for name in unit.surroundings})
+        active = {unit.name for unit in around.values() if unit.state is ServiceState.ACTIVE}
         return {service: self._facts(service, unit, active) for service, unit in known.items()}
 
     def _facts(self, service: Service, unit: Unit, active: Collection[str]) -> ServiceFacts:
         service = _service(unit, service.name, service.user)
-        facts = unit.facts(service, _process(unit.number("MainPID")), active)
+        facts = unit.facts(service, main_process(unit), active)
         if facts.trouble:
             facts = replace(facts, trouble=explained(facts.trouble, service, unit))
         return replace(facts, wish=self._wish(service, unit))
@@ -211,15 +225,6 @@ def _unreachable(service: Service, error: BusGoneError) -> ServiceFacts:
         unstoppable=f"its manager cannot be asked: {error}",
         obstacle=RebootReason.PERMISSION_DENIED,
     )
-
-
-def _process(pid: int) -> UniqueProcess | None:
-    if pid <= 0:
-        return None
-    try:
-        return UniqueProcess.of(pid)
-    except ProcessError:
-        return None
 
 
 def _trusted_text(path: str, uids: Collection[int]) -> str:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from restartmanager.identity import UniqueProcess
 
-__all__ = ["SERVICE_PROPERTIES", "Unit", "declared_wish", "is_unit_name"]
+__all__ = ["SERVICE_PROPERTIES", "Unit", "declared_wish", "is_unit_name", "state_of"]
 
-SERVICE_PROPERTIES = ("MainPID", "KillMode", "BusName", "Result", "TimeoutStopUSec")
+SERVICE_PROPERTIES = ("MainPID", "KillMode", "BusName", "Result")
 """What is asked of the Service interface besides everything of the Unit interface."""
 
 _NAME = re.compile(r"[A-Za-z0-9:_.\\@-]{1,250}\.[a-z]{3,10}")
@@ -51,6 +51,11 @@ _INFINITE = 2**64 - 1
 def is_unit_name(name: object) -> bool:
     """Whether this can be the full name of a unit."""
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def state_of(word: str) -> ServiceState:
+    """What an ActiveState of systemd means here."""
+    return _STATES.get(word, ServiceState.CHANGING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ class Unit:
     @property
     def state(self) -> ServiceState:
         """Whether it runs."""
-        return _STATES.get(self.text("ActiveState"), ServiceState.CHANGING)
+        return state_of(self.text("ActiveState"))
 
     @property
     def stop_limit_s(self) -> float | None:

@@ -13,11 +13,17 @@ from typing import TYPE_CHECKING
 
 from restartmanager.model import Hold, ServiceResult, ServiceState, Treatment
 from restartmanager.services.unit_jobs import Jobs, explained
-from restartmanager.services.units import manager_call, read_properties
+from restartmanager.services.units import (
+    list_units,
+    main_process,
+    manager_call,
+    read_properties,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
+    from restartmanager.identity import UniqueProcess
     from restartmanager.model import Service
     from restartmanager.progress import CancelToken
     from restartmanager.services.bus import Bus
@@ -30,7 +36,7 @@ _MARGIN_S = 5.0
 _KILL_S = 10.0
 _START_LIMIT_S = 300.0
 """How long a start may take whose unit sets no limit."""
-_STATE = ("ActiveState", "SubState", "InvocationID", "Service.Result")
+_STATE = ("ActiveState", "SubState", "InvocationID", "Service.Result", "Service.MainPID")
 
 
 @dataclass
@@ -49,8 +55,10 @@ class Run:
         """Do it; each result as soon as it is known. Raises BusGoneError."""
         raise NotImplementedError
 
-    def _settled(self, name: str, trouble: str = "", remark: str = "") -> ServiceResult:
-        return ServiceResult(self.pending.pop(name), trouble, remark)
+    def _settled(
+        self, name: str, trouble: str = "", *, remark: str = "", main: UniqueProcess | None = None
+    ) -> ServiceResult:
+        return ServiceResult(self.pending.pop(name), trouble, remark, main)
 
     @property
     def _masked(self) -> list[str]:
@@ -103,14 +111,19 @@ class StopRun(Run):
 
     def _judged(self, bus: Bus, over: Mapping[str, str]) -> Iterator[ServiceResult]:
         """What became of services whose jobs are over: their state decides."""
-        for name, unit in read_properties(bus, over, *_STATE).items():
-            if unit.state in {ServiceState.INACTIVE, ServiceState.FAILED}:
-                remark = ""
-                if name in self._killed or unit.text("Result") == "timeout":
-                    remark = "killed, for it did not stop in time"
-                yield self._settled(name, remark=remark)
+        states = {name: unit.state for name, unit in list_units(bus, over).items()}
+        failed = [name for name in over if states.get(name) is ServiceState.FAILED]
+        results = read_properties(bus, failed, "Service.Result")
+        killed = self._killed | {
+            n for n, unit in results.items() if unit.text("Result") == "timeout"
+        }
+        for name, words in over.items():
+            if states.get(name) not in {ServiceState.INACTIVE, ServiceState.FAILED}:
+                yield self._settled(name, words or "it runs again already")
+            elif name in killed:
+                yield self._settled(name, remark="killed, for it did not stop in time")
             else:
-                yield self._settled(name, over[name] or "it runs again already")
+                yield self._settled(name)
 
     def _overdue(self, bus: Bus, jobs: Jobs) -> Iterator[ServiceResult]:
         now = time.monotonic()
@@ -176,7 +189,7 @@ class StartRun(Run):
             bus.call(manager_call("Reload"))
 
     def _active(self, bus: Bus) -> set[str]:
-        found = read_properties(bus, self.pending, "ActiveState")
+        found = list_units(bus, self.pending)
         return {name for name, unit in found.items() if unit.state is ServiceState.ACTIVE}
 
     def _await(self, jobs: Jobs, deadline: float) -> None:
@@ -189,15 +202,16 @@ class StartRun(Run):
             for units in self._waits_for.values():
                 units.discard(name)
 
-    def _judged(self, bus: Bus, names: Iterable[str]) -> Iterator[ServiceResult]:
+    def _judged(self, bus: Bus, names: Collection[str]) -> Iterator[ServiceResult]:
         """What became of services that nothing is awaited for: their state decides."""
-        for name, unit in read_properties(bus, list(names), *_STATE).items():
+        for name, unit in read_properties(bus, names, *_STATE).items():
             del self._waits_for[name]
             trouble = self._trouble(name, unit)
             if trouble:
                 yield self._settled(name, explained(trouble, self.pending[name], unit))
             else:
-                yield self._settled(name, remark="; ".join(self._remarks(name)))
+                main = main_process(unit)
+                yield self._settled(name, remark="; ".join(self._remarks(name)), main=main)
 
     def _trouble(self, name: str, unit: Unit) -> str:
         """Why a service is not as it should be; empty when it is."""

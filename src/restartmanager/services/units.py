@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from restartmanager.errors import ProcessError
+from restartmanager.identity import UniqueProcess
+from restartmanager.model import ServiceState
 from restartmanager.services.bus import Call, Refusal
-from restartmanager.services.unit_facts import SERVICE_PROPERTIES, Unit, is_unit_name
+from restartmanager.services.unit_facts import SERVICE_PROPERTIES, Unit, is_unit_name, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -13,9 +17,11 @@ if TYPE_CHECKING:
     from restartmanager.services.bus import Bus
 
 __all__ = [
-    "active_units",
+    "ListedUnit",
     "failed_units",
+    "list_units",
     "load_units",
+    "main_process",
     "manager_call",
     "read_properties",
     "unit_path",
@@ -85,24 +91,57 @@ def read_properties(bus: Bus, names: Collection[str], *wanted: str) -> dict[str,
     return units
 
 
-def active_units(bus: Bus, names: Collection[str]) -> frozenset[str]:
-    """Those of the units that are active."""
-    if not names:
-        return frozenset()
-    return _listed(bus, manager_call("ListUnitsByNames", "as", sorted(names)), {"active"})
+@dataclass(frozen=True, slots=True)
+class ListedUnit:
+    """One line of the manager's list of units."""
+
+    name: str
+    """Its own name, where it was asked for by an alias."""
+    description: str
+    load_state: str
+    state: ServiceState
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a unit."""
+        loaded = self.load_state not in {"not-found", "error", "bad-setting"}
+        return loaded or self.state in {ServiceState.ACTIVE, ServiceState.CHANGING}
+
+
+def list_units(bus: Bus, names: Iterable[str]) -> dict[str, ListedUnit]:
+    """What these units are and do now, in few words and one call, by the names given."""
+    wanted = list(dict.fromkeys(names))
+    if not wanted:
+        return {}
+    rows = _rows(bus, manager_call("ListUnitsByNames", "as", wanted))
+    if len(rows) != len(wanted):  # a user's manager may say anything
+        return {}
+    return dict(zip(wanted, rows, strict=True))
 
 
 def failed_units(bus: Bus) -> frozenset[str]:
-    """All units that have failed."""
-    return _listed(bus, manager_call("ListUnitsFiltered", "as", ["failed"]), {"failed"})
+    """The names of all units that have failed."""
+    rows = _rows(bus, manager_call("ListUnitsFiltered", "as", ["failed"]))
+    return frozenset(row.name for row in rows)
 
 
-def _listed(bus: Bus, call: Call, states: Collection[str]) -> frozenset[str]:
+def main_process(unit: Unit) -> UniqueProcess | None:
+    """The main process that the unit has now; None where there is none."""
+    pid = unit.number("MainPID")
+    try:
+        return UniqueProcess.of(pid) if pid > 0 else None
+    except ProcessError:
+        return None
+
+
+def _rows(bus: Bus, call: Call) -> list[ListedUnit]:
     answer = bus.call(call)
     rows: Iterable[Any] = () if isinstance(answer, Refusal) or not answer else answer[0]
-    return frozenset(
-        row[0] for row in rows if len(row) > 3 and is_unit_name(row[0]) and row[3] in states
-    )
+    return [
+        ListedUnit(row[0], row[1], row[2], state_of(row[3]))
+        for row in rows
+        if len(row) > 3 and is_unit_name(row[0])
+    ]
 
 
 def _get(path: str, kind: str, name: str) -> Call:

@@ -86,6 +86,9 @@ class SimulatedServices:
             if service.name in self.units
         }
 
+    def states(self, services: Iterable[Service]) -> Mapping[Service, ServiceState]:
+        return {service: facts.state for service, facts in self.describe(services).items()}
+
     def failed(self, like: Iterable[Service]) -> frozenset[Service]:
         return frozenset(
             self._service(name)
@@ -142,10 +145,10 @@ class SimulatedServices:
             unit = self.units[service.name]
             unit.held = False
             if self._runs(unit):
-                yield ServiceResult(service, remark="it was running already")
+                yield ServiceResult(service, remark="it was running already", main=unit.process)
             elif unit.starts:
                 self._run(unit)
-                yield ServiceResult(service)
+                yield ServiceResult(service, main=unit.process)
             else:
                 yield ServiceResult(service, "it cannot be started")
 
