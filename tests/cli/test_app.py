@@ -50,7 +50,7 @@ def test_the_verbs() -> None:
         *(
             f"session {step}"
             for step in (
-                *("start", "join", "register", "list", "shutdown", "restart", "end"),
+                *("start", "join", "register", "list", "shutdown", "restart", "refresh", "end"),
                 *("filter", "filter add", "filter remove", "filter list", "cancel", "ls", "show"),
             )
         ),

@@ -19,6 +19,7 @@ EXPECTED = {
     "ProcessGoneError": 2,
     "RebootNeededError": 4,
     "RestartError": 3,
+    "RefreshError": 3,
     "RestartManagerError": 8,
     "SessionBusyError": 8,
     "SessionEndedError": 6,

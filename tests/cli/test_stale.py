@@ -195,7 +195,7 @@ def test_a_narrow_terminal() -> None:
     [
         ((), "Nothing runs replaced code."),
         ((JOB,), "Next: restart 1 application."),
-        ((JOB, NGINX), "Next: restart 2 applications."),
+        ((JOB, NGINX), "Next: restart 2 applications with 'restartctl stale --restart'."),
         ((LOGIN, JOB), "Next: restart 1 application, then log out and in again."),
         ((SHELL, MANAGER), "Next: run 'systemctl daemon-reexec', then log out and in again."),
         (

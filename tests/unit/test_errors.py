@@ -46,6 +46,7 @@ EXAMPLES: list[errors.RestartManagerError] = [
     errors.ProcessAccessError(7, "signal it"),
     errors.ShutdownError([_FAILED]),
     errors.RestartError([_FAILED]),
+    errors.RefreshError([_FAILED]),
     errors.RebootNeededError(RebootReason.DETECTED_SELF, ["app (the caller itself)"]),
     errors.OperationCancelledError("Shutdown"),
     errors.UnsupportedError("Signalling by pidfd", "the kernel is older than 5.3"),
