@@ -5,15 +5,14 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from restartmanager.arguments import relaunch_all
 from restartmanager.errors import RestartManagerError
 from restartmanager.wiring import make_lookout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Literal
 
     from restartmanager.model import Affected, Application
 
@@ -35,17 +34,22 @@ def who_uses(*paths: str | os.PathLike[str], packages: Iterable[str] = ()) -> Af
     texts = [os.fsdecode(path) for path in paths]
     trees = [path for path in texts if os.path.isdir(path)]
     files = [path for path in texts if path not in trees]
-    return lookout.who_uses(lookout.identify(files, trees, packages))
+    return _users_only(lookout.who_uses(lookout.identify(files, trees, packages)))
 
 
-def stale(*, relaunch: Literal["registered", "all"] = "registered") -> Affected:
+def stale() -> Affected:
     """Who runs code that was replaced since it was started, and what would cure each.
 
     Every application has ``required`` (restart, log in again, re-execute the manager, reboot) and
     the evidence; ``ignored`` has what the policy leaves out of account, with the reason.
-    With ``relaunch="all"``, ``restart_by`` is as for a refresh that brings back everything.
     """
-    return make_lookout().stale(relaunch_all=relaunch_all(relaunch))
+    return _users_only(make_lookout().stale())
+
+
+def _users_only(affected: Affected) -> Affected:
+    """The list without the services that would only be stopped with those that are users."""
+    users = tuple(app for app in affected.applications if app.service is None or app.evidence)
+    return replace(affected, applications=users)
 
 
 @contextmanager

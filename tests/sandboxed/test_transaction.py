@@ -120,7 +120,10 @@ def test_a_library_is_replaced_under_three_services(scene: Units) -> None:
 
 
 def test_the_list_says_what_is_stopped_and_why(scene: Units) -> None:
-    done = run("who", "--json", scene.library)
+    key = run("session", "start").stdout.strip()
+    run("session", "register", key, "--file", scene.library)
+    done = run("session", "list", key, "--json")
+    run("session", "end", key)
     assert done.returncode == 0, done.stderr
     found = {app["name"]: app for app in json.loads(done.stdout)["applications"]}
     assert set(found) == {"doors", "base", "above", "mine"}
@@ -132,3 +135,11 @@ def test_the_list_says_what_is_stopped_and_why(scene: Units) -> None:
     assert found["above"]["evidence"] == []
     assert found["above"]["reason"] == "it needs base.service"
     assert found["mine"]["main_process"]["uid"] == int(os.environ["SYSTEMD_SANDBOX_UID"])
+
+
+def test_who_names_those_only_that_use_it(scene: Units) -> None:
+    done = run("who", scene.library)
+    assert done.returncode == 0, done.stderr
+    names = [line.split()[0] for line in done.stdout.splitlines() if line[:1].strip()]
+    assert sorted(names) == ["base", "doors", "mine"]
+    assert "service doors.service" in done.stdout

@@ -107,6 +107,8 @@ def reservations(affected: Affected, look: Look, *, root: bool) -> list[str]:
 
 def _block(application: Application, look: Look, *, fate: bool) -> list[str]:
     texts = use_texts(application, _use, "old version")
+    if application.needs and not texts:
+        texts.append(escape(application.reason))
     if fate and (text := _fate(application)):
         texts.append(text)
     return application_lines(application, texts, look, fate=fate)

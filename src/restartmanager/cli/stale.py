@@ -92,8 +92,10 @@ def _restart(
     from restartmanager.cli.exitcodes import ExitCode
     from restartmanager.cli.stale_view import refresh_lines
     from restartmanager.plan import plan_refresh
+    from restartmanager.wiring import make_lookout
 
-    plan = plan_refresh(questions.stale(relaunch=relaunch).applications, ())
+    affected = make_lookout().stale(relaunch_all=relaunch == "all")
+    plan = plan_refresh(affected.applications, ())
     notes = Console(sys.stderr)
     notes.lines(refresh_lines(plan, notes.look))
     if dry_run or not len(plan):
