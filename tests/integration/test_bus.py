@@ -92,7 +92,7 @@ def reply(
     kind: MessageType, serial: int, signature: str = "", body: tuple[object, ...] = ()
 ) -> bytes:
 
-    fields = {HeaderFields.reply_serial: serial}
+    fields: dict[Any, object] = {HeaderFields.reply_serial: serial}
     if signature:
         fields[HeaderFields.signature] = signature
     if kind is MessageType.error:
