@@ -14,6 +14,7 @@ from restartmanager.session import PrimarySession
 from restartmanager.testing.crashing_store import Crash, CrashingStore
 from restartmanager.testing.machine import SimulatedScanner
 from restartmanager.testing.memory_store import MemoryStore
+from restartmanager.testing.services import SimulatedServices, Unit
 from restartmanager.testing.world import Program, Temper, World
 from simulated import Installer
 
@@ -52,12 +53,26 @@ class Ward:
 
 
 @dataclass
+class Charge:
+    """A service of the world, and what may happen to it."""
+
+    name: str
+    unit: Unit
+    ran: bool
+    involved: bool
+    """Whether it uses a registered library, or stops with one that does."""
+    left_by_itself: bool = False
+    first: UniqueProcess | None = None
+
+
+@dataclass
 class Life:
     """Plays one life; ``violations`` is empty when all went as promised."""
 
     seed: int
     world: World = field(default_factory=World)
     wards: list[Ward] = field(default_factory=list)
+    charges: list[Charge] = field(default_factory=list)
     innocents: list[UniqueProcess] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     crashed: bool = False
@@ -69,6 +84,8 @@ class Life:
             self.world.install(library)
         for number in range(self.random.randint(1, 6)):
             self._populate(number)
+        self.services = SimulatedServices(self.world)
+        self._employ()
         self.store = WatchedStore(self)
         self._install(self.store)
         self._recover(self.store)
@@ -77,12 +94,12 @@ class Life:
     def _recover(self, store: MemoryStore) -> None:
         """Two recover at the same time, and the first of them may die in the middle."""
         first = self._installer_that_may_die(store, 12)
-        other = Installer(self.world, store)
+        other = Installer(self.world, store, services=self.services)
         self.world.at(self.random.uniform(0, 1), contained(other.engine().recover))
         with contextlib.suppress(Crash):
             first.engine().recover()
         self.world.end(first.me)
-        last = Installer(self.world, store).engine()
+        last = Installer(self.world, store, services=self.services).engine()
         last.recover()
         self.world.pass_time(self.world.time + 100)
         last.recover()
@@ -104,6 +121,43 @@ class Life:
         self.wards.append(ward)
         if pick.random() < 0.2:
             self.world.at(pick.uniform(0, 40), lambda: self._leave(ward))
+
+    def _employ(self) -> None:
+        """Services, some of which need others; each may have a socket that somebody knocks at."""
+        pick = self.random
+        for number in range(pick.choice([0, 0, 1, 2, 3])):
+            executable = f"/usr/sbin/daemon{number}"
+            uses = (pick.choice(LIBRARIES),)
+            self.world.programs[executable] = Program(uses)
+            name = f"daemon{number}.service"
+            needed_by = tuple(c.name for c in self.charges if pick.random() < 0.3)
+            unit = Unit(
+                executable,
+                required_by=needed_by,
+                trigger=f"daemon{number}.socket" if pick.random() < 0.5 else "",
+                stops_after_s=pick.choice([0.0, 0.0, 1.0, 29.0, 31.0, None]),
+                starts=pick.random() < 0.9,
+            )
+            ran = pick.random() < 0.85
+            self.services.add(name, unit, running=ran)
+            may_run = ran or bool(unit.trigger)  # somebody may knock before it is looked for
+            involved = may_run and uses[0] in REGISTERED
+            charge = Charge(name, unit, ran, involved, first=unit.process)
+            self.charges.append(charge)
+            self.world.at(pick.uniform(0, 60), lambda name=name: self.services.knock(name))  # type: ignore[misc]
+            if ran and pick.random() < 0.15:
+                self.world.at(pick.uniform(0, 40), lambda charge=charge: self._crash(charge))  # type: ignore[misc]
+        for charge in reversed(self.charges):  # what needs one stops with it
+            if charge.involved:
+                for other in self.charges:
+                    other.involved |= other.name in charge.unit.required_by
+
+    def _crash(self, charge: Charge) -> None:
+        """It ends without having been told to, if it runs just then."""
+        process = charge.unit.process
+        if process is not None and self.world.is_running(process):
+            charge.left_by_itself = True
+            self.world.end(process)
 
     def somebody_leaves(self) -> None:
         """Perhaps an application is closed by its user at this very moment."""
@@ -130,7 +184,7 @@ class Life:
     def _installer_that_may_die(self, store: MemoryStore, writes: int) -> Installer:
         at = self.random.choice([None, self.random.randint(0, writes)])
         crashing = CrashingStore(store, at=at, after=self.random.random() < 0.5)
-        return Installer(self.world, cast("Store", crashing))
+        return Installer(self.world, cast("Store", crashing), services=self.services)
 
     def _transaction(self, installer: Installer) -> None:
         pick = self.random
@@ -152,7 +206,8 @@ class Life:
         with contextlib.suppress(RestartManagerError):
             session.restart()
         if pick.random() < 0.5:
-            session.end()
+            with contextlib.suppress(RestartManagerError):
+                session.end()
 
     # -- what must be true ---------------------------------------------------------------------
 
@@ -165,7 +220,31 @@ class Life:
                 self._complain(f"an innocent process was signalled: {innocent}")
         for ward in self.wards:
             self._check_ward(ward)
+        for charge in self.charges:
+            self._check_charge(charge)
         return self.violations
+
+    def _check_charge(self, charge: Charge) -> None:
+        unit = charge.unit
+        runs = unit.process is not None and self.world.is_running(unit.process)
+        if unit.held:
+            self._complain(f"{charge.name} is still held down")
+        for identity, life in self.world.lives.items():
+            if life.facts.executable == unit.executable and self.world.signals(identity):
+                self._complain(f"a process of {charge.name} was signalled")
+        if not charge.involved and not charge.left_by_itself:
+            knocked = not charge.ran and unit.trigger and unit.starts_count == 1
+            if unit.process != charge.first and not knocked:
+                self._complain(f"{charge.name} was touched")
+        lost = charge.involved and charge.ran and unit.starts and not runs
+        if lost and not charge.left_by_itself and not self._stands_on_trouble(charge):
+            self._complain(f"{charge.name} was lost")
+
+    def _stands_on_trouble(self, charge: Charge) -> bool:
+        """One that it needs crashed by itself, or stops at another time than it was told."""
+        return any(
+            charge.name in other.unit.required_by and other.left_by_itself for other in self.charges
+        )
 
     def _check_ward(self, ward: Ward) -> None:
         signals = self.world.signals(ward.original)
