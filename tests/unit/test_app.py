@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from restartmanager import app
+from restartmanager.app import registering
 from restartmanager.errors import UnsupportedError, UsageError
 from restartmanager.identity import UniqueProcess
 from restartmanager.model import RestartFlags
@@ -33,7 +34,7 @@ def registered() -> tuple[str, ...]:
 
 def arguments() -> tuple[str, ...]:
     """What is registered, without the program."""
-    return registered()[len(app._program()) :]
+    return registered()[len(registering._program()) :]
 
 
 # -- registering -------------------------------------------------------------------------------
@@ -177,12 +178,13 @@ def test_a_kernel_without_memfds_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     ],
 )
 def test_where_the_programs_own_arguments_begin(command: str, count: int, script: bool) -> None:
-    assert app._interpreter_part(command.split()) == (count, script)
+    assert registering._interpreter_part(command.split()) == (count, script)
 
 
 SHOW = """
 import json, os, sys
 from restartmanager import app
+from restartmanager.app import registering
 os.chdir("/")
 sys.argv[1:] = ["taken", "away"]
 app.register_application_restart(["new"])
@@ -280,19 +282,23 @@ def test_importing_it_loads_nothing_else() -> None:
         "import sys, restartmanager; before = set(sys.modules); import restartmanager.app;"
         "print(*sorted(set(sys.modules) - before))"
     )
-    assert loaded.split() == ["restartmanager.app"]
+    assert loaded.split() == [
+        "restartmanager.app",
+        "restartmanager.app.listening",
+        "restartmanager.app.registering",
+    ]
 
 
 def test_a_descriptor_that_is_no_longer_ours_is_left_alone() -> None:
     """A program that closes everything may have another file under that number."""
     out = in_python(
         "import os; from restartmanager import app\n"
-        "app.register_application_restart('x'); fd = app._kept.fd\n"
+        "app.register_application_restart('x'); fd = app.registering._kept.fd\n"
         "other = os.open('/dev/null', os.O_RDONLY); os.dup2(other, fd)\n"
         "print(app.application_restart_settings()); app.unregister_application_restart()\n"
         "print(os.fstat(fd).st_rdev == os.stat('/dev/null').st_rdev)\n"
-        "app.register_application_restart('y'); print(app._kept.fd == fd)\n"
-        "os.close(app._kept.fd); app.register_application_restart('z')\n"
+        "app.register_application_restart('y'); print(app.registering._kept.fd == fd)\n"
+        "os.close(app.registering._kept.fd); app.register_application_restart('z')\n"
         "print(app.application_restart_settings().command[-1])\n"
     )
     assert out.split() == ["None", "True", "False", "z"]
@@ -303,7 +309,7 @@ def test_standard_streams_that_are_closed_are_not_taken() -> None:
         "import os; from restartmanager import app\n"
         "keep = os.dup(1); os.closerange(0, 3)\n"
         "app.register_application_restart('x')\n"
-        "os.write(keep, b'%d' % app._kept.fd); os.closerange(0, 3)\n"
+        "os.write(keep, b'%d' % app.registering._kept.fd); os.closerange(0, 3)\n"
     )
     assert int(out) > 2
 
@@ -311,13 +317,14 @@ def test_standard_streams_that_are_closed_are_not_taken() -> None:
 def test_a_fork_in_the_middle_of_a_call_does_not_hang_the_child() -> None:
     out = in_python(
         "import os; from restartmanager import app\n"
-        "app.register_application_restart('x'); app._kept.lock.acquire()\n"
+        "app.register_application_restart('x'); app.registering._kept.lock.acquire()\n"
         "child = os.fork()\n"
         "if not child:\n"
         "    assert app.application_restart_settings() is None\n"
         "    app.register_application_restart('mine')\n"
         "    os._exit(7 if app.application_restart_settings().command[-1] == 'mine' else 1)\n"
-        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])); app._kept.lock.release()\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "app.registering._kept.lock.release()\n"
         "print(app.application_restart_settings().command[-1])\n"
     )
     assert out.split() == ["7", "x"]

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-__all__ = ["Mount", "Mounts", "below", "parse_mountinfo"]
+__all__ = [
+    "Mount",
+    "Mounts",
+    "below",
+    "is_remote",
+    "mount_number",
+    "parse_mountinfo",
+    "types_by_mount",
+]
 
 _REMOTE = re.compile(
     r"nfs|cifs|smb|9p|ceph|afs|fuse|lustre|glusterfs|gpfs|ocfs2|gfs2|coda|virtiofs"
@@ -38,7 +46,33 @@ class Mount:
     @property
     def remote(self) -> bool:
         """Whether somebody else answers for it, so that a stat may block."""
-        return _REMOTE.match(self.type) is not None
+        return is_remote(self.type)
+
+
+def is_remote(type_name: str) -> bool:
+    """Whether somebody else answers for file systems of this type: a server, another process."""
+    return _REMOTE.match(type_name) is not None
+
+
+def mount_number(fd: int) -> bytes | None:
+    """The mount of a descriptor of ours (proc_pid_fdinfo(5)), found without asking its file
+    system, which a user may have made."""
+    with open(f"/proc/self/fdinfo/{fd}", "rb") as file:
+        for line in file:
+            if line.startswith(b"mnt_id:"):
+                return line.split()[1]
+    return None
+
+
+def types_by_mount(own: str) -> dict[bytes, str]:
+    """The type of each mounted file system by the number of its mount (proc_pid_mountinfo(5)), as
+    the process whose folder below /proc is ``own`` sees them. Raises OSError."""
+    with open(f"{own}/mountinfo", "rb") as file:
+        lines = file.read(_LIMIT).split(b"\n")
+    return {
+        line.partition(b" ")[0]: os.fsdecode(line.partition(b" - ")[2].partition(b" ")[0])
+        for line in lines
+    }
 
 
 def parse_mountinfo(text: bytes) -> tuple[Mount, ...]:

@@ -23,6 +23,7 @@ import stat
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from restartmanager.linux.mounts import types_by_mount
 from restartmanager.linux.procfs import PROC
 from restartmanager.model import FileResource
 
@@ -42,7 +43,6 @@ _BREAK_SIGNAL = signal.SIGURG
 _LOOK = os.O_PATH | os.O_CLOEXEC
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _FDINFO = 256
-_MOUNTINFO_LIMIT = 16 * 1024 * 1024
 
 
 class Verdict(StrEnum):
@@ -70,7 +70,7 @@ class LeaseOracle:
         self._why_unavailable = _why_unavailable(proc)
         if self._why_unavailable is None:
             try:
-                self._types = _types_by_mount(self._own)
+                self._types = types_by_mount(self._own)
             except OSError as error:
                 self._why_unavailable = f"{error.filename} cannot be read ({error.strerror})"
 
@@ -167,16 +167,6 @@ def _mount_id(own: int, descriptor: int) -> bytes:
     finally:
         os.close(info)
     return text.partition(b"\nmnt_id:\t")[2].partition(b"\n")[0]
-
-
-def _types_by_mount(own: str) -> dict[bytes, str]:
-    """The type of each mounted file system by the number of its mount (proc_pid_mountinfo(5))."""
-    with open(f"{own}/mountinfo", "rb") as file:
-        lines = file.read(_MOUNTINFO_LIMIT).split(b"\n")
-    return {
-        line.partition(b" ")[0]: os.fsdecode(line.partition(b" - ")[2].partition(b" ")[0])
-        for line in lines
-    }
 
 
 def _why_unavailable(proc: str) -> str | None:

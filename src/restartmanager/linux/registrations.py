@@ -16,6 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from restartmanager.errors import ProcessError
+from restartmanager.linux.mounts import mount_number
 from restartmanager.linux.procfs import PROC, ProcDirectory
 from restartmanager.registration import MEMFD_NAME, SIZE_LIMIT, unpack
 
@@ -66,7 +67,7 @@ def _registration_in(
 
 def _content(path_fd: int, uid: int) -> bytes | None:
     """What is in the memfd behind an O_PATH descriptor; None when it is not one to be believed."""
-    mount = _mount_of(path_fd)
+    mount = mount_number(path_fd)
     if mount is None or mount != _mount_of_memfds():
         return None  # not looked at any closer: opening a device or a FIFO has effects
     fd = os.open(f"/proc/self/fd/{path_fd}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -86,16 +87,6 @@ def _mount_of_memfds() -> bytes | None:
     """The kernel's own mount, on which all memfds lie and nothing that has a path."""
     fd = os.memfd_create("restartmanager-probe", os.MFD_CLOEXEC)
     try:
-        return _mount_of(fd)
+        return mount_number(fd)
     finally:
         os.close(fd)
-
-
-def _mount_of(fd: int) -> bytes | None:
-    """The mount of a descriptor of ours (proc_pid_fdinfo(5)), found without asking its file
-    system, which a user may have made."""
-    with open(f"/proc/self/fdinfo/{fd}", "rb") as file:
-        for line in file:
-            if line.startswith(b"mnt_id:"):
-                return line.split()[1]
-    return None

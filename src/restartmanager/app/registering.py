@@ -1,13 +1,4 @@
-"""The application's half: what a program tells the Restart Manager about itself.
-
-    from restartmanager import app
-
-    app.register_application_restart(["--restore", document])
-
-A program that registered is brought back after an update that had to close it, with the arguments
-it asked for. The functions mean what RegisterApplicationRestart, UnregisterApplicationRestart and
-GetApplicationRestartSettings mean on Windows. Importing this costs next to nothing and needs the
-standard library only.
+"""How a program asks to be brought back: registering, and what the command is made of.
 
 Where the registration is kept: in the process itself, as on Windows, in a sealed memfd
 (memfd_create(2)) that lists the command, the flags and whose they are. So it ends with the process

@@ -1,0 +1,52 @@
+"""The application's half: what a program tells the Restart Manager about itself.
+
+    from restartmanager import app
+
+    app.register_application_restart(["--restore", document])
+    app.listen(query=may_i_close, end=save_and_exit)
+
+A program that registered is brought back after an update that had to close it, with the arguments
+it asked for. The functions mean what RegisterApplicationRestart, UnregisterApplicationRestart and
+GetApplicationRestartSettings mean on Windows. A program that listens is asked before it is closed,
+may say no, and is told to save: what WM_QUERYENDSESSION and WM_ENDSESSION are there.
+
+Importing this costs next to nothing and needs the standard library only.
+"""
+
+from __future__ import annotations
+
+from restartmanager.app.listening import listen, listen_in_loop, stop_listening
+from restartmanager.app.registering import (
+    MAX_COMMAND_LINE,
+    RESTARTED_VARIABLE,
+    application_restart_settings,
+    register_application_restart,
+    unregister_application_restart,
+    was_restarted,
+)
+
+TYPE_CHECKING = False  # "from typing import" would cost more than all the rest of this package
+if TYPE_CHECKING:
+    from restartmanager.wire import EndReason
+
+__all__ = [
+    "MAX_COMMAND_LINE",
+    "RESTARTED_VARIABLE",
+    "EndReason",
+    "application_restart_settings",
+    "listen",
+    "listen_in_loop",
+    "register_application_restart",
+    "stop_listening",
+    "unregister_application_restart",
+    "was_restarted",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load EndReason when it is first used: who handles no request does not need it."""
+    if name != "EndReason":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from restartmanager.wire import EndReason
+
+    return EndReason

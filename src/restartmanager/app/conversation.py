@@ -1,0 +1,153 @@
+"""What an application answers to whom, without reading or writing anything itself.
+
+A conversation is one connection, from a Restart Manager's question to its "end" or to the end of
+the connection, which means that nobody is going to close the application any more: also when the
+installer died.
+
+The handlers are called by whoever drives a conversation, in a thread or in an event loop: each step
+is a generator that yields the calls that it needs, and is sent their results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from restartmanager.wire import LineReader, Reply, ReplyKind, Request, RequestKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from restartmanager.wire import EndReason
+
+    Step = Generator[Callable[[], Any], Any, bytes]
+
+__all__ = ["CONVERSATIONS", "SILENCE_S", "Conversation", "Handlers", "Room", "run"]
+
+CONVERSATIONS = 8
+"""How many there may be at the same time; more wait."""
+
+SILENCE_S = 5.0
+"""How long a Restart Manager may take from its connection to its first request."""
+
+_REQUESTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """What the application does when it is asked; each may be missing."""
+
+    query: Callable[[EndReason], Any] | None = None
+    end: Callable[[EndReason], Any] | None = None
+    cancelled: Callable[[], Any] | None = None
+
+
+class Room:
+    """All conversations of one application."""
+
+    def __init__(self, handlers: Handlers) -> None:
+        self.handlers = handlers
+        self.asking: set[Conversation] = set()
+        """Those in which it agreed to be closed, and waits for what follows."""
+
+
+class Conversation:
+    """One connection of a Restart Manager."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._lines = LineReader()
+        self._requests = 0
+        self.over = False
+        """Whether the connection is to be closed: too much was said, or all of it."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing was asked yet."""
+        return self._requests == 0
+
+    def hear(self, data: bytes) -> Step:
+        """Answer what has arrived (nothing: the other side has left); the bytes to send."""
+        replies = b""
+        for line in self._lines.feed(data):
+            if not self.over:
+                replies += yield from self._answer(Request.parse(line))
+        if not data or self._lines.overflowed:
+            self.over = True
+        if self.over:
+            yield from self._leave()
+        return replies
+
+    def _answer(self, request: Request | None) -> Step:
+        self._requests += 1
+        if self._requests >= _REQUESTS:
+            self.over = True
+        if request is None:
+            return Reply(ReplyKind.UNKNOWN).line()
+        if request.kind is RequestKind.QUERY:
+            return (yield from self._query(request.reason))
+        if request.kind is RequestKind.END:
+            return (yield from self._end(request.reason))
+        self.over = True
+        return b""
+
+    def _query(self, reason: EndReason) -> Step:
+        handler = self._room.handlers.query
+        try:
+            answer = None if handler is None else (yield partial(handler, reason))
+        except Exception as error:  # noqa: BLE001 - whatever it is: who cannot tell is not closed
+            _log("query", error)
+            return Reply(ReplyKind.NO, f"its own check failed ({type(error).__name__})").line()
+        if answer is None or answer is True or answer == "":
+            self._room.asking.add(self)
+            return Reply(ReplyKind.YES).line()
+        return Reply(ReplyKind.NO, answer if isinstance(answer, str) else "").line()
+
+    def _end(self, reason: EndReason) -> Step:
+        self._room.asking.discard(self)
+        handler = self._room.handlers.end
+        if handler is None:
+            return Reply(ReplyKind.SIGNAL).line()
+        try:
+            yield partial(handler, reason)
+        except SystemExit:  # it wants to exit; in a thread of its own it cannot
+            return Reply(ReplyKind.SIGNAL).line()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the application's
+            _log("end", error)
+            return Reply(ReplyKind.SIGNAL).line()
+        return Reply(ReplyKind.DONE).line()
+
+    def _leave(self) -> Generator[Callable[[], Any], Any, None]:
+        """The last one that asked has left without closing us: go on."""
+        if self not in self._room.asking:
+            return
+        self._room.asking.discard(self)
+        handler = self._room.handlers.cancelled
+        if handler is None or self._room.asking:
+            return
+        try:
+            yield handler
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the application's
+            _log("cancelled", error)
+
+
+def run(step: Step) -> bytes:
+    """Carry out a step by calling the handlers here."""
+    try:
+        call = next(step)
+        while True:
+            try:
+                result = call()
+            except BaseException as error:  # noqa: BLE001 - the step knows what it means
+                call = step.throw(error)
+            else:
+                call = step.send(result)
+    except StopIteration as finished:
+        return bytes(finished.value)
+
+
+def _log(handler: str, error: Exception) -> None:
+    import logging
+
+    logging.getLogger("restartmanager.app").error("the %s handler failed", handler, exc_info=error)
