@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from restartmanager.model import Recipe
 
-__all__ = ["start"]
+__all__ = ["memory_file", "start"]
 
 _TIMEOUT_S = 10.0
 _LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
@@ -99,7 +99,7 @@ class _Launch:
         self._reports, reports = _pipe(opened)
         ourselves = open_pidfd(os.getpid())
         opened.callback(os.close, ourselves)
-        recipe = opened.enter_context(_memory_file(_written(self._recipe)))
+        recipe = opened.enter_context(memory_file("recipe", _written(self._recipe)))
         passed = (reports.fileno(), gate.fileno(), ourselves)
         command = [_interpreter(), "-I", "-S", "-B", _LAUNCHER, *map(str, passed)]
         try:
@@ -224,9 +224,9 @@ def _pipe(opened: contextlib.ExitStack) -> tuple[FileIO, FileIO]:
     )
 
 
-def _memory_file(content: bytes) -> FileIO:
-    """A file without a name, to be read from its beginning: unlike a pipe it is never full."""
-    file = FileIO(os.memfd_create("restartmanager-recipe", os.MFD_CLOEXEC), "r+")
+def memory_file(what: str, content: bytes) -> FileIO:
+    """A file without a path, to be read from its beginning: unlike a pipe it is never full."""
+    file = FileIO(os.memfd_create(f"restartmanager-{what}", os.MFD_CLOEXEC), "r+")
     try:
         file.write(content)
         file.seek(0)

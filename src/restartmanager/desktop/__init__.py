@@ -1,0 +1,1 @@
+"""The desktop: windows that can be closed, and entries by which applications are started."""
