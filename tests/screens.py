@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Screen", "needs"]
 
 PATIENCE_S = 30.0
-_PACKAGES = {"Xvfb": "xvfb"}
+_PACKAGES = {"Xvfb": "xvfb", "desktop-file-validate": "desktop-file-utils"}
 _QUIET = subprocess.DEVNULL
 
 
