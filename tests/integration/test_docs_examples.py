@@ -31,6 +31,7 @@ from restartmanager.errors import ProcessError
 from restartmanager.identity import UniqueProcess
 from restartmanager.linux.handles import PidfdHandle, wait_for_exit
 from restartmanager.model import Signal
+from screens import needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +46,12 @@ STAGED = (
 )
 """Pages that begin with an editor at work on libwidget.so, and a new one beside it."""
 
-FROM_NOTHING = ("docs/tutorial/first-installer.md", "docs/how-to/self-updating-application.md")
+FROM_NOTHING = (
+    "docs/tutorial/first-installer.md",
+    "docs/how-to/self-updating-application.md",
+    "docs/how-to/application-that-is-asked.md",
+    "docs/how-to/after-a-reboot.md",
+)
 """Pages that set up everything themselves."""
 
 _MARK = re.compile(r"<!-- (not run|file|check): (.+) -->")
@@ -242,6 +248,8 @@ def test_examples_on_a_running_editor(desk: Desk, tmp_path: Path, path: str) -> 
 @pytest.mark.parametrize("path", FROM_NOTHING)
 def test_examples_from_nothing(desk: Desk, tmp_path: Path, path: str) -> None:
     page = Page(path).read()
+    if any("socat" in block.text for block in page.blocks):
+        needs("socat")
     blocks = tmp_path / "blocks"
     blocks.mkdir()
     outputs = desk.perform(page.script(blocks, before=""), desk.home)
