@@ -119,6 +119,21 @@ def test_one_that_hangs_in_its_handler_is_hung(listening: Any, where: str) -> No
     assert app.line() == "query update"
 
 
+def test_an_answer_that_comes_late_is_not_taken_for_another(listening: Any) -> None:
+    """The "yes" to the query is not an answer to "end"."""
+    app = listening("slow")
+    process = app.process
+    with LinuxChannels().open([process]) as talks:
+        answers = talks.query(EndReason.FORCED, soon(IN_VAIN_S))
+        assert answers[process.identity].kind is AnswerKind.HUNG
+        assert app.line() == "query forced"
+        app.order("go")
+        assert app.line() == "done"
+        ended = talks.end([process.identity], EndReason.FORCED, soon())
+    assert ended[process.identity].kind in {AnswerKind.DONE, AnswerKind.DIED}
+    assert app.line() == "end forced"
+
+
 @pytest.mark.parametrize("where", ["thread", "loop"])
 def test_one_that_dies_in_its_handler_has_died(listening: Any, where: str) -> None:
     answer = ask(listening("die", where))

@@ -1,7 +1,8 @@
 """Listens to a Restart Manager and prints what it is asked, one line each.
 
 The first argument says how it answers a query (agree, refuse, hang, fail, die), the second what it
-runs in (thread, loop, async: a loop with coroutine functions). Orders come on standard input.
+runs in (thread, loop, async: a loop with coroutine functions), the third the reason why it refuses.
+Orders come on standard input.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HOW, WHERE = sys.argv[1:3]
-leaving = threading.Event()
+leaving, going_on = threading.Event(), threading.Event()
 
 
 def say(text: str) -> None:
@@ -29,9 +30,11 @@ def say(text: str) -> None:
 def query(reason: app.EndReason) -> str | bool | None:
     say(f"query {reason}")
     if HOW == "refuse":
-        return "a call is\nin progress \x1b[31m"
+        return sys.argv[3] if len(sys.argv) > 3 else "a call is\nin progress \x1b[31m"
     if HOW == "hang":
         threading.Event().wait()
+    if HOW == "slow":
+        going_on.wait()
     if HOW == "fail":
         raise ValueError("the check is broken")
     if HOW == "die":
@@ -81,6 +84,7 @@ def execute() -> None:
 
 
 ORDERS: dict[str, Callable[[], object]] = {
+    "go": going_on.set,
     "stop": app.stop_listening,
     "closefrom": lambda: os.closerange(3, 1000),
     "listen": lambda: app.listen(query, end, cancelled),
