@@ -1,0 +1,98 @@
+"""The unit that brings back at boot what an installer that died had left closed."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from restartmanager.identity import UniqueProcess
+from restartmanager.linux.processes import LinuxProcesses
+from restartmanager.model import Signal
+from units import systemctl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from units import Units
+
+UNIT = "restartmanager-recover.service"
+FILE = Path(__file__).parents[2] / "data" / "systemd" / "system" / UNIT
+PATIENCE_S = 60
+APPLICATION = """
+import os, signal, sys
+from restartmanager import app
+held = open(sys.argv[1])
+app.register_application_restart(sys.argv[1:])
+with open(sys.argv[2], "w") as ready:
+    print(os.getpid(), file=ready)
+signal.pause()
+"""
+INSTALLER = """
+import os, sys
+import restartmanager as rm
+session = rm.start_session()
+session.register(files=[sys.argv[1]])
+session.shutdown()
+os._exit(9)
+"""
+
+
+class Desk:
+    """An application that uses a file and tells when it is ready, again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file, self.ready = folder / "in-use", folder / "ready"
+        self.program = folder / "application.py"
+        self.program.write_text(APPLICATION)
+        self.file.write_text("old")
+        os.mkfifo(self.ready)
+        self._pipe = os.open(self.ready, os.O_RDWR | os.O_NONBLOCK)
+        self._started: list[UniqueProcess] = []
+
+    def next_one(self) -> UniqueProcess:
+        assert select.select([self._pipe], [], [], PATIENCE_S)[0], "nobody got ready"
+        self._started.append(UniqueProcess.of(int(os.read(self._pipe, 100))))
+        return self._started[-1]
+
+    def clear(self) -> None:
+        for identity in self._started:
+            if LinuxProcesses().is_alive(identity):
+                with LinuxProcesses().open(identity) as handle:
+                    handle.send(Signal.KILL)
+        os.close(self._pipe)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(tmp_path)
+    yield made
+    made.clear()
+
+
+def test_what_a_dead_installer_left_closed_comes_back_and_stays(units: Units, desk: Desk) -> None:
+    command = Path(sys.executable).with_name("restartctl")
+    units.add(UNIT, FILE.read_text().replace("=restartctl ", f"={command} "))
+    units.start()
+    systemctl("start", UNIT)
+    assert systemctl("show", "--property=ConditionResult", "--value", UNIT) == "no"
+
+    words = [str(desk.program), str(desk.file), str(desk.ready)]
+    application = subprocess.Popen([sys.executable, *words], start_new_session=True)
+    first = desk.next_one()
+    installer = [sys.executable, "-c", INSTALLER, str(desk.file)]
+    assert subprocess.run(installer, check=False).returncode == 9
+    application.wait(PATIENCE_S)
+    assert not LinuxProcesses().is_alive(first)
+
+    systemctl("start", UNIT)
+    second = desk.next_one()
+    assert systemctl("show", "--property=Result", "--value", UNIT) == "success"
+    assert systemctl("show", "--property=ActiveState", "--value", UNIT) == "inactive"
+    assert LinuxProcesses().is_alive(second)
+    assert UNIT in Path(f"/proc/{second.pid}/cgroup").read_text()  # and yet it lives on
