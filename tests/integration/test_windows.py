@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -132,6 +133,16 @@ def test_root_closes_a_users_windows_with_that_users_rights(children: Children) 
             screen.close()
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """One that every user may enter, and run programs in with the rights of their owners."""
+    with tempfile.TemporaryDirectory(prefix="rm-") as folder:
+        if os.statvfs(folder).f_flag & os.ST_NOSUID:
+            pytest.skip(f"{os.path.dirname(folder)} is mounted without set-user-ID")
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
 class FakeDisplay:
     """A hostile X server, and a process that names it in its environment."""
 
@@ -180,6 +191,28 @@ def test_nothing_is_said_to_a_display_with_roots_rights(
     assert X11Windows().find([fake.process], soon()) == {}
     assert fake.line() == "0 left"  # whose it is was asked of the kernel
     assert fake.line() == f"{USER} spoke"
+
+
+@pytest.mark.root
+def test_the_choice_of_another_user_is_not_followed(
+    children: Children, fake_display: Any, open_folder: Path
+) -> None:
+    """A set-user-ID program has its variables from whoever started it."""
+    fake = fake_display("garbage", server=USER, user=USER)
+    program = open_folder / "sleep"
+    shutil.copy("/bin/sleep", program)
+    program.chmod(0o4755)
+    variables = {"DISPLAY": f":{fake.number}"}
+    child = children.spawn(str(program), "1000", env=variables, user=USER, group=USER)
+    process = LinuxProcesses().describe(UniqueProcess.of(child.pid))
+    assert process.uid == 0
+    assert X11Windows().find([process], soon()) == {}
+    assert X11Windows().find([fake.process], soon()) == {}
+    assert fake.line() == "0 left"
+    assert fake.line() == f"{USER} spoke"
+    fake.server.kill()
+    assert fake.server.stdout is not None
+    assert fake.server.stdout.read() == b""  # one look only: that of the second process
 
 
 @pytest.mark.root

@@ -125,15 +125,23 @@ class X11Windows:
         try:
             with ProcDirectory(process.pid, self._proc) as directory:
                 text = directory.read("environ", _ENVIRONMENT_LIMIT) or b""
+                status = directory.read("status") or b""
                 facts = directory.stat()
         except (ProcessError, OSError):
             return None
         same = facts is not None and facts.start_ticks == process.identity.start_ticks
-        return parse_display(text) if same else None
+        return parse_display(text) if same and _chose_itself(status, process.uid) else None
 
 
 def _may_ask_for(process: Process) -> bool:
     return process.same_pid_namespace and os.geteuid() in {0, process.uid}
+
+
+def _chose_itself(status: bytes, uid: int) -> bool:
+    """Whether its environment is its user's own choice: to a program with rights taken over by
+    set-user-ID another user gave it, and would have us use the one's rights for his purposes."""
+    line = status.partition(b"\nUid:")[2].partition(b"\n")[0]
+    return set(line.split()) == {b"%d" % uid}
 
 
 def _folders() -> list[str]:
