@@ -14,7 +14,8 @@ from Xlib import XK, X
 from Xlib.display import Display
 from Xlib.ext import xtest
 
-from restartmanager.desktop.windows import WindowKind, X11Windows
+from restartmanager.asking import WindowKind
+from restartmanager.desktop.windows import X11Windows
 from restartmanager.identity import UniqueProcess
 from restartmanager.linux.processes import LinuxProcesses
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from integration.conftest import Children
-    from restartmanager.desktop.windows import Windows
+    from restartmanager.asking import Windows
     from restartmanager.model import Process
 
 __all__ = ["Screen", "needs"]

@@ -1,6 +1,6 @@
-"""Asking applications whether they may be closed: their answers, and what follows from them.
+"""Asking applications: by their channels whether they may be closed, by their windows to close.
 
-The door to the applications is a port like those in ``ports``; what the answers mean together is a
+The doors to the applications are ports like those in ``ports``; what the answers mean together is a
 pure rule. An application is asked before anything is closed, and the vote is collective: one that
 says no keeps all of them open (WM_QUERYENDSESSION).
 """
@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 
     Answers = Mapping[UniqueProcess, "Answer"]
 
-__all__ = ["Answer", "AnswerKind", "Channels", "Conversations", "objections"]
+__all__ = [
+    "Answer",
+    "AnswerKind",
+    "Channels",
+    "Conversations",
+    "Screens",
+    "WindowKind",
+    "Windows",
+    "objections",
+]
 
 
 class AnswerKind(StrEnum):
@@ -114,3 +123,54 @@ def objections(answers: Answers) -> dict[UniqueProcess, Answer]:
     """Who speaks against it. Without force one is enough to close nothing; with force they are
     recorded, and overridden."""
     return {identity: answer for identity, answer in answers.items() if answer.objects}
+
+
+# -- windows ---------------------------------------------------------------------------------------
+
+
+class WindowKind(StrEnum):
+    """What kind of window a process has."""
+
+    MAIN = "main"
+    """One that people see as the application."""
+    OTHER = "other"
+    """It is connected to the display, and has no such window."""
+    SHELL = "shell"
+    """It manages the windows, or is a panel or the desktop itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The windows of one process; titles are its own, hostile text.
+
+    ``responds`` is None where its windows have no way to tell. ``asked`` is how many of them were
+    asked to close just now. ``dialogs`` are those that belong to another window: after a request to
+    close, the question whether to save.
+    """
+
+    kind: WindowKind
+    titles: tuple[str, ...] = ()
+    dialogs: tuple[str, ...] = ()
+    responds: bool | None = None
+    asked: int = 0
+
+
+class Screens(Protocol):
+    """The door to windows. Whoever cannot be asked before the monotonic ``deadline`` has none;
+    ``cancel`` ends it at once. Never raises for what a process is or does."""
+
+    def find(
+        self, processes: Sequence[Process], deadline: float, cancel: CancelToken | None = None
+    ) -> Mapping[UniqueProcess, Windows]:
+        """The windows of those of these processes that have any."""
+        ...
+
+    def close(
+        self, processes: Sequence[Process], deadline: float, cancel: CancelToken | None = None
+    ) -> Mapping[UniqueProcess, Windows]:
+        """Ask the main windows of these to close, where they respond; likewise.
+
+        The shell is left alone, and no dialog is closed. Whether a process then exits is another
+        matter: it may ask its user first.
+        """
+        ...

@@ -51,6 +51,7 @@ FROM_NOTHING = (
     "docs/how-to/self-updating-application.md",
     "docs/how-to/application-that-is-asked.md",
     "docs/how-to/after-a-reboot.md",
+    "docs/how-to/services.md",
 )
 """Pages that set up everything themselves."""
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from restartmanager.desktop.windows import WindowKind, Windows, X11Windows
+from restartmanager.asking import WindowKind, Windows
+from restartmanager.desktop.windows import X11Windows
 from restartmanager.identity import UniqueProcess
 from restartmanager.linux.processes import LinuxProcesses
 from restartmanager.progress import CancelToken
@@ -139,8 +140,9 @@ def open_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="rm-") as folder:
         if os.statvfs(folder).f_flag & os.ST_NOSUID:
             pytest.skip(f"{os.path.dirname(folder)} is mounted without set-user-ID")
-        os.chmod(folder, 0o755)
-        yield Path(folder)
+        opened = Path(folder)
+        opened.chmod(0o755)
+        yield opened
 
 
 class FakeDisplay:

@@ -13,11 +13,10 @@ import select
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from restartmanager.asking import WindowKind, Windows
 from restartmanager.desktop.displays import Display, parse_display
 from restartmanager.errors import ProcessError, UnsupportedError
 from restartmanager.linux.procfs import PROC, ProcDirectory
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from restartmanager.model import Process
     from restartmanager.progress import CancelToken
 
-__all__ = ["WindowKind", "Windows", "X11Windows"]
+__all__ = ["X11Windows"]
 
 PING_S = 2.0
 """How long a window has to answer a ping."""
@@ -41,35 +40,8 @@ _ANSWER_LIMIT = 1024 * 1024
 _TITLE_LIMIT = 200
 
 
-class WindowKind(StrEnum):
-    """What kind of window a process has."""
-
-    MAIN = "main"
-    """One that people see as the application."""
-    OTHER = "other"
-    """It is connected to the display, and has no such window."""
-    SHELL = "shell"
-    """It manages the windows, or is a panel or the desktop itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """The windows of one process; titles are its own, hostile text.
-
-    ``responds`` is None where its windows have no way to tell. ``asked`` is how many of them were
-    asked to close just now. ``dialogs`` are those that belong to another window: after a request to
-    close, the question whether to save.
-    """
-
-    kind: WindowKind
-    titles: tuple[str, ...] = ()
-    dialogs: tuple[str, ...] = ()
-    responds: bool | None = None
-    asked: int = 0
-
-
 class X11Windows:
-    """Windows on X displays of this machine, Xwayland's included.
+    """Windows on X displays of this machine, Xwayland's included; port ``Screens``.
 
     Raises UnsupportedError where python-xlib is missing (the extra ``x11``).
     """
