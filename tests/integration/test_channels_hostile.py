@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +17,8 @@ from restartmanager.linux.channel_sockets import ChannelSockets
 from restartmanager.linux.channels import LinuxChannels
 from restartmanager.linux.handles import PidfdHandle
 from restartmanager.wire import EndReason, socket_name
+from screens import needs
+from spawning import PROGRAMS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +54,16 @@ def test_a_strangers_socket_is_an_impostors(posing: Any, children: Children) -> 
     with LinuxChannels().open([victim]) as talks:
         answer = talks.query(EndReason.UPDATE, soon())[victim.identity]
     assert answer == Answer(AnswerKind.IMPOSTOR, "user 65534 listens under its name")
+
+
+@pytest.mark.root
+def test_a_number_that_was_used_again_is_an_impostors(folder: Path) -> None:
+    """SO_PEERCRED alone would believe it: who listened had the number that is meant."""
+    needs("unshare")
+    program = str(PROGRAMS / "reuses_number.py")
+    command = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, program, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "True impostor: a process that has exited listened under its name\n"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +106,9 @@ def test_a_stranger_is_not_answered(listening: Any, folder: Path, as_nobody: Any
         stranger.settimeout(PATIENCE_S)
         with as_nobody():
             stranger.connect(f"/proc/self/fd/{found}")
-        assert stranger.recv(100) == b""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            stranger.sendall(b"restartmanager 1 query update\n")
+            assert stranger.recv(100) == b""
     os.close(found)
     assert ask(app).kind is AnswerKind.YES
     assert app.line() == "query update"  # and nothing before that

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import tempfile
@@ -100,7 +101,8 @@ def test_one_that_asks_its_user_has_not_closed(screen: Screen, tmp_path: Path) -
     assert editor.poll() is None
     (again,) = screen.ask_to_close(editor)
     assert again is not None
-    assert again.dialogs  # which was not closed: that would be an answer
+    assert again.dialogs
+    assert again.asked == 1  # and not the dialog: that would be an answer to it
     assert editor.poll() is None
 
 
@@ -243,3 +245,5 @@ def test_a_key_without_end_is_not_read_to_the_end(screen: Screen, children: Chil
     child = children.sleeper(env=variables)
     process = LinuxProcesses().describe(UniqueProcess.of(child.pid))
     assert X11Windows().find([process], soon()) == {}
+    largest_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert largest_kb < 700_000
