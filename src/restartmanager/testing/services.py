@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from restartmanager.model import Hold, Service, ServiceFacts, ServiceResult, ServiceState
+from restartmanager.model import (
+    Hold,
+    Service,
+    ServiceFacts,
+    ServiceResult,
+    ServiceState,
+    Treatment,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from restartmanager.identity import UniqueProcess
-    from restartmanager.model import Process, Treatment
+    from restartmanager.model import Process
     from restartmanager.progress import CancelToken
     from restartmanager.testing.world import World
 
 __all__ = ["SimulatedServices", "Unit"]
+
+_UNKNOWN = "there is no such service"
 
 
 @dataclass(slots=True)
@@ -72,28 +82,38 @@ class SimulatedServices:
         return found
 
     def owners(self, processes: Iterable[Process]) -> Mapping[UniqueProcess, Service]:
-        mains = {unit.process: name for name, unit in self.units.items() if unit.process}
-        return {
-            process.identity: self._service(mains[process.identity])
-            for process in processes
-            if process.identity in mains
+        mains = {
+            unit.process.pid: (unit.process, self._service(name))
+            for name, unit in self.units.items()
+            if unit.process is not None
         }
+        owners = {process.identity: self._owner(process, mains) for process in processes}
+        return {identity: owner for identity, owner in owners.items() if owner is not None}
+
+    def _owner(
+        self, process: Process, mains: Mapping[int, tuple[UniqueProcess, Service]]
+    ) -> Service | None:
+        """The service whose main process it is, or came of."""
+        main, service = mains.get(process.pid, (None, None))
+        if main == process.identity:
+            return service
+        main, service = mains.get(process.parent_pid, (None, None))
+        return service if main is not None and _came_of(process, main) else None
 
     def describe(self, services: Iterable[Service]) -> Mapping[Service, ServiceFacts]:
-        return {
-            service: self._facts(service, self.units[service.name])
-            for service in services
-            if service.name in self.units
-        }
+        units = ((service, self._unit(service)) for service in services)
+        return {service: self._facts(service, unit) for service, unit in units if unit is not None}
 
     def states(self, services: Iterable[Service]) -> Mapping[Service, ServiceState]:
         return {service: facts.state for service, facts in self.describe(services).items()}
 
     def failed(self, like: Iterable[Service]) -> frozenset[Service]:
+        if not any(True for _ in like):
+            return frozenset()
         return frozenset(
             self._service(name)
             for name, unit in self.units.items()
-            if unit.process is not None and not self._runs(unit) and any(True for _ in like)
+            if unit.process is not None and not self._runs(unit)
         )
 
     def _facts(self, service: Service, unit: Unit) -> ServiceFacts:
@@ -119,22 +139,39 @@ class SimulatedServices:
     def stop(
         self, holds: Mapping[Service, Hold], *, patience_s: float, force: bool, cancel: CancelToken
     ) -> Iterator[ServiceResult]:
+        began = self.world.time
+        waiting: list[tuple[float, Service, Unit]] = []
         for service, hold in holds.items():
             if cancel.cancelled:
                 return
-            unit = self.units[service.name]
-            unit.held = bool(hold.triggers)
-            wait = patience_s if unit.stops_after_s is None else unit.stops_after_s
-            if wait >= patience_s and not force:
-                self.world.pass_time(self.world.time + patience_s)
-                unit.held = False
-                yield ServiceResult(service, "it did not stop in time")
+            unit = self._unit(service)
+            if unit is None:
+                yield ServiceResult(service, _UNKNOWN)
                 continue
-            self.world.pass_time(self.world.time + min(wait, patience_s))
-            self._end(unit)
-            for name in unit.required_by:
-                self._end(self.units[name])
-            yield ServiceResult(service)
+            unit.held = bool(hold.triggers)
+            takes = 0.0 if not self._runs(unit) else unit.stops_after_s
+            waiting.append((began + min(patience_s, _or_forever(takes)), service, unit))
+        for due, service, unit in sorted(waiting, key=lambda item: item[0]):
+            if not self._wait(due, cancel):
+                return
+            yield self._stopped(service, unit, out_of_time=due >= began + patience_s, force=force)
+
+    def _stopped(
+        self, service: Service, unit: Unit, *, out_of_time: bool, force: bool
+    ) -> ServiceResult:
+        if out_of_time and not force and self._runs(unit):
+            unit.held = False
+            return ServiceResult(service, "it did not stop in time")
+        for name in (service.name, *unit.required_by):
+            self._end(self.units[name])
+        return ServiceResult(service)
+
+    def _wait(self, until: float, cancel: CancelToken) -> bool:
+        """Let time pass, with what happens on the way; False when it was called off meanwhile."""
+        world = self.world
+        while not cancel.cancelled and world.time < until:
+            world.pass_time(min([until, *(when for when, _ in world.events[:1])]))
+        return not cancel.cancelled
 
     def start(
         self, holds: Mapping[Service, Hold], *, cancel: CancelToken
@@ -142,33 +179,54 @@ class SimulatedServices:
         for service in holds:
             if cancel.cancelled:
                 return
-            unit = self.units[service.name]
-            unit.held = False
-            if self._runs(unit):
-                yield ServiceResult(service, remark="it was running already", main=unit.process)
-            elif unit.starts:
-                self._run(unit)
-                yield ServiceResult(service, main=unit.process)
-            else:
-                yield ServiceResult(service, "it cannot be started")
+            yield self._start(service)
+
+    def _start(self, service: Service) -> ServiceResult:
+        unit = self._unit(service)
+        if unit is None:
+            return ServiceResult(service, _UNKNOWN)
+        unit.held = False
+        if self._runs(unit):
+            return ServiceResult(service, remark="it was running already", main=unit.process)
+        if not unit.starts:
+            return ServiceResult(service, "it cannot be started")
+        self._run(unit)
+        return ServiceResult(service, main=unit.process)
 
     def release(self, holds: Mapping[Service, Hold]) -> Iterator[ServiceResult]:
         for service in holds:
-            self.units[service.name].held = False
-            yield ServiceResult(service)
+            unit = self._unit(service)
+            if unit is not None:
+                unit.held = False
+            yield ServiceResult(service, "" if unit is not None else _UNKNOWN)
 
     def renew(
         self, treatments: Mapping[Service, Treatment], *, cancel: CancelToken
     ) -> Iterator[ServiceResult]:
-        for service in treatments:
-            self._end(self.units[service.name])
-        yield from self.start(dict.fromkeys(treatments, Hold()), cancel=cancel)
+        for service, treatment in treatments.items():
+            if cancel.cancelled:
+                return
+            unit = self._unit(service)
+            if unit is None or treatment is Treatment.RELOAD:
+                trouble, main = ("", unit.process) if unit is not None else (_UNKNOWN, None)
+                yield ServiceResult(service, trouble, main=main)
+                continue
+            renewed = [name for name in unit.required_by if self._runs(self.units[name])]
+            for name in (service.name, *renewed):
+                self._end(self.units[name])
+            result = self._start(service)
+            for name in renewed:
+                self._start(self._service(name))
+            yield result
 
     def reexecute(self, user: int | None) -> str:  # noqa: ARG002 - there is none to choose from
         return "the simulated machine has no such manager"
 
     def _service(self, name: str) -> Service:
         return Service("simulated", name)
+
+    def _unit(self, service: Service) -> Unit | None:
+        return self.units.get(service.name) if service.user is None else None
 
     def _runs(self, unit: Unit) -> bool:
         return unit.process is not None and self.world.is_running(unit.process)
@@ -180,7 +238,24 @@ class SimulatedServices:
         unit.starts_count += 1
 
     def _end(self, unit: Unit) -> None:
-        if unit.process is not None:
-            if self.world.is_running(unit.process):
-                self.world.end(unit.process)
-            unit.process = None
+        for identity in self._family(unit):
+            self.world.end(identity)
+        unit.process = None
+
+    def _family(self, unit: Unit) -> list[UniqueProcess]:
+        """Its main process and the children of that, as far as they live."""
+        main = unit.process
+        if main is None:
+            return []
+        lives = self.world.lives.items()
+        children = [identity for identity, life in lives if _came_of(life.facts, main)]
+        return [identity for identity in (main, *children) if self.world.is_running(identity)]
+
+
+def _came_of(process: Process, main: UniqueProcess) -> bool:
+    """Whether it is a child of this process, and not of an earlier one with its number."""
+    return process.parent_pid == main.pid and process.identity.start_ticks >= main.start_ticks
+
+
+def _or_forever(seconds: float | None) -> float:
+    return math.inf if seconds is None else seconds
