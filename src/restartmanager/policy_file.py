@@ -19,7 +19,7 @@ from restartmanager.policy import Companions, IgnoreRule, Policy, Rule, ServiceR
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["load_policy", "parse_policy"]
+__all__ = ["load_policy", "parse_policy", "read_trusted"]
 
 _SIZE_LIMIT = 1024 * 1024
 _PROGRAMS = {"ordinary": None, "critical": AppType.CRITICAL, "shell": AppType.SHELL}
@@ -41,7 +41,7 @@ def load_policy(shipped: str, folders: Iterable[str], *, trusted_uids: frozenset
     for folder in folders:
         by_name |= _drop_ins(folder)
     for _, path in sorted(by_name.items()):
-        policy = parse_policy(_read_trusted(path, trusted_uids), path).over(policy)
+        policy = parse_policy(read_trusted(path, trusted_uids), path).over(policy)
     return policy
 
 
@@ -56,8 +56,11 @@ def _drop_ins(folder: str) -> dict[str, str]:
     return {name: os.path.join(folder, name) for name in wanted}
 
 
-def _read_trusted(path: str, uids: frozenset[int]) -> str:
-    """The text of a file that only those users could have written, its folder included."""
+def read_trusted(path: str, uids: frozenset[int]) -> str:
+    """The text of a file that only those users could have written, its folder included.
+
+    Raises ConfigurationError for any other, and for what is no text.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:

@@ -5,8 +5,9 @@ Adapters are imported inside the functions, so that only what is used is loaded.
 Settings come from the environment, of which a privileged program started by sudo(8) gets none:
 RESTARTMANAGER_STATE_DIR (where sessions are remembered), RESTARTMANAGER_TIMEOUT_S (how long an
 application may take to exit), RESTARTMANAGER_LEASES=0 (do not ask whether a file is in use by way
-of a lease), RESTARTMANAGER_KERNEL_ITERATOR=0 (do not ask the kernel by way of BPF) and
-RESTARTMANAGER_POLICY_DIR (where rules beyond the package's are looked for).
+of a lease), RESTARTMANAGER_KERNEL_ITERATOR=0 (do not ask the kernel by way of BPF),
+RESTARTMANAGER_POLICY_DIR (where rules beyond the package's are looked for) and
+RESTARTMANAGER_SUPERVISORD (the socket of the only supervisord that is asked).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ __all__ = [
     "policy_folders",
     "shipped_policy",
     "state_folder",
+    "supervisor_sockets",
 ]
 
 _STATE_VARIABLE = "RESTARTMANAGER_STATE_DIR"
@@ -40,6 +42,7 @@ _TIMEOUT_VARIABLE = "RESTARTMANAGER_TIMEOUT_S"
 _LEASES_VARIABLE = "RESTARTMANAGER_LEASES"
 _KERNEL_VARIABLE = "RESTARTMANAGER_KERNEL_ITERATOR"
 _POLICY_VARIABLE = "RESTARTMANAGER_POLICY_DIR"
+_SUPERVISORD_VARIABLE = "RESTARTMANAGER_SUPERVISORD"
 _SHIPPED_POLICY = os.path.join(os.path.dirname(__file__), "policy.toml")
 
 
@@ -89,13 +92,35 @@ def make_services() -> ServiceManager:
 
 
 def _service_managers() -> dict[str, ServiceManager]:
-    """The managers that are there, the one that is asked first coming first."""
+    """The managers that are there, the one that is asked first coming first: a supervisord is
+    itself a service of another one."""
+    from restartmanager.services.markers import init_system
+
     managers: dict[str, ServiceManager] = {}
-    if os.path.isdir("/run/systemd/system"):  # sd_booted(3)
+    sockets = supervisor_sockets()
+    if sockets:
+        from restartmanager.linux.processes import LinuxProcesses
+        from restartmanager.services.supervisord import SupervisordPrograms
+
+        managers["supervisord"] = SupervisordPrograms(sockets, LinuxProcesses())
+    system = init_system()
+    if system == "systemd":
         from restartmanager.services.systemd import Systemd
 
-        managers["systemd"] = Systemd(os.geteuid())
+        managers[system] = Systemd(os.geteuid())
     return managers
+
+
+def supervisor_sockets() -> tuple[str, ...]:
+    """Where a supervisord may be asked for its programs."""
+    from restartmanager.services.markers import supervisor_sockets
+
+    chosen = os.environ.get(_SUPERVISORD_VARIABLE)
+    if not chosen:
+        return supervisor_sockets()
+    if not os.path.isabs(chosen):
+        raise UsageError(f"{_SUPERVISORD_VARIABLE} is {chosen!r}.", hint="Give an absolute path.")
+    return (chosen,)
 
 
 def state_folder() -> str:

@@ -22,6 +22,14 @@ def test_a_sound_machine(machine: Machine) -> None:
     assert document["sound"]
 
 
+def test_a_supervisord_that_does_not_answer(machine: Machine) -> None:
+    done = machine.run("doctor", RESTARTMANAGER_SUPERVISORD="/nonexistent/socket")
+    assert done.returncode == 0
+    assert "supervisord: nobody who may be believed answers at /nonexistent/socket" in done.stdout
+    done = machine.run("doctor", RESTARTMANAGER_SUPERVISORD="socket")
+    assert "RESTARTMANAGER_SUPERVISORD is 'socket'." in done.stdout
+
+
 def test_a_state_folder_that_others_can_write_to(machine: Machine) -> None:
     machine.state.mkdir()
     machine.state.chmod(0o777)

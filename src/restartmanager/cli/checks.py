@@ -48,7 +48,7 @@ def all_checks() -> list[Check]:
         _session_memory(),
         *_ways_of_asking(),
         _package_managers(),
-        _systemd(),
+        *_service_managers(),
     ]
 
 
@@ -226,13 +226,46 @@ def _package_managers() -> Check:
     )
 
 
-def _systemd() -> Check:
-    name = "systemd"
-    if os.path.isdir("/run/systemd/system"):  # sd_booted(3)
+def _service_managers() -> Iterable[Check]:
+    """Who runs services here: the init system, and every supervisord that answers."""
+    from restartmanager.services.markers import init_system
+
+    yield _init_system(init_system())
+    supervisord = _supervisord()
+    if supervisord is not None:
+        yield supervisord
+
+
+def _init_system(system: str) -> Check:
+    if system:
+        name = {"openrc": "OpenRC", "sysv": "SysV init"}.get(system, system)
         return Check(name, ok=True, finding="it manages this machine's services")
     return Check(
-        name,
+        "systemd",
         ok=False,
-        finding="it does not run here",
+        finding="it does not run here, nor does OpenRC or SysV init",
         meaning="services are seen as the processes they are, and closed as such",
+    )
+
+
+def _supervisord() -> Check | None:
+    """Whether those that may be here answer; None where nothing hints at one."""
+    from restartmanager.linux.processes import LinuxProcesses
+    from restartmanager.services.supervisor import find_supervisors
+    from restartmanager.wiring import supervisor_sockets
+
+    name = "supervisord"
+    try:
+        sockets = supervisor_sockets()
+    except RestartManagerError as error:
+        return Check(name, ok=False, finding=error.message, remedy=error.hint)
+    if not sockets:
+        return None
+    answering = [supervisor.path for supervisor in find_supervisors(sockets, LinuxProcesses())]
+    return Check(
+        name,
+        ok=bool(answering),
+        finding=", ".join(answering) or f"nobody who may be believed answers at {sockets[0]}",
+        meaning="its programs are seen as the processes they are, and it starts them again at once",
+        remedy="" if os.geteuid() == 0 else "run as root",
     )

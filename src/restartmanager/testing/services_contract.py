@@ -148,6 +148,14 @@ class ServicesContract(ServicesHooks):
         facts = self._facts(self.stopped())
         assert (facts.state, facts.main, facts.trouble) == (ServiceState.INACTIVE, None, "")
 
+    def test_states_are_those_of_the_descriptions(self) -> None:
+        """And what does not exist is missing."""
+        services = [self.running(), self.stopped(), self.failed()]
+        states = [ServiceState.ACTIVE, ServiceState.INACTIVE, ServiceState.FAILED]
+        expected = dict(zip(services, states, strict=True))
+        assert self.manager().states([*services, self.unknown()]) == expected
+        assert {service: self._facts(service).state for service in services} == expected
+
     def test_what_stops_with_a_service_is_known(self) -> None:
         """Also while it does not run."""
         service = self.running()
@@ -263,13 +271,14 @@ class ServicesContract(ServicesHooks):
     # -- starting --------------------------------------------------------------------------------
 
     def test_what_was_stopped_comes_back(self) -> None:
-        """As another process."""
+        """As another process, which the results name."""
         services = [self.running(), self.running()]
         before = {self._main(service) for service in services}
         self._stop(*services)
         results = self._start({service: Hold() for service in services})
         assert [results[service].done for service in services] == [True, True]
         after = {self._main(service) for service in services}
+        assert {result.main for result in results.values()} == after
         assert len(before | after) == 4
         assert {self._facts(service).state for service in services} == {ServiceState.ACTIVE}
 
@@ -277,7 +286,8 @@ class ServicesContract(ServicesHooks):
         """It stays the process it is."""
         service = self.running()
         main = self._main(service)
-        assert self._start({service: Hold()})[service].done
+        result = self._start({service: Hold()})[service]
+        assert (result.done, result.main) == (True, main)
         assert self._main(service) == main
 
     def test_what_has_failed_can_be_started(self) -> None:
@@ -300,9 +310,10 @@ class ServicesContract(ServicesHooks):
         """That of its child as well."""
         service = self.running()
         main, child = self._main(service), self.child_of(service)
-        assert self._renew(service, Treatment.RESTART)[service].done
+        result = self._renew(service, Treatment.RESTART)[service]
+        assert result.done
         assert self._facts(service).state is ServiceState.ACTIVE
-        assert self._main(service) != main
+        assert self._main(service) == result.main != main
         assert not self.processes().is_alive(main)
         assert not self.processes().is_alive(child.identity)
 
