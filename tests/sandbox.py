@@ -10,8 +10,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["INSIDE", "run_inside"]
 
@@ -23,9 +27,10 @@ _SANDBOX = _TESTS / "systemd-sandbox"
 _USER = "tester"
 
 
-def run_inside(file: Path, *, timeout_s: float) -> None:
+def run_inside(file: Path, *, timeout_s: float, before: Sequence[str] = ()) -> None:
     """Run the tests of a file in a sandbox; what fails there fails here, with all it printed.
 
+    ``before`` is put in front of the command inside.
     Where the sandbox cannot run the test is skipped and says why; in CI it fails.
     """
     check = subprocess.run([_SANDBOX, "--check"], capture_output=True, text=True, check=False)
@@ -40,6 +45,7 @@ def run_inside(file: Path, *, timeout_s: float) -> None:
         "--user",
         _USER,
         "--",
+        *before,
         sys.executable,
         "-m",
         "pytest",

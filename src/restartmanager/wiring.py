@@ -108,6 +108,14 @@ def _service_managers() -> dict[str, ServiceManager]:
         from restartmanager.services.systemd import Systemd
 
         managers[system] = Systemd(os.geteuid())
+    elif system:
+        from restartmanager.linux.processes import LinuxProcesses
+        from restartmanager.services.initscripts import InitScripts
+        from restartmanager.services.openrc import OpenRC
+        from restartmanager.services.sysv import SysV
+
+        kind = OpenRC if system == "openrc" else SysV
+        managers[system] = InitScripts(kind(), LinuxProcesses())
     return managers
 
 
