@@ -84,8 +84,9 @@ class Call:
         size = 0
         while True:
             left = until - time.monotonic()
-            poll.poll(max(0.0, left * 1000))
-            if cancel is not None and cancel.cancelled:
+            ready = poll.poll(max(0.0, left * 1000))
+            closed = any(event & select.POLLNVAL for _, event in ready)  # nobody waits any more
+            if closed or (cancel is not None and cancel.cancelled):
                 raise CalledOffError
             try:
                 part = self._socket.recv(_PORTION)

@@ -84,8 +84,15 @@ class SupervisordPrograms:
     def describe(self, services: Iterable[Service]) -> Mapping[Service, ServiceFacts]:
         wanted = set(services)
         targets = self._targets(configured=True) if wanted else {}
+        by_supervisor: dict[Supervisor, dict[Service, Program]] = {}
+        for service in wanted & targets.keys():
+            supervisor, program = targets[service]
+            by_supervisor.setdefault(supervisor, {})[service] = program
         return {
-            service: self._facts(service, *targets[service]) for service in wanted & targets.keys()
+            service: _facts(service, supervisor, program, mains)
+            for supervisor, programs in by_supervisor.items()
+            for mains in [_mains(supervisor, programs.values())]
+            for service, program in programs.items()
         }
 
     def failed(self, like: Iterable[Service]) -> frozenset[Service]:
@@ -117,17 +124,6 @@ class SupervisordPrograms:
             for program in programs.values():
                 found.setdefault(supervisor.service(program), (supervisor, program))
         return found
-
-    def _facts(self, service: Service, supervisor: Supervisor, program: Program) -> ServiceFacts:
-        main = _main(supervisor, program)
-        trouble = _complaint(supervisor, program) if program.state is ServiceState.FAILED else ""
-        return ServiceFacts(
-            service,
-            program.state,
-            aliases=frozenset({program.full_name, program.name}),
-            main=main.identity if main is not None else None,
-            trouble=trouble,
-        )
 
     # -- acting ----------------------------------------------------------------------------------
 
@@ -233,25 +229,41 @@ class SupervisordPrograms:
             yield from processes_with(self._processes, os.getpgid, frozenset({main.pid}))
 
 
+def _facts(
+    service: Service, supervisor: Supervisor, program: Program, mains: Mapping[str, Process]
+) -> ServiceFacts:
+    main = mains.get(program.full_name)
+    return ServiceFacts(
+        service,
+        program.state,
+        aliases=frozenset({program.full_name, program.name}),
+        main=main.identity if main is not None else None,
+        trouble=_complaint(supervisor, program) if program.state is ServiceState.FAILED else "",
+    )
+
+
 def _leaders(supervisor: Supervisor) -> Iterator[tuple[Program, Process]]:
     """The programs that have a process group of their own, with its leaders."""
     try:
         programs = supervisor.programs()
-        mains = supervisor.mains(programs.values())
     except (OSError, ServiceTroubleError):
         return
-    for name, main in mains.items():
+    for name, main in _mains(supervisor, programs.values()).items():
         if main.process_group == main.pid:
             yield programs[name], main
 
 
 def _main(supervisor: Supervisor, program: Program) -> Process | None:
-    if program.pid <= 0:
-        return None
+    return _mains(supervisor, [program]).get(program.full_name)
+
+
+def _mains(supervisor: Supervisor, programs: Iterable[Program]) -> Mapping[str, Process]:
+    """The main processes of these programs, as far as they can be known."""
+    running = [program for program in programs if program.pid > 0]
     try:
-        return supervisor.mains([program]).get(program.full_name)
+        return supervisor.mains(running) if running else {}
     except (OSError, ServiceTroubleError):
-        return None
+        return {}
 
 
 def _await_stop(call: Call, until: float, cancel: CancelToken | None) -> None:
