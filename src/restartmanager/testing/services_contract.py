@@ -318,13 +318,16 @@ class ServicesContract(ServicesHooks):
         assert not self.processes().is_alive(child.identity)
 
     def test_what_needs_a_service_is_renewed_with_it(self) -> None:
-        """Where it runs."""
+        """Where it runs; it may take a moment longer."""
         service = self.running()
         dependent = self.dependent_on(service)
         if dependent is None:
             return
         before = self._main(dependent)
         assert self._renew(service, Treatment.RESTART)[service].done
+        deadline = self._now() + _PATIENCE_S
+        while self._facts(dependent).state is ServiceState.CHANGING and self._now() < deadline:
+            pass
         assert self._facts(dependent).state is ServiceState.ACTIVE
         assert self._main(dependent) != before
 
@@ -355,9 +358,12 @@ class ServicesContract(ServicesHooks):
         assert self.manager().reexecute(2**31 - 2)
 
     def test_a_user_without_such_a_manager_has_no_services(self) -> None:
-        """The same name there is another service."""
+        """The same name there is another service, of which nothing is known, or only that nobody
+        can be asked about it."""
         foreign = replace(self.running(), user=2**31 - 2)
-        assert self.manager().describe([foreign]) == {}
+        facts = self.manager().describe([foreign]).get(foreign)
+        assert facts is None or facts.unstoppable
+        assert self.manager().states([foreign]) == {}
         assert self._start({foreign: Hold()})[foreign].trouble
 
     # -- their tools -----------------------------------------------------------------------------
