@@ -43,7 +43,7 @@ class Daemons:
 
     def __exit__(self, *_: object) -> None:
         self._listen(wait=False)
-        for identity in self._mains:
+        for identity in (*self._mains, *self._children.values()):
             kill(identity)
         self._ready.close()
         shutil.rmtree(self.folder)
