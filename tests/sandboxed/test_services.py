@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -363,3 +364,100 @@ def test_cancel_leaves_running_what_was_not_stopped(units: Units, session: Prima
         session.shutdown(on_event=call_off)
     assert state("first.service") == ["active"]
     systemctl("kill", "--signal=KILL", "second.service")
+
+
+# -- what could start it, and what else may go wrong -------------------------------------------
+
+
+def test_the_message_bus_cannot_start_it_meanwhile(units: Units, session: PrimarySession) -> None:
+    """It is masked while it is stopped, and only then."""
+    name = "org.example.Widget"
+    activation = Path("/usr/share/dbus-1/system-services") / f"{name}.service"
+    activation.write_text(
+        f"[D-BUS Service]\nName={name}\nExec=/bin/false\nUser=root\nSystemdService=widget.service\n"
+    )
+    units.add(
+        "widget.service",
+        f"[Unit]\n[Service]\nType=notify\nBusName={name}\nExecStart={units.command()}\n",
+        Path("/usr/lib/systemd/system"),
+    )
+    units.start("widget.service")
+    systemctl("reload", "dbus.service")
+
+    def knock() -> str:
+        command = ["busctl", "call", "org.freedesktop.DBus", "/", "org.freedesktop.DBus"]
+        done = subprocess.run(
+            [*command, "StartServiceByName", "su", name, "0"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        return done.stderr
+
+    try:
+        with session.shutdown():
+            assert "masked" in knock()
+            assert state("widget.service") == ["inactive"]
+            library_at(units.library)
+        assert state("widget.service") == ["active"]
+        unit_file = systemctl("show", "--property=UnitFileState", "--value", "widget.service")
+        assert "masked" not in unit_file
+        assert maps(main_pid("widget.service"), units.library)
+    finally:
+        activation.unlink()
+
+
+def test_a_timer_does_not_start_it_meanwhile_and_runs_again(
+    units: Units, session: PrimarySession
+) -> None:
+    units.service("hourly.service")
+    units.add("hourly.timer", "[Timer]\nOnUnitInactiveSec=10ms\nAccuracySec=1ms\n")
+    units.start("hourly.timer", "hourly.service")
+    with session.shutdown():
+        assert state("hourly.service", "hourly.timer") == ["inactive", "inactive"]
+        library_at(units.library)
+    assert state("hourly.service", "hourly.timer") == ["active", "active"]
+
+
+def test_another_unit_that_fails_over_it_is_named(units: Units, session: PrimarySession) -> None:
+    units.add("victim.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'exit 3'\n")
+    units.service("cause.service")
+    units.start("cause.service")
+    units.service("cause.service", unit=["Wants=victim.service", "Before=victim.service"])
+    named = pytest.raises(RestartError, match=r"victim: its program ended with an error")
+    with named as caught, session.shutdown():
+        library_at(units.library)
+    assert {o.application.name: o.result for o in caught.value.outcomes} == {
+        "cause": Result.DONE,
+        "victim": Result.FAILED,
+    }
+    assert state("cause.service") == ["active"]  # by the changed definition, which was read again
+
+
+def test_services_that_go_together_by_the_policy(units: Units) -> None:
+    policy = units.folder / "policy.d"
+    policy.mkdir(mode=0o755)
+    together = '[[together]]\nservices = ["left.service", "right.service"]\nreason = "a pair"\n'
+    (policy / "pair.toml").write_text(together)
+    (policy / "pair.toml").chmod(0o644)
+    units.service("left.service")
+    units.add("right.service", "[Service]\nExecStart=sleep inf\n")
+    units.start("left.service", "right.service")
+    before = main_pid("right.service")
+    code = (
+        "import sys, restartmanager as rm\n"
+        "with rm.start_session() as session:\n"
+        "    session.register(files=[sys.argv[1]])\n"
+        "    print(*sorted(a.name for a in session.affected().applications))\n"
+        "    with session.shutdown(): pass\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, units.library],
+        env={**os.environ, "RESTARTMANAGER_POLICY_DIR": str(policy)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["left", "right"]
+    assert main_pid("right.service") not in {0, before}
