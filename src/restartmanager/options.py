@@ -8,8 +8,7 @@ written over it.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,8 +21,7 @@ def names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-@dataclass(frozen=True, slots=True)
-class Syntax:
+class Syntax(NamedTuple):
     """How one program writes its options: short ones by their letter, long ones with two dashes.
 
     ``valued`` take the rest of their word, or else the next argument; ``joined`` only the rest of
@@ -41,8 +39,7 @@ class Syntax:
     clusters: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class CommandLine:
+class CommandLine(NamedTuple):
     """A command line that was taken apart: the options with their values, and what follows.
 
     ``--``, which ends the options, is one of them; a lone dash is none.

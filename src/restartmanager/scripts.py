@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import os.path
 import re
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.options import CommandLine, Syntax, names, read
 
@@ -26,8 +25,7 @@ HEAD_BYTES = 256
 """How much of a file could_be_script looks at: what the kernel reads to find a shebang."""
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(NamedTuple):
     """One file that an interpreter was told to run, or to load before that.
 
     ``paths`` are the places where the interpreter looks for it, in its own order: the script is

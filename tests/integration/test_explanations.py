@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -162,7 +161,7 @@ def test_the_same_inode_number_is_not_yet_the_same_file(
     child = spawn.holding("open", str(data))
     used = UsedFiles(identify([str(data)], []).files, Mounts(()))
     ((device, inode), now) = used.identities.popitem()
-    used.identities[device + 1, inode] = replace(now, ctime_ns=now.ctime_ns + ctime_ns)
+    used.identities[device + 1, inode] = now._replace(ctime_ns=now.ctime_ns + ctime_ns)
     monkeypatch.setattr(used, "at", lambda _: (str(data),))
     monkeypatch.setattr("restartmanager.linux.hidden._Look._sees_overlay", lambda *_: True)
     monkeypatch.setattr("restartmanager.linux.hidden.pids", lambda _: [child.pid])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from restartmanager.cli.text import fill, shorten
 
@@ -20,8 +19,7 @@ __all__ = ["Console", "Look", "somebody_is_there"]
 _BOLD, _DIM, _RED, _GREEN, _YELLOW = "1", "2", "31", "32", "33"
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """How text is shown. Without ``width`` (not a terminal) nothing is wrapped or shortened."""
 
     width: int | None = None

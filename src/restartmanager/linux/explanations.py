@@ -10,8 +10,8 @@ unseen, and is never called free.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.linux.hidden import find_hidden
 from restartmanager.linux.holders import ProcScanner
@@ -37,8 +37,7 @@ _FIRST_PID_NAMESPACE = 0xEFFFFFFC  # kernel: PROC_PID_INIT_INO
 _SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """What a deeper look found: processes after all, and in words what no process explains."""
 
     holders: tuple[Holder, ...] = ()

@@ -12,8 +12,7 @@ import contextlib
 import os
 import re
 import stat
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.errors import ProcessAccessError, ProcessGoneError
 from restartmanager.linux.kernel_uses import unescaped
@@ -42,8 +41,7 @@ _LOCK = re.compile(
 _RING = "anon_inode:[io_uring]"
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
+class Hidden(NamedTuple):
     """What was found: the processes that use the files, and the numbers of those to which
     descriptors of unknown files are on their way."""
 

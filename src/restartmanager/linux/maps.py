@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.linux.procfs import DELETED
 from restartmanager.linux.roots import sees_our_root
@@ -35,8 +34,7 @@ _FILE = re.compile(rb"([0-9a-f]{2,8}):([0-9a-f]{2,8}) ([0-9]{1,20})(?: +(.*))?\Z
 _SHARED = re.compile(rb"[r-][w-][x-]s ")
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(NamedTuple):
     """One mapped file, as the text has it; ``private`` unless it is certainly a shared one."""
 
     device: int

@@ -13,9 +13,8 @@ look (ptrace(2), "Ptrace access mode checking").
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.errors import ProcessAccessError, ProcessGoneError
 from restartmanager.identity import UniqueProcess, boot_id
@@ -46,8 +45,7 @@ _ARGUMENTS_LIMIT = 6 * 1024 * 1024  # execve(2): the kernel itself takes no more
 _VANISHED = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 
 
-@dataclass(frozen=True, slots=True)
-class ProcStat:
+class ProcStat(NamedTuple):
     """What proc_pid_stat(5) says, as far as it matters here."""
 
     name: str

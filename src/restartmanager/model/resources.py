@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
@@ -11,8 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["FileIdentity", "FileResource", "Resources", "TreeResource"]
 
 
-@dataclass(frozen=True, slots=True)
-class FileIdentity:
+class FileIdentity(NamedTuple):
     """Which file a path led to at one moment: more than its name, which the next file inherits.
 
     Device and inode say which file, as long as it lives: afterwards the next new file may get the
@@ -28,8 +27,7 @@ class FileIdentity:
     mtime_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class FileResource:
+class FileResource(NamedTuple):
     """One file that will be changed; ``identity`` is None when there was none at registration."""
 
     path: str

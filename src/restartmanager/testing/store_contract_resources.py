@@ -118,9 +118,9 @@ class StoreResourcesContract:
     def test_another_identity_is_kept_beside_the_first(self, store: Store, session: str) -> None:
         versions = (
             FileResource("/a", IDENTITY),
-            FileResource("/a", replace(IDENTITY, inode=78)),
-            FileResource("/a", replace(IDENTITY, device=1)),
-            FileResource("/a", replace(IDENTITY, ctime_ns=5, size=5)),
+            FileResource("/a", IDENTITY._replace(inode=78)),
+            FileResource("/a", IDENTITY._replace(device=1)),
+            FileResource("/a", IDENTITY._replace(ctime_ns=5, size=5)),
             FileResource("/a", None),
         )
         for version in versions:
