@@ -17,7 +17,7 @@ import pytest
 from restartmanager.errors import UnsupportedError
 from restartmanager.linux.kernel import facts as kernel_facts
 from restartmanager.linux.kernel import loaded, program
-from restartmanager.linux.kernel.iterator import Hit, KernelIterator, why_unavailable
+from restartmanager.linux.kernel.iterator import Answer, Hit, KernelIterator, why_unavailable
 from restartmanager.model import How
 
 REFUSAL = why_unavailable()
@@ -115,7 +115,7 @@ def identity(path: str) -> Target:
 
 
 def uses(kernel: KernelIterator, path: str) -> set[Use]:
-    return {(hit.pid, hit.kind) for hit in kernel.find([identity(path)])}
+    return {(hit.pid, hit.kind) for hit in kernel.find([identity(path)]).hits}
 
 
 # -- every way to hold a file ------------------------------------------------------------------
@@ -178,7 +178,7 @@ def test_identity_decides_not_the_path(
     os.replace(f"{target}.new", target)
     os.unlink(f"{target}.link")
     assert uses(kernel, target) == set()
-    assert kernel.find([old]) == {Hit(*old, pid, How.MAPPED)}
+    assert kernel.find([old]).hits == {Hit(*old, pid, How.MAPPED)}
 
 
 def test_nobody_is_found_when_nobody_holds_it(
@@ -199,7 +199,7 @@ def test_one_question_serves_many_files(
 ) -> None:
     files = [make_file(folder, str(number)) for number in range(10)]
     pids = [holders.ready(f"open={path}") for path in files[:3]]
-    found = kernel.find([identity(path) for path in files])
+    found = kernel.find([identity(path) for path in files]).hits
     assert found == {
         Hit(*identity(path), pid, How.OPEN) for path, pid in zip(files, pids, strict=False)
     }
@@ -213,7 +213,7 @@ def test_questions_do_not_disturb_each_other(
     for _ in range(3):
         assert uses(kernel, one) == {(pid, How.OPEN)}
         assert uses(kernel, two) == {(pid, How.MAPPED)}
-        assert kernel.find([]) == frozenset()
+        assert kernel.find([]) == Answer()
 
 
 def test_more_files_than_the_map_holds(
@@ -222,7 +222,7 @@ def test_more_files_than_the_map_holds(
     pid = holders.ready(f"open={target}")
     device, inode = identity(target)
     others = [(device, inode + 1000 + number) for number in range(2 * loaded.LARGEST_QUESTION)]
-    assert kernel.find([*others, (device, inode)]) == {Hit(device, inode, pid, How.OPEN)}
+    assert kernel.find([*others, (device, inode)]).hits == {Hit(device, inode, pid, How.OPEN)}
 
 
 def test_nobody_is_lost_among_more_answers_than_the_kernel_buffers(
@@ -317,7 +317,7 @@ def test_both_ways_give_the_same_answer(
     pids = {holders.wait_for(child) for child in children}
     targets = {identity(path) for path in [*files, *folders, "/dev/null"]}
     expected = {hit for pid in pids for hit in proc_answer(pid, targets)}
-    found = {hit for hit in kernel.find(targets) if hit.pid in pids}
+    found = {hit for hit in kernel.find(targets).hits if hit.pid in pids}
     assert found == {hit for hit in expected if hit.kind in kernel.kinds}
     assert {hit.kind for hit in found} >= {How.OPEN, How.MAPPED}
 

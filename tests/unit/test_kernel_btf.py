@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
@@ -101,6 +101,7 @@ class Kernel:
             [
                 ("flags", u32, 44 * 8),
                 ("mm", blob.add(POINTER, "", mm), 1136 * 8),
+                ("pid", u32, 1264 * 8),
                 ("tgid", u32, 1268 * 8),
                 ("fs", blob.add(POINTER, "", fs), 1816 * 8),
             ],
@@ -126,11 +127,12 @@ class Kernel:
 
 
 def test_every_number_is_found() -> None:
-    facts = asdict(parse_facts(Kernel().bytes()))
+    facts = parse_facts(Kernel().bytes())._asdict()
     identifiers = {facts.pop(f"{name}_iterator") for name in ("task", "task_file", "task_vma")}
     assert len(identifiers) == 3
     assert facts == {
         "meta_seq": 0,
+        "task_pid": 1264,
         "task_tgid": 1268,
         "task_flags": 44,
         "task_mm": 1136,
@@ -254,9 +256,9 @@ def test_groups_that_contain_themselves_end() -> None:
 
 @pytest.mark.parametrize("number", [-1, 0x8000, True, 1.0, "1", None])
 def test_numbers_that_cannot_be_offsets_are_refused(number: object) -> None:
-    good = asdict(parse_facts(Kernel().bytes()))
+    good = parse_facts(Kernel().bytes())._asdict()
     with pytest.raises(BtfError, match="task_tgid"):
-        KernelFacts(**{**good, "task_tgid": number})
+        KernelFacts(**{**good, "task_tgid": number}).checked()
 
 
 @given(st.binary())
@@ -285,7 +287,7 @@ def test_a_damaged_blob_is_read_or_refused(changes: list[tuple[int, int]]) -> No
         facts = parse_facts(bytes(data))
     except BtfError:
         return
-    assert all(value >= 0 for value in asdict(facts).values())
+    assert all(value >= 0 for value in facts)
 
 
 @given(st.integers(0, len(GOOD) - 1))

@@ -4,7 +4,6 @@ import json
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from restartmanager.linux.kernel import facts as module
 from restartmanager.linux.kernel.btf import BtfError, KernelFacts
 from restartmanager.linux.kernel.facts import facts_to_try, kernel_key
 
-RIGHT = KernelFacts(**{item.name: at for at, item in enumerate(fields(KernelFacts))})
+RIGHT = KernelFacts(*range(len(KernelFacts._fields)))
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from restartmanager.errors import UnsupportedError
 from restartmanager.linux.kernel import bpf, iterator
 from restartmanager.linux.kernel.btf import BtfError
 from restartmanager.linux.kernel.iterator import KernelIterator, why_unavailable
-from restartmanager.linux.kernel.loaded import Hit, LoadedPrograms, SelfTestError
+from restartmanager.linux.kernel.loaded import Answer, Hit, LoadedPrograms, SelfTestError
 from restartmanager.model import How
 
 Target = tuple[int, int]
@@ -25,13 +25,15 @@ FOUND = Hit(*TARGET, 77, How.OPEN)
 class Scripted(LoadedPrograms):
     """Gives the answers of a list instead of the kernel's; each gets the file of our own."""
 
+    running: tuple[int, ...] = (os.getpid(), 77)
+
     def __init__(self, *answers: Callable[[Target], set[Hit]]) -> None:
         self._answers = list(answers)
         self._place, self._links, self._stack = "/dev/shm", [], ExitStack()
         self.kinds = frozenset({How.OPEN, How.MAPPED})
 
-    def _ask(self, links: Sequence[int], targets: Sequence[Target]) -> set[Hit]:
-        return self._answers.pop(0)(targets[0])
+    def _ask(self, links: Sequence[int], targets: Sequence[Target]) -> Answer:
+        return Answer(frozenset(self._answers.pop(0)(targets[0])), frozenset(self.running))
 
 
 def proven(own: Target) -> set[Hit]:
@@ -51,11 +53,11 @@ def of_another_namespace(own: Target) -> set[Hit]:
 
 
 def test_the_proof_is_no_part_of_the_answer() -> None:
-    assert Scripted(proven).find([TARGET]) == {FOUND}
+    assert Scripted(proven).find([TARGET]).hits == {FOUND}
 
 
 def test_a_child_that_just_has_our_file_as_well_does_no_harm() -> None:
-    assert Scripted(with_a_fresh_child).find([TARGET]) == {FOUND}
+    assert Scripted(with_a_fresh_child).find([TARGET]).hits == {FOUND}
 
 
 @pytest.mark.parametrize("wrong", [without_mapping, of_another_namespace, lambda _: {FOUND}])
@@ -64,9 +66,17 @@ def test_an_answer_without_its_proof_is_refused(wrong: Callable[[Target], set[Hi
         Scripted(wrong).find([TARGET])
 
 
+def test_an_answer_that_leaves_out_this_process_is_refused() -> None:
+    class Blind(Scripted):
+        running = (77,)
+
+    with pytest.raises(SelfTestError):
+        Blind(proven).find([TARGET])
+
+
 def test_kinds_that_are_not_proven_are_left_out() -> None:
     found = Scripted(lambda own: proven(own) | {Hit(*TARGET, 77, How.CWD)}).find([TARGET])
-    assert found == {FOUND}
+    assert found.hits == {FOUND}
 
 
 # -- the door ----------------------------------------------------------------------------------
@@ -95,21 +105,23 @@ def test_many_targets_are_asked_for_in_parts(load: Load, monkeypatch: pytest.Mon
     asked: list[int] = []
 
     class Counting(Scripted):
-        def find(self, wanted: Sequence[Target]) -> frozenset[Hit]:
+        def find(self, wanted: Sequence[Target]) -> Answer:
             asked.append(len(wanted))
-            return frozenset(Hit(*target, 1, How.OPEN) for target in wanted)
+            hits = frozenset(Hit(*target, 1, How.OPEN) for target in wanted)
+            return Answer(hits, frozenset(range(len(asked))))
 
     load(Counting())
     with KernelIterator() as kernel:
         found = kernel.find([(1, inode % 5) for inode in range(10)])
     assert asked == [2, 2, 1]
-    assert len(found) == 5
+    assert len(found.hits) == 5
+    assert found.processes == {0, 1, 2}
 
 
 def test_no_targets_need_no_question(load: Load) -> None:
     load(Scripted())
     with KernelIterator() as kernel:
-        assert kernel.find([]) == frozenset()
+        assert kernel.find([]) == Answer()
 
 
 def test_after_a_failure_nothing_more_is_answered(load: Load) -> None:
@@ -161,12 +173,12 @@ def test_threads_are_served_one_at_a_time(load: Load) -> None:
     inside, worst = [0], [0]
 
     class Watching(Scripted):
-        def find(self, wanted: Sequence[Target]) -> frozenset[Hit]:
+        def find(self, wanted: Sequence[Target]) -> Answer:
             inside[0] += 1
             worst[0] = max(worst[0], inside[0])
             subprocess.run(["/bin/true"], check=True)  # gives the other threads their turn
             inside[0] -= 1
-            return frozenset()
+            return Answer()
 
     load(Watching())
     with KernelIterator() as kernel:

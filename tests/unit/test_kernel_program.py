@@ -1,7 +1,7 @@
 """The programs do what they should, run here by an interpreter of their few instructions."""
 
 import struct
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -10,6 +10,7 @@ from restartmanager.linux.kernel.program import (
     KEY,
     KINDS,
     RECORD,
+    RUNNING,
     VALUE,
     Instruction,
     Label,
@@ -18,7 +19,7 @@ from restartmanager.linux.kernel.program import (
 )
 from restartmanager.model import How
 
-FACTS = KernelFacts(**{item.name: 8 * at for at, item in enumerate(fields(KernelFacts))})
+FACTS = KernelFacts(*range(0, 8 * len(KernelFacts._fields), 8))
 MAP = 77
 EXIT = Instruction(0x95)
 
@@ -65,6 +66,7 @@ class Machine:
     memory: dict[int, int] = field(default_factory=dict)
     targets: dict[bytes, int] = field(default_factory=dict)
     records: list[tuple[int, int, How]] = field(default_factory=list)
+    running: list[int] = field(default_factory=list)
     following: int = 0x1000
 
     def structure(self, members: dict[int, int]) -> int:
@@ -73,7 +75,7 @@ class Machine:
         self.memory.update({address + offset: value for offset, value in members.items()})
         return address
 
-    def run(self, code: bytes, context: int) -> int:  # noqa: C901 - a case for each instruction
+    def run(self, code: bytes, context: int) -> int:  # noqa: C901, PLR0912 - a case for each instruction
         registers = [0] * 11
         registers[1], registers[10] = context, 0x7000_0000
         at = 0
@@ -98,6 +100,8 @@ class Machine:
                     at += 1
                 case 0x15:
                     at += offset if registers[destination] == immediate else 0
+                case 0x5D:
+                    at += offset if registers[destination] != registers[source] else 0
                 case 0x45:
                     at += offset if registers[destination] & immediate else 0
                 case 0x85:
@@ -121,7 +125,10 @@ class Machine:
             return self.structure({0: self.targets[key]}) if key in self.targets else 0
         assert (helper, first, third) == (127, 0x5E9, RECORD.size)
         index, pid, kind = (self.memory[second + offset] for offset in (0, 8, 12))
-        self.records.append((index, pid, KINDS[kind]))
+        if kind == RUNNING:
+            self.running.append(pid)
+        else:
+            self.records.append((index, pid, KINDS[kind]))
         return 0
 
     # -- what a kernel has
@@ -137,9 +144,9 @@ class Machine:
     def dentry(self, number: int, device: int) -> int:
         return self.structure({FACTS.dentry_inode: self.inode(number, device)})
 
-    def task(self, *, mm: int = 0, fs: int = 0, flags: int = 0) -> int:
-        members = {FACTS.task_tgid: 4321, FACTS.task_mm: mm, FACTS.task_fs: fs}
-        return self.structure({**members, FACTS.task_flags: flags})
+    def task(self, *, mm: int = 0, fs: int = 0, flags: int = 0, pid: int = 4321) -> int:
+        members = {FACTS.task_pid: pid, FACTS.task_tgid: 4321, FACTS.task_flags: flags}
+        return self.structure({**members, FACTS.task_mm: mm, FACTS.task_fs: fs})
 
     def context(self, **arguments: int) -> int:
         meta = self.structure({FACTS.meta_seq: 0x5E9})
@@ -201,6 +208,14 @@ def test_a_task_is_reported_with_executable_and_directories(machine: Machine) ->
     )
     assert machine.run(TASK, machine.context(task=machine.task(mm=mm, fs=fs))) == 0
     assert machine.records == [(5, 4321, How.EXECUTABLE), (6, 4321, How.CWD), (5, 4321, How.ROOT)]
+    assert machine.running == [4321]
+
+
+def test_a_thread_is_not_reported_as_another_process(machine: Machine) -> None:
+    mm = machine.structure({FACTS.mm_exe_file: machine.file(11, 0x800001)})
+    assert machine.run(TASK, machine.context(task=machine.task(mm=mm, pid=4322))) == 0
+    assert machine.records == [(5, 4321, How.EXECUTABLE)]
+    assert machine.running == []
 
 
 def test_a_task_without_memory_still_has_directories(machine: Machine) -> None:
@@ -208,18 +223,19 @@ def test_a_task_without_memory_still_has_directories(machine: Machine) -> None:
     fs = machine.structure({FACTS.fs_pwd_dentry: 0, FACTS.fs_root_dentry: root})
     assert machine.run(TASK, machine.context(task=machine.task(fs=fs))) == 0
     assert machine.records == [(5, 4321, How.ROOT)]
+    assert machine.running == []
 
 
 def test_a_zombie_has_nothing(machine: Machine) -> None:
     assert machine.run(TASK, machine.context(task=machine.task())) == 0
-    assert machine.records == []
+    assert (machine.records, machine.running) == ([], [])
 
 
 def test_a_kernel_thread_that_borrows_memory_is_passed_over(machine: Machine) -> None:
     mm = machine.structure({FACTS.mm_exe_file: machine.file(11, 0x800001)})
     task = machine.task(mm=mm, flags=0x0020_0000)
     assert machine.run(TASK, machine.context(task=task)) == 0
-    assert machine.records == []
+    assert (machine.records, machine.running) == ([], [])
 
 
 @pytest.mark.parametrize("code", [OPEN, MAPPED, TASK])

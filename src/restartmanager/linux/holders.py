@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.errors import ProcessAccessError, ProcessGoneError
 from restartmanager.identity import ticks_per_second
@@ -21,17 +21,25 @@ from restartmanager.linux import files as _files
 from restartmanager.linux.mounts import Mounts
 from restartmanager.linux.procfs import PROC, ProcDirectory, describe, pids
 from restartmanager.linux.targets import Targets
-from restartmanager.linux.uses import Finder, evidence_of, known_interpreter
+from restartmanager.linux.uses import Finder, evidence_of
 from restartmanager.model import Holder, Sighting
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Process, Resources
     from restartmanager.policy import Policy
 
-__all__ = ["ProcScanner"]
+__all__ = ["Known", "ProcScanner"]
+
+
+class Known(NamedTuple):
+    """What is known about the processes before they are looked at: which of them hold something,
+    and which others there are, that hold nothing. Those can still run a script."""
+
+    holders: frozenset[int]
+    others: frozenset[int]
 
 
 class ProcScanner:
@@ -44,22 +52,34 @@ class ProcScanner:
         """The files and trees as they are now: see ``restartmanager.linux.files.identify``."""
         return _files.identify(files, trees)
 
-    def find_holders(
-        self, resources: Resources, *, deep: bool = False, among: Container[int] | None = None
-    ) -> Sighting:
+    def find_holders(self, resources: Resources, *, deep: bool = False) -> Sighting:
         """Who uses these files and trees now, and which of the registered processes live.
 
-        ``among`` are the processes that are known to hold all that is held: of the others only
-        the scripts are looked at, for those hold nothing. With ``deep`` the descriptors of every
-        thread are looked at: a thread can have a table of its own (unshare(2), CLONE_FILES), which
-        is rare, and each costs as much as a process.
+        With ``deep`` the descriptors of every thread are looked at: a thread can have a table of
+        its own (unshare(2), CLONE_FILES), which is rare, and each costs as much as a process.
         """
         mounts = Mounts.read(self._proc)
-        look = _Look(self._proc, Targets(resources, mounts), mounts, deep=deep)
-        if resources.files or resources.trees:
-            for pid in pids(self._proc):
-                look.at(pid, scripts_only=among is not None and pid not in among)
-        return look.result(self._living(resources.processes))
+        targets = Targets(resources, mounts)
+        return self.find_users(targets, mounts, resources.processes, deep=deep)
+
+    def find_users(
+        self,
+        targets: Targets,
+        mounts: Mounts,
+        registered: Sequence[UniqueProcess] = (),
+        *,
+        deep: bool = False,
+        known: Known | None = None,
+    ) -> Sighting:
+        """The same for files that have been looked up already; see ``Known`` for what spares a look
+        at every process."""
+        look = _Look(self._proc, targets, mounts, deep=deep)
+        if targets:
+            for pid in pids(self._proc) if known is None else known.holders:
+                look.at(pid)
+            if known is not None:
+                look.at_others(known.others)
+        return look.result(self._living(registered))
 
     def find_stale(self, policy: Policy) -> Sighting:
         """Who runs replaced code: see ``restartmanager.linux.stale``."""
@@ -89,8 +109,6 @@ class _Look:
 
     def at(self, pid: int, *, scripts_only: bool = False) -> None:
         """Look at one process; one that vanishes meanwhile is no holder."""
-        if scripts_only and not self._runs_scripts(pid):
-            return
         try:
             with ProcDirectory(pid, self._proc) as directory:
                 self._inspect(directory, scripts_only=scripts_only)
@@ -98,6 +116,21 @@ class _Look:
             self._not_inspectable += 1
         except ProcessGoneError:
             return
+
+    def at_others(self, others: Collection[int]) -> None:
+        """Look at processes that hold nothing, for the scripts that they run."""
+        if not self._targets.any_script:
+            self._inspected += len(others)
+            return
+        for pid in others:
+            try:
+                doubtful = self._finder.may_run(f"{self._proc}/{pid}/")
+            except OSError:
+                doubtful = True
+            if doubtful:
+                self.at(pid, scripts_only=True)
+            else:
+                self._inspected += 1
 
     def result(self, registered: Iterator[Process]) -> Sighting:
         """What was seen, with the registered processes among the holders; by process number."""
@@ -116,7 +149,7 @@ class _Look:
         base = f"{self._proc}/{directory.pid}/"
         views = directory.views() if self._deep else [view]
         uses, complete = self._finder.find(
-            base + view, [base + v for v in views], directory, scripts_only=scripts_only
+            base + view, [base + v for v in views], scripts_only=scripts_only
         )
         if complete:
             self._inspected += 1
@@ -128,18 +161,6 @@ class _Look:
             evidence = evidence_of(uses, self._targets, process.pid, started_at)
             if evidence:
                 self._holders[process.identity] = Holder(process, evidence)
-
-    def _runs_scripts(self, pid: int) -> bool:
-        """Whether it could run a registered script; it counts as inspected when it does not, for
-        that it holds nothing is known already."""
-        try:
-            program = os.readlink(f"{self._proc}/{pid}/exe")
-        except OSError:  # a kernel thread, or gone, or not to be looked into
-            return False
-        if self._targets.any_script and known_interpreter(program) is not None:
-            return True
-        self._inspected += 1
-        return False
 
     def _view(self, directory: ProcDirectory) -> str | None:
         """Where the process can be looked into ("" as a rule); None where there is nothing to see:

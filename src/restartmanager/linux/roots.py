@@ -10,11 +10,32 @@ from __future__ import annotations
 import os
 import stat
 
-__all__ = ["sees_our_root", "stat_inside"]
+__all__ = ["OurRoot", "sees_our_root", "stat_inside"]
 
 _LINKS = 40  # path_resolution(7): the kernel follows no more
 _NAMES = 256
 _SELF = frozenset({"self", "thread-self"})
+
+
+class OurRoot:
+    """Our own root directory and mount namespace as they are when this is made, to compare those of
+    many processes with."""
+
+    def __init__(self) -> None:
+        self._namespace = os.readlink("/proc/self/ns/mnt")
+        self._facts = os.stat("/")
+
+    def seen_by(self, base: str) -> bool:
+        """As ``sees_our_root``."""
+        try:
+            if os.readlink(base + "root") != "/":
+                return False
+            if os.readlink(base + "ns/mnt") != self._namespace:
+                return False
+            theirs = os.stat(base + "root")  # "/" is also what lies outside ours
+        except OSError:
+            return False
+        return os.path.samestat(theirs, self._facts)
 
 
 def sees_our_root(base: str) -> bool:
@@ -23,15 +44,7 @@ def sees_our_root(base: str) -> bool:
 
     False where the caller may not look.
     """
-    try:
-        if os.readlink(base + "root") != "/":
-            return False
-        if os.readlink(base + "ns/mnt") != os.readlink("/proc/self/ns/mnt"):
-            return False
-        theirs, ours = os.stat(base + "root"), os.stat("/")  # "/" is also what lies outside ours
-    except OSError:
-        return False
-    return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
+    return OurRoot().seen_by(base)
 
 
 def stat_inside(base: str, path: str) -> os.stat_result | None:

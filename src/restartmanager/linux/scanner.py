@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from restartmanager.errors import UnsupportedError
 from restartmanager.linux import files as _files
 from restartmanager.linux.files import first_bytes
-from restartmanager.linux.holders import ProcScanner
+from restartmanager.linux.holders import Known, ProcScanner
 from restartmanager.linux.mounts import Mounts
 from restartmanager.linux.oracle import LeaseOracle, Verdict
 from restartmanager.linux.procfs import PROC, pids
@@ -85,26 +85,28 @@ class LinuxScanner:
     # -- the look at the processes -------------------------------------------------------------
 
     def _look(self, resources: Resources) -> Sighting:
-        pids = self._ask_kernel(resources) if self._kernel else None
-        return self._processes.find_holders(resources, among=pids)
+        mounts = Mounts.read(PROC)
+        targets = Targets(resources, mounts)
+        known = self._ask_kernel(targets) if self._kernel else None
+        return self._processes.find_users(targets, mounts, resources.processes, known=known)
 
-    def _ask_kernel(self, resources: Resources) -> frozenset[int] | None:
-        """The processes that hold something registered; None where the kernel cannot tell.
+    def _ask_kernel(self, targets: Targets) -> Known | None:
+        """The processes that hold a target, and the others; None where the kernel cannot tell.
 
         Files that came and went below a tree have no identity to ask for, and sockets are known by
         their names only: there every process is read.
         """
-        if resources.trees or not resources.files or len(pids(PROC)) < _WORTH_ASKING:
+        if targets.any_folder or targets.socket_paths or not (targets and targets.settled):
             return None
-        targets = Targets(resources, Mounts.read(PROC))
-        if not targets.settled or targets.socket_paths or targets.any_folder:
+        if len(pids(PROC)) < _WORTH_ASKING:
             return None
         try:
-            iterator = self._loaded()
-            return frozenset(hit.pid for hit in iterator.find(targets.keys))
+            answer = self._loaded().find(targets.keys)
         except UnsupportedError:
             self._kernel = False  # the doctor command says why
             return None
+        holders = frozenset(hit.pid for hit in answer.hits)
+        return Known(holders, answer.processes - holders)
 
     def _loaded(self) -> KernelIterator:
         if self._iterator is None:

@@ -28,8 +28,8 @@ from restartmanager.linux.maps import CUT, Mapping, map_files_name, parse_mappin
 from restartmanager.linux.mounts import Mounts
 from restartmanager.linux.procfs import DELETED, PROC, ProcDirectory, pids
 from restartmanager.linux.roots import sees_our_root, stat_inside
+from restartmanager.linux.script_uses import ScriptReader
 from restartmanager.linux.targets import CLOCK_TICK_S
-from restartmanager.linux.uses import running_scripts
 from restartmanager.model import Evidence, Holder, How, Ignored, Sighting
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class _Look:
     def __init__(self, policy: Policy, proc: str) -> None:
         self._policy = policy
         self._mounts = Mounts.read(proc)
+        self._scripts = ScriptReader(self._mounts)
         self._proc = proc
         self._booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
         self._data: set[bytes] = set()
@@ -104,7 +105,7 @@ class _Look:
                 found[path].add(How.MAPPED)
             else:
                 self._ignored[path, reason].add(directory.pid)
-        for path, facts in running_scripts(base, directory, self._mounts):
+        for path, facts in self._scripts.of(base):
             if facts is not None and facts.st_ctime >= started_at + CLOCK_TICK_S:
                 found[os.path.normpath(os.path.join(_cwd(base), path))].add(How.SCRIPT)
         self._inspected += 1

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from restartmanager.linux.files import first_bytes, identity_of, walk
 from restartmanager.linux.procfs import DELETED
@@ -34,8 +33,7 @@ CLOCK_TICK_S = 0.01
 _LOOKED_INTO = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One registered path: the file recorded for it and the one it leads to now, where there is
     one. ``mode`` is what the path leads to now, 0 for nothing."""
 
@@ -116,7 +114,7 @@ class Targets:
         )
 
     def __bool__(self) -> bool:
-        return bool(self.by_path)
+        return bool(self.by_path or self.folders)
 
     @property
     def keys(self) -> frozenset[Key]:

@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.linux.descriptors import DescriptorReader
 from restartmanager.linux.files import identity_of
 from restartmanager.linux.maps import MapReader
-from restartmanager.linux.procfs import parse_arguments
 from restartmanager.linux.roots import sees_our_root, stat_inside
+from restartmanager.linux.script_uses import ScriptReader
 from restartmanager.linux.sockets import BoundSockets
 from restartmanager.model import Evidence, How
-from restartmanager.scripts import interpreter, script_candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from restartmanager.linux.mounts import Mounts
-    from restartmanager.linux.procfs import ProcDirectory
     from restartmanager.linux.targets import Key, Target, Targets
     from restartmanager.model import FileIdentity
-    from restartmanager.scripts import Script
 
-__all__ = ["Finder", "Use", "evidence_of", "known_interpreter", "running_scripts"]
+__all__ = ["Finder", "Use", "evidence_of"]
 
 _VANISHED = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
-_ARGUMENTS_LIMIT = 128 * 1024  # an interpreter's script stands among the first arguments
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """One way in which a process uses a file: the one with this key, or the one that was at this
     path and is no longer there.
 
@@ -55,9 +48,10 @@ class Finder:
         self._maps = MapReader(targets)
         self._descriptors = DescriptorReader(targets, mounts)
         self._sockets = BoundSockets(targets.socket_paths)
+        self._scripts = ScriptReader(mounts, targets.devices)
 
     def find(
-        self, base: str, views: Iterable[str], directory: ProcDirectory, *, scripts_only: bool
+        self, base: str, views: Iterable[str], *, scripts_only: bool
     ) -> tuple[list[Use], bool]:
         """All uses by the process in the folder ``base``, and whether all of it could be seen.
 
@@ -71,7 +65,7 @@ class Finder:
             steps += [self._mapped(base), self._executable(base, uses), self._folders(base)]
             steps += [self._open(view) for view in views]
         if self._targets.any_script:
-            steps.append(self._scripts(base, directory))
+            steps.append(self._run(base))
         for step in steps:
             try:
                 uses.extend(step)
@@ -80,6 +74,12 @@ class Finder:
             except OSError:
                 complete = False
         return uses, complete
+
+    def may_run(self, base: str) -> bool:
+        """Whether the process in this folder may run a script that is a target, told quickly."""
+        return self._targets.any_script and any(
+            facts is None or self._targets.at(_key(facts)) for _, facts in self._scripts.of(base)
+        )
 
     def _mapped(self, base: str) -> Iterator[Use]:
         for file, private, path in self._maps.read(base):
@@ -141,44 +141,14 @@ class Finder:
         if path is not None and sees_our_root(base):
             yield Use(how, path)
 
-    def _scripts(self, base: str, directory: ProcDirectory) -> Iterator[Use]:
-        for path, facts in running_scripts(base, directory, self._mounts, self._targets.devices):
+    def _run(self, base: str) -> Iterator[Use]:
+        for path, facts in self._scripts.of(base):
             yield from self._named(How.SCRIPT, base, path, facts)
 
     def _may_hang(self, link: str) -> bool:
         return self._mounts.any_remote and self._mounts.may_hang(
             os.readlink(link), self._targets.devices
         )
-
-
-def running_scripts(
-    base: str, directory: ProcDirectory, mounts: Mounts, devices: Collection[int] = ()
-) -> Iterator[tuple[str, os.stat_result | None]]:
-    """The scripts that an interpreter was started with, as it names them, and the files there now.
-
-    It holds nothing, so its arguments tell, looked up as the process sees them: None for one that
-    is gone, or that lies on a mount that may hang and has none of ``devices``.
-    """
-    program = _text(base + "exe")
-    if known_interpreter(program) is None:
-        return
-    name = base.rpartition(f"/{directory.pid}/")[2] + "cmdline"
-    arguments = parse_arguments(directory.read(name, _ARGUMENTS_LIMIT) or b"")
-    for script in _candidates(program, arguments):
-        yield _first_file(base, script, mounts, devices)
-
-
-def _first_file(
-    base: str, script: Script, mounts: Mounts, devices: Collection[int]
-) -> tuple[str, os.stat_result | None]:
-    for path in script.paths:
-        whole = os.path.join(_text(base + "cwd"), path)
-        if mounts.may_hang(whole, devices):
-            break
-        facts = stat_inside(base, path)
-        if facts is not None and stat.S_ISREG(facts.st_mode):
-            return path, facts
-    return script.paths[0], None
 
 
 def evidence_of(
@@ -228,15 +198,3 @@ def _text(link: str) -> str:
         return os.readlink(link)
     except OSError:
         return ""
-
-
-@lru_cache(maxsize=1024)
-def _candidates(program: str, arguments: tuple[str, ...]) -> tuple[Script, ...]:
-    """As ``script_candidates``; workers by the hundred have the same arguments."""
-    return script_candidates(program, arguments)
-
-
-@lru_cache(maxsize=1024)
-def known_interpreter(program: str) -> str | None:
-    """Which interpreter this program is (``scripts.interpreter``), remembered."""
-    return interpreter(program)

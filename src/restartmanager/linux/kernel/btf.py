@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import struct
 from array import array
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -51,17 +50,14 @@ class BtfError(ValueError):
     """The type information cannot be used; the text says why, as the end of a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class KernelFacts:
-    """The numbers: ids of the functions to attach to, and offsets of members in bytes.
-
-    Raises BtfError for a number that cannot be one.
-    """
+class KernelFacts(NamedTuple):
+    """The numbers: ids of the functions to attach to, and offsets of members in bytes."""
 
     task_iterator: int
     task_file_iterator: int
     task_vma_iterator: int
     meta_seq: int
+    task_pid: int
     task_tgid: int
     task_flags: int
     task_mm: int
@@ -76,12 +72,14 @@ class KernelFacts:
     inode_super_block: int
     super_block_device: int
 
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
+    def checked(self) -> KernelFacts:
+        """The same. Raises BtfError for a number that cannot be one."""
+        for name, value in self._asdict().items():
             limit = 0x7FFFFFFF if name.endswith("_iterator") else _OFFSET_LIMIT
             # bool is an int for isinstance, and JSON has both.
             if type(value) is not int or not 0 <= value <= limit:
                 raise BtfError(f"the number {name} is not a possible one: {value!r}")
+        return self
 
 
 def parse_facts(data: bytes) -> KernelFacts:
@@ -91,7 +89,7 @@ def parse_facts(data: bytes) -> KernelFacts:
     kernel that lacks what is needed.
     """
     try:
-        return _facts(_Types(data))
+        return _facts(_Types(data)).checked()
     except KeyError as error:
         raise BtfError(
             f"the kernel's type information has a kind of type not known here ({error})"
@@ -120,6 +118,7 @@ def _facts(types: _Types) -> KernelFacts:
         task_file_iterator=file_iterator,
         task_vma_iterator=vma_iterator,
         meta_seq=types.pointer(types.target(meta), b"seq")[0],
+        task_pid=types.number(task, b"pid", 4),
         task_tgid=types.number(task, b"tgid", 4),
         task_flags=types.number(task, b"flags", 4),
         task_mm=mm_at,

@@ -12,7 +12,6 @@ import errno
 import json
 import os
 import stat
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from restartmanager.linux.kernel.btf import BtfError, KernelFacts, parse_facts
@@ -84,7 +83,7 @@ def _read_kept(path: str, key: str) -> KernelFacts | None:
     """What was kept; None when there is nothing, or something damaged, foreign or of a stranger."""
     try:
         kept = json.loads(_read_own(path))
-        return KernelFacts(**kept["facts"]) if kept["kernel"] == key else None
+        return KernelFacts(**kept["facts"]).checked() if kept["kernel"] == key else None
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
@@ -113,7 +112,7 @@ def _keep(path: str, key: str, facts: KernelFacts) -> None:
         )
         try:
             with open(descriptor, "w", encoding="utf-8") as file:
-                json.dump({"kernel": key, "facts": asdict(facts)}, file, indent=1)
+                json.dump({"kernel": key, "facts": facts._asdict()}, file, indent=1)
             os.replace(temporary, path)
         except OSError:
             os.unlink(temporary)

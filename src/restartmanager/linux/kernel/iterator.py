@@ -33,7 +33,13 @@ from restartmanager.errors import UnsupportedError
 from restartmanager.linux.kernel import bpf
 from restartmanager.linux.kernel.btf import BtfError
 from restartmanager.linux.kernel.facts import BTF_PATH, facts_to_try
-from restartmanager.linux.kernel.loaded import LARGEST_QUESTION, Hit, LoadedPrograms, SelfTestError
+from restartmanager.linux.kernel.loaded import (
+    LARGEST_QUESTION,
+    Answer,
+    Hit,
+    LoadedPrograms,
+    SelfTestError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -41,7 +47,7 @@ if TYPE_CHECKING:
 
     from restartmanager.model import How
 
-__all__ = ["Hit", "KernelIterator", "why_unavailable"]
+__all__ = ["Answer", "Hit", "KernelIterator", "why_unavailable"]
 
 _WHAT = "Asking the kernel who holds files"
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in include/linux/proc_ns.h
@@ -89,8 +95,9 @@ class KernelIterator:
         with self._lock:
             return self._demand().kinds
 
-    def find(self, targets: Collection[tuple[int, int]]) -> frozenset[Hit]:
-        """All uses of the files with these (``st_dev``, ``st_ino``), in one look at the machine.
+    def find(self, targets: Collection[tuple[int, int]]) -> Answer:
+        """All uses of the files with these (``st_dev``, ``st_ino``), in one look at the machine;
+        without any there is no look.
 
         Process numbers are of tgids, so threads count as their process. Processes that come and go
         meanwhile may be missing or gone, as with /proc. Raises UnsupportedError when the kernel
@@ -107,7 +114,8 @@ class KernelIterator:
                 # The map may hold what was not taken out again: the next answer would be wrong.
                 self._close()
                 raise
-            return frozenset().union(*some)
+            hits = frozenset[Hit]().union(*(answer.hits for answer in some))
+            return Answer(hits, frozenset[int]().union(*(answer.processes for answer in some)))
 
     def _demand(self) -> LoadedPrograms:
         if self._loaded is None:

@@ -10,11 +10,10 @@ from __future__ import annotations
 import mmap
 import os
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.linux.kernel import bpf
-from restartmanager.linux.kernel.program import KEY, KINDS, RECORD, VALUE, programs
+from restartmanager.linux.kernel.program import KEY, KINDS, RECORD, RUNNING, VALUE, programs
 from restartmanager.model import How
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from restartmanager.linux.kernel.btf import KernelFacts
 
-__all__ = ["LARGEST_QUESTION", "Hit", "LoadedPrograms", "SelfTestError"]
+__all__ = ["LARGEST_QUESTION", "Answer", "Hit", "LoadedPrograms", "SelfTestError"]
 
 _Target = tuple[int, int]
 
@@ -35,14 +34,21 @@ _PLACES = ("/dev/shm", "/run", "/tmp", "/var/tmp")  # noqa: S108 - O_TMPFILE mak
 _ALWAYS = frozenset({How.OPEN, How.MAPPED})
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A process uses a file, in one way; device and inode are those that were asked for."""
 
     device: int
     inode: int
     pid: int
     kind: How
+
+
+class Answer(NamedTuple):
+    """What the kernel said: all uses, and every process that runs a program, so that it has been
+    looked at."""
+
+    hits: frozenset[Hit] = frozenset()
+    processes: frozenset[int] = frozenset()
 
 
 class SelfTestError(Exception):
@@ -67,17 +73,18 @@ class LoadedPrograms:
         """Give everything back to the kernel."""
         self._stack.close()
 
-    def find(self, wanted: Sequence[_Target]) -> frozenset[Hit]:
+    def find(self, wanted: Sequence[_Target]) -> Answer:
         """One answer, with its proof. Raises SelfTestError, BpfError."""
         with _file_of_our_own(self._place) as own:
-            hits = self._ask(self._links, [own, *wanted])
+            hits, processes = self._ask(self._links, [own, *wanted])
         # Another thread's child has our file as well from its fork until its exec. That takes
         # nothing from the proof, and asking again would find the next child.
-        if not _uses(own, hits) >= _proof():
+        if not _uses(own, hits) >= _proof() or os.getpid() not in processes:
             raise SelfTestError("its self-test failed: a file that this process holds was missed")
-        return frozenset(
+        hits = frozenset(
             hit for hit in hits if hit.kind in self.kinds and (hit.device, hit.inode) != own
         )
+        return Answer(hits, processes)
 
     def _prove(self, loaded: Sequence[int]) -> tuple[str, frozenset[How]]:
         """Where to have files of our own, and which kinds of use are found, from this process only.
@@ -90,7 +97,7 @@ class LoadedPrograms:
             links = [_owned(stack, bpf.link_iterator(program, pid)) for program in loaded]
             for place in _PLACES:
                 with suppress(OSError), _file_of_our_own(place) as own:
-                    hits = self._ask(links, [own, *surroundings.values()])
+                    hits, _ = self._ask(links, [own, *surroundings.values()])
                     if _uses(own, hits) == _proof():
                         found = {k for k, its in surroundings.items() if Hit(*its, pid, k) in hits}
                         return place, _ALWAYS | found
@@ -99,7 +106,7 @@ class LoadedPrograms:
             "open and mapped"
         )
 
-    def _ask(self, links: Sequence[int], targets: Sequence[_Target]) -> set[Hit]:
+    def _ask(self, links: Sequence[int], targets: Sequence[_Target]) -> Answer:
         distinct = list(dict.fromkeys(targets))
         keys = [KEY.pack(inode, _kernel_device(device)) for device, inode in distinct]
         bpf.insert_into_map(self._map, keys, [VALUE.pack(index) for index in range(len(keys))])
@@ -107,7 +114,13 @@ class LoadedPrograms:
             records = {record for link in links for record in _records(link)}
         finally:
             bpf.delete_from_map(self._map, keys)
-        return {Hit(*distinct[index], pid, KINDS[kind]) for index, pid, kind in records}
+        hits = (
+            Hit(*distinct[index], pid, KINDS[kind])
+            for index, pid, kind in records
+            if kind != RUNNING
+        )
+        running = (pid for _, pid, kind in records if kind == RUNNING)
+        return Answer(frozenset(hits), frozenset(running))
 
 
 def _owned(stack: ExitStack, descriptor: int) -> int:

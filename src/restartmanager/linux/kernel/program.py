@@ -10,8 +10,7 @@ with zero first, as newer kernels demand.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.model import How
 
@@ -24,6 +23,7 @@ __all__ = [
     "KEY",
     "KINDS",
     "RECORD",
+    "RUNNING",
     "VALUE",
     "Instruction",
     "Label",
@@ -44,6 +44,9 @@ RECORD = struct.Struct("=QII")
 KINDS = (How.OPEN, How.MAPPED, How.EXECUTABLE, How.CWD, How.ROOT)
 """What the programs together find."""
 
+RUNNING = len(KINDS)
+"""In place of a kind: no target, but a process that runs a program; its threads are left out."""
+
 # Registers (r1 to r5 are lost in a call, r6 to r9 are kept) and what the programs keep in them.
 _R0, _R1, _R2, _R3, _R4, _R5, _R6, _R7, _R8, _R9, _FRAME = range(11)
 _CONTEXT, _TASK = _R6, _R7
@@ -62,8 +65,7 @@ _KEY_AT = -KEY.size
 _RECORD_AT = _KEY_AT - RECORD.size
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(NamedTuple):
     """One instruction of eight bytes; ``target`` is the label that a jump leads to."""
 
     code: int
@@ -74,15 +76,13 @@ class Instruction:
     target: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(NamedTuple):
     """A place to jump to."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """A program ready to load; ``function_id`` is the iterator it belongs to."""
 
     name: str
@@ -158,6 +158,10 @@ def _jump_if_zero(register: int, target: str) -> Instruction:
     return Instruction(0x15, register, target=target)
 
 
+def _jump_if_different(register: int, other: int, target: str) -> Instruction:
+    return Instruction(0x5D, register, other, target=target)
+
+
 def _jump_if_any_bit(register: int, bits: int, target: str) -> Instruction:
     return Instruction(0x45, register, immediate=bits, target=target)
 
@@ -212,16 +216,23 @@ def _mapped_program(facts: KernelFacts, map_fd: int) -> _Lines:
 def _task_program(facts: KernelFacts, map_fd: int) -> _Lines:
     """For each task, threads as well: the executable, the working and the root directory.
 
-    No lock is held: the kernel guards such loads (one that fails gives zero), and a task that is
-    about to change may be seen as before or after, as in /proc.
+    For the first thread of a process also that it runs a program at all. No lock is held: the
+    kernel guards such loads (one that fails gives zero), and a task that is about to change may be
+    seen as before or after, as in /proc.
     """
     return [
         *_begin(),
         _load32(_R1, _TASK, facts.task_flags),
         _jump_if_any_bit(_R1, _KERNEL_THREAD, "end"),
-        _load64(_R1, _TASK, facts.task_mm),
-        _jump_if_zero(_R1, "directories"),
-        _load64(_R1, _R1, facts.mm_exe_file),
+        _load64(_R8, _TASK, facts.task_mm),
+        _jump_if_zero(_R8, "directories"),
+        _load32(_R1, _TASK, facts.task_pid),
+        _load32(_R2, _TASK, facts.task_tgid),
+        _jump_if_different(_R1, _R2, "executable"),
+        _set(_R1, 0),
+        *_write_record(facts, RUNNING),
+        Label("executable"),
+        _load64(_R1, _R8, facts.mm_exe_file),
         _jump_if_zero(_R1, "directories"),
         _load64(_R1, _R1, facts.file_inode),
         *_report(facts, map_fd, How.EXECUTABLE, "directories"),
@@ -256,11 +267,7 @@ def _end() -> _Lines:
 
 
 def _report(facts: KernelFacts, map_fd: int, kind: How, otherwise: str) -> _Lines:
-    """Write a record if the inode in r1 is that of a target, else jump.
-
-    What bpf_seq_write() returns needs no look: when there was no room, the kernel takes back all
-    that was written for this object and comes again with an empty buffer.
-    """
+    """Write a record if the inode in r1 is that of a target, else jump."""
     return [
         _jump_if_zero(_R1, otherwise),
         _load64(_R2, _R1, facts.inode_number),
@@ -274,10 +281,21 @@ def _report(facts: KernelFacts, map_fd: int, kind: How, otherwise: str) -> _Line
         _call(_MAP_LOOKUP_ELEM),
         _jump_if_zero(_R0, otherwise),
         _load32(_R1, _R0, 0),
+        *_write_record(facts, KINDS.index(kind)),
+    ]
+
+
+def _write_record(facts: KernelFacts, kind: int) -> _Lines:
+    """Write a record with the index in r1.
+
+    What bpf_seq_write() returns needs no look: when there was no room, the kernel takes back all
+    that was written for this object and comes again with an empty buffer.
+    """
+    return [
         _store64(_FRAME, _RECORD_AT, _R1),
         _load32(_R1, _TASK, facts.task_tgid),
         _store32(_FRAME, _RECORD_AT + 8, _R1),
-        _set(_R1, KINDS.index(kind)),
+        _set(_R1, kind),
         _store32(_FRAME, _RECORD_AT + 12, _R1),
         _load64(_R1, _CONTEXT, _META_ARGUMENT),
         _load64(_R1, _R1, facts.meta_seq),
