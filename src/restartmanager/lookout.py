@@ -59,6 +59,13 @@ class Lookout:
             paths += self.packages.files_of(name)
         return self.scanner.identify(paths, arguments.paths(trees, "trees"))
 
+    def resources_at(self, paths: Iterable[PathLike], packages: Iterable[str] = ()) -> Resources:
+        """These paths, directories as trees, and the files of these packages, to ask about now."""
+        texts = list(arguments.paths(paths, "paths"))
+        for name in arguments.texts(packages, "packages"):
+            texts += self.packages.files_of(name)
+        return self.scanner.resources_at(texts)
+
     def who_uses(
         self,
         resources: Resources,

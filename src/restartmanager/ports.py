@@ -165,6 +165,15 @@ class Scanner(Protocol):
         """
         ...
 
+    def resources_at(self, paths: Sequence[str]) -> Resources:
+        """What these paths lead to, for a question that is asked at once: each directory is a tree,
+        all else a file, whatever there is now or will be then.
+
+        Nothing is recorded, so it takes less than ``identify``, and nothing that was replaced
+        meanwhile is known again. Raises UsageError for what cannot be a path.
+        """
+        ...
+
     def find_holders(self, resources: Resources) -> Sighting:
         """Who uses these files and trees now, in one look at the machine.
 

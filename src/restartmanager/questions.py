@@ -31,10 +31,7 @@ def who_uses(*paths: str | os.PathLike[str], packages: Iterable[str] = ()) -> Af
     ``not_inspectable`` of the result counts the processes that the caller may not look into.
     """
     lookout = make_lookout()
-    texts = [os.fsdecode(path) for path in paths]
-    trees = [path for path in texts if os.path.isdir(path)]
-    files = [path for path in texts if path not in trees]
-    return _users_only(lookout.who_uses(lookout.identify(files, trees, packages)))
+    return _users_only(lookout.who_uses(lookout.resources_at(paths, packages)))
 
 
 def stale() -> Affected:

@@ -16,7 +16,7 @@ import pytest
 
 from restartmanager.errors import UnsupportedError
 from restartmanager.linux.kernel import facts as kernel_facts
-from restartmanager.linux.kernel import loaded, program
+from restartmanager.linux.kernel import instructions, loaded
 from restartmanager.linux.kernel.iterator import Answer, Hit, KernelIterator, why_unavailable
 from restartmanager.model import How
 
@@ -356,8 +356,8 @@ def test_nothing_stays_open_after_a_refusal(
 def test_a_program_that_the_verifier_refuses_is_explained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    no_exit = program.Instruction(0xB7)
-    monkeypatch.setattr(program, "_EXIT", no_exit)
+    no_exit = instructions.Instruction(0xB7)
+    monkeypatch.setattr(instructions, "EXIT", no_exit)
     before = open_descriptors()
     with pytest.raises(UnsupportedError, match="refused to load the program rm_open") as caught:
         KernelIterator().__enter__()
@@ -383,6 +383,7 @@ def lying(folder: Path, change: Callable[[dict[str, int]], object]) -> Path:
         ("task_file_iterator", 1),
         ("task_vma_iterator", -1),
         ("meta_seq", 8),
+        ("task_pid", -8),
         ("task_tgid", 4),
         ("file_inode", 8),
         ("vma_file", -8),

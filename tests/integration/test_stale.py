@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,13 +15,15 @@ import restartmanager as rm
 from restartmanager.identity import UniqueProcess
 from restartmanager.linux.birth import birth_time
 from restartmanager.linux.holders import ProcScanner
-from restartmanager.model import Evidence, How
+from restartmanager.linux.kernel.iterator import why_unavailable
+from restartmanager.linux.scanner import LinuxScanner
+from restartmanager.model import Evidence, How, Sighting
 from restartmanager.policy import IgnoreRule, Policy
 from restartmanager.wiring import shipped_policy
 from spawning import PYTHON
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from spawning import Spawn
 
@@ -27,10 +31,31 @@ EVERYTHING = Policy()
 """A policy that leaves nothing out of account, for the tests work below /tmp."""
 
 
-def stale_in(pid: int, policy: Policy = EVERYTHING) -> tuple[Evidence, ...]:
-    """The evidence against one process."""
-    found = [h for h in ProcScanner().find_stale(policy).holders if h.process.pid == pid]
-    return found[0].evidence if found else ()
+class Looks:
+    """Looks for what is stale in one of two ways, which must find the same."""
+
+    def __init__(self, scanner: ProcScanner | LinuxScanner) -> None:
+        self.scanner = scanner
+
+    def sighting(self, policy: Policy = EVERYTHING) -> Sighting:
+        found = self.scanner.find_stale(policy)
+        assert not isinstance(self.scanner, LinuxScanner) or self.scanner._kernel, "it has refused"
+        return found
+
+    def stale_in(self, pid: int) -> tuple[Evidence, ...]:
+        """The evidence against one process."""
+        found = [h for h in self.sighting().holders if h.process.pid == pid]
+        return found[0].evidence if found else ()
+
+
+@pytest.fixture(params=["proc", pytest.param("kernel", marks=pytest.mark.root)])
+def looks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Looks:
+    if request.param == "proc":
+        return Looks(ProcScanner())
+    if (reason := why_unavailable()) is not None:
+        pytest.skip(reason)
+    monkeypatch.setattr("restartmanager.linux.scanner._WORTH_ASKING", 0)
+    return Looks(LinuxScanner())
 
 
 def only(pid: int, path: Path, *how: How) -> tuple[Evidence, ...]:
@@ -53,23 +78,23 @@ def replaced(path: Path) -> None:
 # -- true findings -----------------------------------------------------------------------------
 
 
-def test_a_library_replaced_by_rename(spawn: Spawn, library: Path) -> None:
+def test_a_library_replaced_by_rename(looks: Looks, spawn: Spawn, library: Path) -> None:
     child = spawn.holding("map-code", str(library))
-    assert stale_in(child.pid) == ()
+    assert looks.stale_in(child.pid) == ()
     replaced(library)
-    assert stale_in(child.pid) == only(child.pid, library, How.MAPPED)
+    assert looks.stale_in(child.pid) == only(child.pid, library, How.MAPPED)
 
 
-def test_a_library_that_was_removed(spawn: Spawn, library: Path) -> None:
+def test_a_library_that_was_removed(looks: Looks, spawn: Spawn, library: Path) -> None:
     child = spawn.holding("map-code", str(library))
     library.unlink()
-    assert stale_in(child.pid) == only(child.pid, library, How.MAPPED)
+    assert looks.stale_in(child.pid) == only(child.pid, library, How.MAPPED)
 
 
-def test_a_library_written_over_in_place(spawn: Spawn, library: Path) -> None:
+def test_a_library_written_over_in_place(looks: Looks, spawn: Spawn, library: Path) -> None:
     child = spawn.holding("map-code", str(library))
     library.write_bytes(b"z" * 5000)
-    assert stale_in(child.pid) == only(child.pid, library, How.MAPPED)
+    assert looks.stale_in(child.pid) == only(child.pid, library, How.MAPPED)
 
 
 LOADS_LATER = """
@@ -87,7 +112,7 @@ os.read(0, 1)
 
 @pytest.mark.parametrize("way", ["plugin", "exec"])
 def test_what_was_installed_and_loaded_later_is_not_old(
-    spawn: Spawn, library: Path, way: str
+    looks: Looks, spawn: Spawn, library: Path, way: str
 ) -> None:
     """Also after another exec in the same process, whose start time stays what it was."""
     child = spawn.ready(PYTHON, "-S", "-c", LOADS_LATER, way, LOADS_LATER)
@@ -104,11 +129,11 @@ def test_what_was_installed_and_loaded_later_is_not_old(
         child.stdin.write(os.fsencode(library) + b"\n")
         child.stdin.flush()
     assert child.stdout.read(1) == b"m"
-    assert stale_in(child.pid) == ()
+    assert looks.stale_in(child.pid) == ()
     library.write_bytes(b"w" * 7000)
-    assert stale_in(child.pid) == ()  # the birth of the file says too little: see limits
+    assert looks.stale_in(child.pid) == ()  # the birth of the file says too little: see limits
     replaced(library)
-    assert stale_in(child.pid) == only(child.pid, library, How.MAPPED)
+    assert looks.stale_in(child.pid) == only(child.pid, library, How.MAPPED)
 
 
 def test_the_birth_of_a_file(tmp_path: Path) -> None:
@@ -123,83 +148,127 @@ def test_the_birth_of_a_file(tmp_path: Path) -> None:
     assert birth_time(str(tmp_path / "absent")) is None
 
 
-def test_a_replaced_program(spawn: Spawn, tmp_path: Path) -> None:
+def test_a_replaced_program(looks: Looks, spawn: Spawn, tmp_path: Path) -> None:
     program = tmp_path / "program"
     shutil.copy("/bin/sleep", program)
     child = spawn.running(str(program), "600")
     replaced(program)
-    assert stale_in(child.pid) == only(child.pid, program, How.EXECUTABLE, How.MAPPED)
+    assert looks.stale_in(child.pid) == only(child.pid, program, How.EXECUTABLE, How.MAPPED)
 
 
-def test_a_replaced_script(spawn: Spawn, tmp_path: Path) -> None:
+def test_a_replaced_script(looks: Looks, spawn: Spawn, tmp_path: Path) -> None:
     script = tmp_path / "job.py"
     script.write_text("print('r', flush=True)\ninput()\n")
     child = spawn.ready(PYTHON, "-S", str(script))
-    assert stale_in(child.pid) == ()
+    assert looks.stale_in(child.pid) == ()
     replaced(script)
-    assert stale_in(child.pid) == only(child.pid, script, How.SCRIPT)
+    assert looks.stale_in(child.pid) == only(child.pid, script, How.SCRIPT)
 
 
-def test_a_name_that_cannot_be_decoded(spawn: Spawn, tmp_path: Path) -> None:
+def test_a_name_that_cannot_be_decoded(looks: Looks, spawn: Spawn, tmp_path: Path) -> None:
     library = tmp_path / os.fsdecode(b"lib \xff\n\x1b.so")
     library.write_bytes(b"x" * 5000)
     child = spawn.holding("map-code", str(library))
     replaced(library)
-    assert stale_in(child.pid) == only(child.pid, library, How.MAPPED)
+    assert looks.stale_in(child.pid) == only(child.pid, library, How.MAPPED)
 
 
 # -- no false ones -----------------------------------------------------------------------------
 
 
-def test_a_living_file_that_is_called_deleted(spawn: Spawn, tmp_path: Path) -> None:
+def test_a_living_file_that_is_called_deleted(looks: Looks, spawn: Spawn, tmp_path: Path) -> None:
     library = tmp_path / "libnew.so (deleted)"
     library.write_bytes(b"x" * 5000)
     child = spawn.holding("map-code", str(library))
-    assert stale_in(child.pid) == ()
+    assert looks.stale_in(child.pid) == ()
 
 
-def test_what_was_replaced_before_the_process_started(spawn: Spawn, library: Path) -> None:
+def test_what_was_replaced_before_the_process_started(
+    looks: Looks, spawn: Spawn, library: Path
+) -> None:
     replaced(library)
     child = spawn.holding("map-code", str(library))
-    assert stale_in(child.pid) == ()
+    assert looks.stale_in(child.pid) == ()
 
 
-def test_data_that_was_replaced(spawn: Spawn, library: Path) -> None:
+def test_data_that_was_replaced(looks: Looks, spawn: Spawn, library: Path) -> None:
     child = spawn.holding("map", str(library), "open", str(library))
     replaced(library)
-    assert stale_in(child.pid) == ()
+    assert looks.stale_in(child.pid) == ()
 
 
-def test_other_rights_on_the_same_file(spawn: Spawn, library: Path) -> None:
+def test_other_rights_on_the_same_file(looks: Looks, spawn: Spawn, library: Path) -> None:
     child = spawn.holding("map-code", str(library))
     library.chmod(0o755)
-    assert stale_in(child.pid) == ()
+    assert looks.stale_in(child.pid) == ()
 
 
-def test_another_name_for_the_same_file(spawn: Spawn, library: Path, tmp_path: Path) -> None:
+def test_another_name_for_the_same_file(
+    looks: Looks, spawn: Spawn, library: Path, tmp_path: Path
+) -> None:
     child = spawn.holding("map-code", str(library))
     os.link(library, tmp_path / "copy")
-    assert stale_in(child.pid) == ()
+    assert looks.stale_in(child.pid) == ()
 
 
 @pytest.mark.root
-def test_the_same_path_in_another_mount_namespace(spawn: Spawn, library: Path) -> None:
+def test_the_same_path_in_another_mount_namespace(
+    looks: Looks, spawn: Spawn, library: Path
+) -> None:
     """What the process sees at that path is as it was, whatever is there for us."""
     inside = f'mount -t tmpfs none {library.parent}; head -c 5000 /dev/zero > {library}; "$@"; :'
     spawn.holding("map-code", str(library), before=("unshare", "-m", "sh", "-c", inside, "sh"))
     replaced(library)
-    holders = ProcScanner().find_stale(EVERYTHING).holders
+    holders = looks.sighting().holders
     assert str(library) not in {item.path for holder in holders for item in holder.evidence}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_both_ways_find_the_same(spawn: Spawn, tmp_path: Path, looks: Looks, seed: int) -> None:
+    """A population of processes with libraries to which everything happens that can."""
+    choose = random.Random(seed)  # noqa: S311 - the same population at every run
+    libraries = [tmp_path / f"lib{number}.so" for number in range(8)]
+    script = tmp_path / "job.py"
+    script.write_text("print('r', flush=True)\ninput()\n")
+    for library in libraries:
+        library.write_bytes(b"x" * 5000)
+    os.link(libraries[0], tmp_path / "another-name.so")
+    for _ in range(12):
+        mapped = choose.sample(libraries, 3)
+        spawn.holding(*(word for path in mapped for word in ("map-code", str(path))))
+    spawn.ready(PYTHON, "-S", str(script))
+    changes: list[Callable[[Path], object]] = [
+        replaced,
+        Path.unlink,
+        lambda path: path.write_bytes(b"z" * 5000),
+        lambda path: path.rename(path.with_suffix(".aside")),
+        lambda path: path.chmod(0o700),
+        Path.exists,
+    ]
+    for library in libraries:
+        choose.choice(changes)(library)
+    replaced(choose.choice([script, libraries[-1].with_name("unused")]))
+    ours = {child.pid for child in spawn.children}
+    found, expected = looks.sighting(), ProcScanner().find_stale(EVERYTHING)
+    assert against(ours, found) == against(ours, expected)
+    assert against(ours, found)
+
+
+def against(pids: set[int], sighting: Sighting) -> list[Evidence]:
+    holders = (holder for holder in sighting.holders if holder.process.pid in pids)
+    return sorted(item for holder in holders for item in holder.evidence)
 
 
 # -- what is left out --------------------------------------------------------------------------
 
 
-def test_what_the_policy_ignores_is_listed_with_its_reason(spawn: Spawn, library: Path) -> None:
+def test_what_the_policy_ignores_is_listed_with_its_reason(
+    looks: Looks, spawn: Spawn, library: Path
+) -> None:
     policy = Policy(ignore=(IgnoreRule((f"{library.parent}/*",), "it is a test"),))
     child = spawn.holding("map-code", str(library))
     replaced(library)
-    sighting = ProcScanner().find_stale(policy)
+    sighting = looks.sighting(policy)
     assert child.pid not in {holder.process.pid for holder in sighting.holders}
     (ignored,) = [item for item in sighting.ignored if child.pid in item.pids]
     assert (ignored.path, ignored.reason) == (str(library), "it is a test")

@@ -84,12 +84,13 @@ class Kernel:
         )
         inode = blob.group("inode", make(blob, number, super_pointer), flag=self.inode_flag)
         inode_pointer = blob.add(POINTER, "", inode)
-        file = blob.group("file", [("f_inode", inode_pointer, 32 * 8)])
-        file_pointer = blob.add(POINTER, "", blob.add(CONST, "", file))
-        dentry = blob.group("dentry", [("d_inode", inode_pointer, 48 * 8)])
+        node = blob.group("hlist_bl_node", [("next", number, 0), ("pprev", number, 8 * 8)])
+        dentry = blob.group("dentry", [("d_hash", node, 8 * 8), ("d_inode", inode_pointer, 48 * 8)])
         path = blob.group(
             "path", [("mnt", number, 0), ("dentry", blob.add(POINTER, "", dentry), 64)]
         )
+        file = blob.group("file", [("f_inode", inode_pointer, 32 * 8), ("f_path", path, 64 * 8)])
+        file_pointer = blob.add(POINTER, "", blob.add(CONST, "", file))
         fs = blob.group("fs_struct", [("root", path, 24 * 8), ("pwd", path, 40 * 8)])
         tagged = blob.add(POINTER, "", blob.add(TYPE_TAG, "rcu", file))
         mm = blob.group(
@@ -103,12 +104,17 @@ class Kernel:
                 ("mm", blob.add(POINTER, "", mm), 1136 * 8),
                 ("pid", u32, 1264 * 8),
                 ("tgid", u32, 1268 * 8),
+                ("group_leader", blob.add(POINTER, "", fs), 1328 * 8),  # any structure will do
+                ("start_boottime", blob.integer("unsigned long long", 8), 1560 * 8),
                 ("fs", blob.add(POINTER, "", fs), 1816 * 8),
             ],
         )
         seq = blob.group("seq_file", [("buf", number, 0)])
         meta = blob.group("bpf_iter_meta", [("seq", blob.add(POINTER, "", seq), 0)])
-        vma = blob.group("vm_area_struct", [("vm_file", file_pointer, 88 * 8)])
+        flags = blob.integer("unsigned long", 8)
+        vma = blob.group(
+            "vm_area_struct", [("vm_flags", flags, 32 * 8), ("vm_file", file_pointer, 88 * 8)]
+        )
         types = {
             "meta": blob.add(POINTER, "", meta),
             "task": blob.add(POINTER, "", task),
@@ -135,13 +141,21 @@ def test_every_number_is_found() -> None:
         "task_pid": 1264,
         "task_tgid": 1268,
         "task_flags": 44,
+        "task_group_leader": 1328,
+        "task_start": 1560,
         "task_mm": 1136,
         "task_fs": 1816,
         "mm_exe_file": 1312,
+        "fs_root_mount": 24,
         "fs_root_dentry": 32,
         "fs_pwd_dentry": 48,
         "dentry_inode": 48,
+        "dentry_hash": 16,
+        "vma_flags": 32,
         "vma_file": 88,
+        "file_path": 64,
+        "file_mount": 64,
+        "file_dentry": 72,
         "file_inode": 32,
         "inode_number": 64,
         "inode_super_block": 40,

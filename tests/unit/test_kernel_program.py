@@ -1,26 +1,14 @@
 """The programs do what they should, run here by an interpreter of their few instructions."""
 
 import struct
-from dataclasses import dataclass, field
 
 import pytest
 
-from restartmanager.linux.kernel.btf import KernelFacts
-from restartmanager.linux.kernel.program import (
-    KEY,
-    KINDS,
-    RECORD,
-    RUNNING,
-    VALUE,
-    Instruction,
-    Label,
-    assemble,
-    programs,
-)
+from kernel_machine import FACTS, MAP, Machine
+from restartmanager.linux.kernel.instructions import Instruction, Label, assemble
+from restartmanager.linux.kernel.program import KEY, RECORD, VALUE, programs
 from restartmanager.model import How
 
-FACTS = KernelFacts(*range(0, 8 * len(KernelFacts._fields), 8))
-MAP = 77
 EXIT = Instruction(0x95)
 
 
@@ -51,107 +39,6 @@ def test_wrong_labels_are_refused(lines: list[Instruction | Label], why: str) ->
 def test_a_number_that_does_not_fit_is_refused() -> None:
     with pytest.raises(struct.error):
         assemble([Instruction(0x79, 1, 2, 0x8000)])
-
-
-# -- a machine ---------------------------------------------------------------------------------
-
-
-@dataclass
-class Machine:
-    """Memory in which structures are dictionaries by offset, and the two helper functions.
-
-    Reading a member that was not put there fails: the programs may touch nothing else.
-    """
-
-    memory: dict[int, int] = field(default_factory=dict)
-    targets: dict[bytes, int] = field(default_factory=dict)
-    records: list[tuple[int, int, How]] = field(default_factory=list)
-    running: list[int] = field(default_factory=list)
-    following: int = 0x1000
-
-    def structure(self, members: dict[int, int]) -> int:
-        address = self.following
-        self.following += 0x1000
-        self.memory.update({address + offset: value for offset, value in members.items()})
-        return address
-
-    def run(self, code: bytes, context: int) -> int:  # noqa: C901, PLR0912 - a case for each instruction
-        registers = [0] * 11
-        registers[1], registers[10] = context, 0x7000_0000
-        at = 0
-        while True:
-            opcode, pair, offset, immediate = struct.unpack_from("<BBhi", code, at * 8)
-            destination, source = pair & 15, pair >> 4
-            at += 1
-            match opcode:
-                case 0x79 | 0x61:
-                    registers[destination] = self.memory[registers[source] + offset]
-                case 0x7B | 0x63:
-                    self.store(registers[destination] + offset, registers[source], opcode)
-                case 0xBF:
-                    registers[destination] = registers[source]
-                case 0xB7:
-                    registers[destination] = immediate
-                case 0x07:
-                    registers[destination] += immediate
-                case 0x18:
-                    assert source == 1
-                    registers[destination] = immediate
-                    at += 1
-                case 0x15:
-                    at += offset if registers[destination] == immediate else 0
-                case 0x5D:
-                    at += offset if registers[destination] != registers[source] else 0
-                case 0x45:
-                    at += offset if registers[destination] & immediate else 0
-                case 0x85:
-                    registers[0] = self.call(immediate, registers)
-                    registers[1:6] = [0xDEAD] * 5
-                case 0x95:
-                    return registers[0]
-                case _:
-                    raise AssertionError(hex(opcode))
-
-    def store(self, address: int, value: int, opcode: int) -> None:
-        self.memory[address] = value
-        if opcode == 0x63:
-            assert value < 1 << 32
-
-    def call(self, helper: int, registers: list[int]) -> int:
-        _, first, second, third, *_ = registers
-        if helper == 1:
-            assert first == MAP
-            key = KEY.pack(self.memory[second], self.memory[second + 8])
-            return self.structure({0: self.targets[key]}) if key in self.targets else 0
-        assert (helper, first, third) == (127, 0x5E9, RECORD.size)
-        index, pid, kind = (self.memory[second + offset] for offset in (0, 8, 12))
-        if kind == RUNNING:
-            self.running.append(pid)
-        else:
-            self.records.append((index, pid, KINDS[kind]))
-        return 0
-
-    # -- what a kernel has
-
-    def inode(self, number: int, device: int) -> int:
-        super_block = self.structure({FACTS.super_block_device: device})
-        members = {FACTS.inode_number: number, FACTS.inode_super_block: super_block}
-        return self.structure(members)
-
-    def file(self, number: int, device: int) -> int:
-        return self.structure({FACTS.file_inode: self.inode(number, device)})
-
-    def dentry(self, number: int, device: int) -> int:
-        return self.structure({FACTS.dentry_inode: self.inode(number, device)})
-
-    def task(self, *, mm: int = 0, fs: int = 0, flags: int = 0, pid: int = 4321) -> int:
-        members = {FACTS.task_pid: pid, FACTS.task_tgid: 4321, FACTS.task_flags: flags}
-        return self.structure({**members, FACTS.task_mm: mm, FACTS.task_fs: fs})
-
-    def context(self, **arguments: int) -> int:
-        meta = self.structure({FACTS.meta_seq: 0x5E9})
-        places = {"task": 8, "vma": 16, "file": 24}
-        return self.structure({0: meta, **{places[n]: value for n, value in arguments.items()}})
 
 
 @pytest.fixture

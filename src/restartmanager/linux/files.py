@@ -17,7 +17,7 @@ from restartmanager.model import FileIdentity, FileResource, Resources, TreeReso
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["absolute", "first_bytes", "identify", "identity_of", "walk"]
+__all__ = ["absolute", "first_bytes", "identify", "identity_of", "resources_at", "walk"]
 
 
 def identify(files: Sequence[str], trees: Sequence[str]) -> Resources:
@@ -32,6 +32,21 @@ def identify(files: Sequence[str], trees: Sequence[str]) -> Resources:
         files=tuple(_file(path) for path in dict.fromkeys(map(absolute, files))),
         trees=tuple(_tree(path) for path in dict.fromkeys(map(absolute, trees))),
     )
+
+
+def resources_at(paths: Sequence[str]) -> Resources:
+    """The paths as resources without any record: directories as trees, all else as files.
+
+    Raises UsageError for an empty path and one with a NUL byte.
+    """
+    files: dict[str, FileResource] = {}
+    trees: dict[str, TreeResource] = {}
+    for path in map(absolute, paths):
+        if os.path.isdir(path):
+            trees[path] = TreeResource(path)
+        else:
+            files[path] = FileResource(path, None)
+    return Resources(tuple(files.values()), tuple(trees.values()))
 
 
 def absolute(path: str) -> str:

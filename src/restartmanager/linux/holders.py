@@ -22,10 +22,10 @@ from restartmanager.linux.mounts import Mounts
 from restartmanager.linux.procfs import PROC, ProcDirectory, describe, pids
 from restartmanager.linux.targets import Targets
 from restartmanager.linux.uses import Finder, evidence_of
-from restartmanager.model import Holder, Sighting
+from restartmanager.model import Holder, How, Sighting
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Process, Resources
@@ -35,11 +35,11 @@ __all__ = ["Known", "ProcScanner"]
 
 
 class Known(NamedTuple):
-    """What is known about the processes before they are looked at: which of them hold something,
-    and which others there are, that hold nothing. Those can still run a script."""
+    """What is known about the processes before they are looked at: which of them hold something
+    and in what ways, and which others there are, that hold nothing. All can still run a script."""
 
-    holders: frozenset[int]
-    others: frozenset[int]
+    holders: Mapping[int, Collection[How]]
+    others: Collection[int]
 
 
 class ProcScanner:
@@ -51,6 +51,10 @@ class ProcScanner:
     def identify(self, files: Sequence[str], trees: Sequence[str]) -> Resources:
         """The files and trees as they are now: see ``restartmanager.linux.files.identify``."""
         return _files.identify(files, trees)
+
+    def resources_at(self, paths: Sequence[str]) -> Resources:
+        """What these paths lead to: see ``restartmanager.linux.files.resources_at``."""
+        return _files.resources_at(paths)
 
     def find_holders(self, resources: Resources, *, deep: bool = False) -> Sighting:
         """Who uses these files and trees now, and which of the registered processes live.
@@ -75,9 +79,12 @@ class ProcScanner:
         at every process."""
         look = _Look(self._proc, targets, mounts, deep=deep)
         if targets:
-            for pid in pids(self._proc) if known is None else known.holders:
-                look.at(pid)
-            if known is not None:
+            if known is None:
+                for pid in pids(self._proc):
+                    look.at(pid)
+            else:
+                for pid, ways in known.holders.items():
+                    look.at(pid, ways)
                 look.at_others(known.others)
         return look.result(self._living(registered))
 
@@ -107,11 +114,12 @@ class _Look:
         self._inspected = 0
         self._not_inspectable = 0
 
-    def at(self, pid: int, *, scripts_only: bool = False) -> None:
-        """Look at one process; one that vanishes meanwhile is no holder."""
+    def at(self, pid: int, ways: Collection[How] = tuple(How)) -> None:
+        """Look at one process, for these ways to use a file; one that vanishes meanwhile is no
+        holder."""
         try:
             with ProcDirectory(pid, self._proc) as directory:
-                self._inspect(directory, scripts_only=scripts_only)
+                self._inspect(directory, ways)
         except (ProcessAccessError, PermissionError):
             self._not_inspectable += 1
         except ProcessGoneError:
@@ -128,7 +136,7 @@ class _Look:
             except OSError:
                 doubtful = True
             if doubtful:
-                self.at(pid, scripts_only=True)
+                self.at(pid, (How.SCRIPT,))
             else:
                 self._inspected += 1
 
@@ -142,15 +150,13 @@ class _Look:
             not_inspectable=self._not_inspectable,
         )
 
-    def _inspect(self, directory: ProcDirectory, *, scripts_only: bool) -> None:
+    def _inspect(self, directory: ProcDirectory, ways: Collection[How]) -> None:
         view = self._view(directory)
         if view is None:
             return
         base = f"{self._proc}/{directory.pid}/"
         views = directory.views() if self._deep else [view]
-        uses, complete = self._finder.find(
-            base + view, [base + v for v in views], scripts_only=scripts_only
-        )
+        uses, complete = self._finder.find(base + view, [base + v for v in views], ways)
         if complete:
             self._inspected += 1
         else:

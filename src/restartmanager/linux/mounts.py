@@ -21,6 +21,7 @@ __all__ = [
     "is_remote",
     "mount_number",
     "parse_mountinfo",
+    "read_mountinfo",
     "types_by_mount",
 ]
 
@@ -101,7 +102,7 @@ class Mounts:
     def read(cls, proc: str) -> Mounts:
         """Those of the calling process; none where they cannot be read."""
         volumes = _contents(f"{proc}/{_NFS_VOLUMES}").count(b"\n")  # the first line is a heading
-        mounts = parse_mountinfo(_contents(f"{proc}/self/mountinfo"))
+        mounts = parse_mountinfo(read_mountinfo(proc))
         return cls(mounts, hidden_remote=volumes > 1)
 
     def of(self, path: str) -> Mount | None:
@@ -134,6 +135,11 @@ class Mounts:
     def _type(self, path: str) -> str:
         mount = self.of(os.path.realpath(path))
         return "" if mount is None else mount.type
+
+
+def read_mountinfo(proc: str) -> bytes:
+    """The mounts of the calling process as text; empty where it cannot be read."""
+    return _contents(f"{proc}/self/mountinfo")
 
 
 def below(path: str, folder: str) -> bool:

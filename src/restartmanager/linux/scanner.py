@@ -22,16 +22,18 @@ from restartmanager.errors import UnsupportedError
 from restartmanager.linux import files as _files
 from restartmanager.linux.files import first_bytes
 from restartmanager.linux.holders import Known, ProcScanner
-from restartmanager.linux.mounts import Mounts
+from restartmanager.linux.mounts import Mounts, read_mountinfo
 from restartmanager.linux.oracle import LeaseOracle, Verdict
 from restartmanager.linux.procfs import PROC, pids
 from restartmanager.linux.targets import Targets
+from restartmanager.model import How
 from restartmanager.scripts import HEAD_BYTES, could_be_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from restartmanager.linux.kernel.iterator import KernelIterator
+    from restartmanager.linux.suspects import Suspects
     from restartmanager.model import FileResource, Resources, Sighting
     from restartmanager.policy import Policy
 
@@ -42,6 +44,9 @@ _ASKED_AT_MOST = 2000
 
 _WORTH_ASKING = 150
 """With fewer processes, reading them all takes no longer than making the kernel ready to answer."""
+
+_NOT_ALWAYS_TOLD = frozenset({How.EXECUTABLE, How.CWD, How.ROOT})
+"""The ways that the kernel may leave out (``KernelIterator.kinds``)."""
 
 
 class LinuxScanner:
@@ -60,9 +65,15 @@ class LinuxScanner:
         """The files and trees as they are now: see ``restartmanager.linux.files.identify``."""
         return _files.identify(files, trees)
 
+    def resources_at(self, paths: Sequence[str]) -> Resources:
+        """What these paths lead to: see ``restartmanager.linux.files.resources_at``."""
+        return _files.resources_at(paths)
+
     def find_stale(self, policy: Policy) -> Sighting:
         """Who runs replaced code: see ``restartmanager.linux.stale``."""
-        return self._processes.find_stale(policy)
+        from restartmanager.linux.stale import find_stale
+
+        return find_stale(policy, PROC, self._suspects() if self._kernel else None)
 
     def find_holders(self, resources: Resources) -> Sighting:
         """Who uses these files and trees now: see ``ports.Scanner``.
@@ -105,20 +116,44 @@ class LinuxScanner:
         except UnsupportedError:
             self._kernel = False  # the doctor command says why
             return None
-        holders = frozenset(hit.pid for hit in answer.hits)
-        return Known(holders, answer.processes - holders)
+        holders: dict[int, set[How]] = {}
+        for hit in answer.hits:
+            holders.setdefault(hit.pid, set(_NOT_ALWAYS_TOLD)).add(hit.kind)
+        return Known(holders, answer.processes - holders.keys())
+
+    def _suspects(self) -> Suspects | None:
+        """The processes that may run replaced code; None where the kernel cannot tell."""
+        from restartmanager.linux.kernel.iterator import running_code
+        from restartmanager.linux.suspects import doubtful_files, root_is_a_layer, suspects
+
+        mountinfo = read_mountinfo(PROC)
+        if len(pids(PROC)) < _WORTH_ASKING or root_is_a_layer(mountinfo):
+            return None
+        try:
+            code = running_code(self._made_cache_folder())
+            doubtful = doubtful_files(code, Mounts.read(PROC))
+            named = {(file.device, file.inode) for file in doubtful if not file.removed}
+            hits = self._loaded().find(named).hits if named else ()
+        except UnsupportedError:
+            self._kernel = False
+            return None
+        holders = {file.pid for file in doubtful} | {hit.pid for hit in hits}
+        return suspects(code, holders)
 
     def _loaded(self) -> KernelIterator:
         if self._iterator is None:
             from restartmanager.linux.kernel.iterator import KernelIterator
 
-            if self._cache_folder is not None:
-                with contextlib.suppress(OSError):
-                    os.makedirs(self._cache_folder, mode=0o700, exist_ok=True)
-            iterator = KernelIterator(self._cache_folder)
+            iterator = KernelIterator(self._made_cache_folder())
             iterator.__enter__()
             self._iterator = iterator
         return self._iterator
+
+    def _made_cache_folder(self) -> str | None:
+        if self._cache_folder is not None:
+            with contextlib.suppress(OSError):
+                os.makedirs(self._cache_folder, mode=0o700, exist_ok=True)
+        return self._cache_folder
 
 
 def _explained(sighting: Sighting, in_use: Sequence[FileResource], oracle: LeaseOracle) -> Sighting:

@@ -35,6 +35,7 @@ from restartmanager.model import Evidence, Holder, How, Ignored, Sighting
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from restartmanager.linux.suspects import Suspects
     from restartmanager.policy import Policy
 
 __all__ = ["find_stale"]
@@ -43,15 +44,18 @@ _EXECUTABLE = 2
 """Where the execute permission stands behind the addresses."""
 
 
-def find_stale(policy: Policy, proc: str = PROC) -> Sighting:
+def find_stale(policy: Policy, proc: str = PROC, suspects: Suspects | None = None) -> Sighting:
     """Every process that runs replaced code, with the paths as evidence.
 
     What a rule of the policy excludes is not evidence; it is listed as ignored, with the reason.
-    A kernel that waits for a reboot is named as well.
+    A kernel that waits for a reboot is named as well. ``suspects`` spare a look at every process.
     """
     look = _Look(policy, proc)
-    for pid in pids(proc):
+    for pid in pids(proc) if suspects is None else suspects.to_read:
         look.at(pid)
+    if suspects is not None:
+        for pid, started_at in suspects.others.items():
+            look.at_other(pid, started_at)
     return look.result()
 
 
@@ -83,6 +87,15 @@ class _Look:
             self._not_inspectable += 1
         except (ProcessGoneError, FileNotFoundError, ProcessLookupError):
             return
+
+    def at_other(self, pid: int, started_at: float) -> None:
+        """Look at one process whose code was not replaced: its scripts may have been."""
+        with contextlib.suppress(OSError):
+            scripts = self._scripts.of(f"{self._proc}/{pid}/")
+            if all(facts is None or facts.st_ctime < started_at for _, facts in scripts):
+                self._inspected += 1
+                return
+        self.at(pid)
 
     def result(self) -> Sighting:
         ignored = (

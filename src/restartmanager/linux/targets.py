@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from restartmanager.linux.files import first_bytes, identity_of, walk
 from restartmanager.linux.procfs import DELETED
@@ -31,6 +31,7 @@ CLOCK_TICK_S = 0.01
 """How exact the start time of a process is, at best."""
 
 _LOOKED_INTO = 200
+_Name = TypeVar("_Name", str, Key)
 
 
 class Target(NamedTuple):
@@ -96,6 +97,7 @@ class Targets:
         self._plain_inodes: dict[int, bool] = {}
         self._plain_devices: dict[int, bool] = {}
         self._mounts = mounts
+        self._socket_paths: set[str] = set()
         self._any_script: bool | None = None
         self.folders = tuple(prefix for tree in resources.trees for prefix in _prefixes(tree.path))
         self.any_folder = bool(resources.trees)
@@ -162,11 +164,7 @@ class Targets:
     @property
     def socket_paths(self) -> frozenset[str]:
         """The paths that are sockets, or could have been: they lead nowhere any more."""
-        return frozenset(
-            path
-            for path, targets in self.by_path.items()
-            if any(target.now is None or stat.S_ISSOCK(target.mode) for target in targets)
-        )
+        return frozenset(self._socket_paths)
 
     def removed_below_tree(self, text: str) -> str | None:
         """The path in ``text`` when it is that of a file removed from a registered tree."""
@@ -175,13 +173,16 @@ class Targets:
         return None
 
     def _add(self, target: Target) -> None:
-        self.any_folder = self.any_folder or stat.S_ISDIR(target.mode)
-        self.by_path[target.path] = (*self.by_path.get(target.path, ()), target)
+        path = target.path
+        if not stat.S_ISREG(target.mode):
+            self.any_folder = self.any_folder or stat.S_ISDIR(target.mode)
+            if target.now is None or stat.S_ISSOCK(target.mode):
+                self._socket_paths.add(path)
+        _append(self.by_path, path, target)
         for key in _keys(target):
-            self._by_key[key] = (*self._by_key.get(key, ()), target)
+            _append(self._by_key, key, target)
             device, inode = key
             if device not in self._plain_devices:
-                path = target.path
                 self._plain_devices[device] = self._mounts.plain_devices(device, path)
                 self._plain_inodes[device] = self._mounts.plain_inodes(device, path)
             if not self._plain_devices[device]:
@@ -229,9 +230,19 @@ def _real_paths(paths: Iterable[str]) -> Iterator[str]:
         yield os.path.realpath(whole) if os.path.islink(whole) else whole
 
 
-def _keys(target: Target) -> set[Key]:
-    found = (target.now,) if target.now is target.recorded else (target.recorded, target.now)
-    return {(identity.device, identity.inode) for identity in found if identity is not None}
+def _append(table: dict[_Name, tuple[Target, ...]], name: _Name, target: Target) -> None:
+    """Nearly always it is the first of its name, of which there may be many thousands."""
+    first = (target,)
+    if table.setdefault(name, first) is not first:
+        table[name] += first
+
+
+def _keys(target: Target) -> tuple[Key, ...]:
+    """Device and inode of the file recorded and the one there now, if they differ."""
+    recorded, now = _key(target.recorded), _key(target.now)
+    if recorded is None or recorded == now:
+        return () if now is None else (now,)
+    return (recorded,) if now is None else (recorded, now)
 
 
 def _prefixes(path: str) -> set[str]:

@@ -15,7 +15,7 @@ from restartmanager.linux.sockets import BoundSockets
 from restartmanager.model import Evidence, How
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from restartmanager.linux.mounts import Mounts
     from restartmanager.linux.targets import Key, Target, Targets
@@ -51,18 +51,23 @@ class Finder:
         self._scripts = ScriptReader(mounts, targets.devices)
 
     def find(
-        self, base: str, views: Iterable[str], *, scripts_only: bool
+        self, base: str, views: Iterable[str], ways: Collection[How]
     ) -> tuple[list[Use], bool]:
-        """All uses by the process in the folder ``base``, and whether all of it could be seen.
+        """All uses in these ways by the process in the folder ``base``, and whether all of it could
+        be seen; scripts are always looked for.
 
-        ``views`` are the folders whose descriptors are looked at; with ``scripts_only`` what it
-        holds is left out.
+        ``views`` are the folders whose descriptors are looked at.
         """
         uses: list[Use] = []
         complete = True
         steps: list[Iterator[Use]] = []
-        if not scripts_only:
-            steps += [self._mapped(base), self._executable(base, uses), self._folders(base)]
+        if How.MAPPED in ways:
+            steps.append(self._mapped(base))
+        if How.EXECUTABLE in ways:
+            steps.append(self._executable(base, uses))
+        if How.CWD in ways or How.ROOT in ways:
+            steps.append(self._folders(base))
+        if How.OPEN in ways:
             steps += [self._open(view) for view in views]
         if self._targets.any_script:
             steps.append(self._run(base))

@@ -188,6 +188,13 @@ class SimulatedScanner:
             trees=tuple(TreeResource(path, self._below(path)) for path in trees),
         )
 
+    def resources_at(self, paths: Sequence[str]) -> Resources:
+        folders = self._world.folders
+        return Resources(
+            files=tuple(FileResource(path, None) for path in paths if path not in folders),
+            trees=tuple(TreeResource(path) for path in paths if path in folders),
+        )
+
     def find_holders(self, resources: Resources) -> Sighting:
         wanted: dict[FileIdentity, str] = {}
         for resource in resources.files:

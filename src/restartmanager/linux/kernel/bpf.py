@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BpfError",
     "create_hash_map",
+    "create_room",
     "delete_from_map",
     "insert_into_map",
     "is_machine_known",
@@ -38,7 +39,7 @@ _MAP_UPDATE_BATCH = 26
 _MAP_DELETE_BATCH = 27
 _LINK_CREATE = 28
 _ITER_CREATE = 33
-_MAP_TYPE_HASH = 1
+_MAP_TYPE_HASH, _MAP_TYPE_ARRAY = 1, 2
 _NO_PREALLOC = 1
 _PROG_TYPE_TRACING = 26
 _TRACE_ITER = 28
@@ -150,6 +151,12 @@ def is_machine_known() -> bool:
 def create_hash_map(key_size: int, value_size: int, capacity: int) -> int:
     """Make a hash map that takes memory for what is in it only; its descriptor."""
     attributes = _MapCreate(_MAP_TYPE_HASH, key_size, value_size, capacity, _NO_PREALLOC)
+    return _bpf("create a map", _MAP_CREATE, attributes)
+
+
+def create_room(size: int) -> int:
+    """Make a map of one value, as room for a program to work in; its descriptor."""
+    attributes = _MapCreate(_MAP_TYPE_ARRAY, 4, size, 1, 0)
     return _bpf("create a map", _MAP_CREATE, attributes)
 
 

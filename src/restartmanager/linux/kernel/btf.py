@@ -60,13 +60,21 @@ class KernelFacts(NamedTuple):
     task_pid: int
     task_tgid: int
     task_flags: int
+    task_group_leader: int
+    task_start: int
     task_mm: int
     task_fs: int
     mm_exe_file: int
+    fs_root_mount: int
     fs_root_dentry: int
     fs_pwd_dentry: int
     dentry_inode: int
+    dentry_hash: int
+    vma_flags: int
     vma_file: int
+    file_path: int
+    file_mount: int
+    file_dentry: int
     file_inode: int
     inode_number: int
     inode_super_block: int
@@ -111,6 +119,9 @@ def _facts(types: _Types) -> KernelFacts:
     root_at, path = types.member(fs, b"root")
     pwd_at, _ = types.member(fs, b"pwd")
     dentry_at, dentry = types.pointer(path, b"dentry")
+    mount_at, _ = types.member(path, b"mnt")
+    hash_at, hash_node = types.member(dentry, b"d_hash")
+    file_path_at, _ = types.member(types.target(file), b"f_path")
     inode_at, inode = types.pointer(types.target(file), b"f_inode")
     super_block_at, super_block = types.pointer(inode, b"i_sb")
     return KernelFacts(
@@ -121,13 +132,21 @@ def _facts(types: _Types) -> KernelFacts:
         task_pid=types.number(task, b"pid", 4),
         task_tgid=types.number(task, b"tgid", 4),
         task_flags=types.number(task, b"flags", 4),
+        task_group_leader=types.pointer(task, b"group_leader")[0],
+        task_start=types.number(task, b"start_boottime", 8),
         task_mm=mm_at,
         task_fs=fs_at,
         mm_exe_file=types.pointer(mm, b"exe_file")[0],
+        fs_root_mount=root_at + mount_at,
         fs_root_dentry=root_at + dentry_at,
         fs_pwd_dentry=pwd_at + dentry_at,
         dentry_inode=types.pointer(dentry, b"d_inode")[0],
+        dentry_hash=hash_at + types.member(hash_node, b"pprev")[0],
+        vma_flags=types.number(types.target(vma), b"vm_flags", 8),
         vma_file=types.pointer(types.target(vma), b"vm_file")[0],
+        file_path=file_path_at,
+        file_mount=file_path_at + mount_at,
+        file_dentry=file_path_at + dentry_at,
         file_inode=inode_at,
         inode_number=types.number(inode, b"i_ino", 8),
         inode_super_block=super_block_at,

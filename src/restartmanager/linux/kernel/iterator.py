@@ -27,7 +27,7 @@ import os
 import threading
 import weakref
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from restartmanager.errors import UnsupportedError
 from restartmanager.linux.kernel import bpf
@@ -42,12 +42,16 @@ from restartmanager.linux.kernel.loaded import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from typing import Self
 
+    from restartmanager.linux.kernel.btf import KernelFacts
+    from restartmanager.linux.kernel.code import RunningCode
     from restartmanager.model import How
 
-__all__ = ["Answer", "Hit", "KernelIterator", "why_unavailable"]
+__all__ = ["Answer", "Hit", "KernelIterator", "running_code", "why_unavailable"]
+
+_Proven = TypeVar("_Proven")
 
 _WHAT = "Asking the kernel who holds files"
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in include/linux/proc_ns.h
@@ -128,6 +132,17 @@ class KernelIterator:
             self._loaded = self._unload = None
 
 
+def running_code(cache_folder: str | None = None) -> RunningCode:
+    """All code that runs on this machine, in one look: see ``RunningCode``.
+
+    Raises UnsupportedError as ``KernelIterator`` does.
+    """
+    from restartmanager.linux.kernel.code import ask_for_code
+
+    with _refusals_explained():
+        return _first_proven(cache_folder, ask_for_code)
+
+
 def why_unavailable(cache_folder: str | None = None) -> str | None:
     """Why the kernel cannot be asked here, as one sentence; None when it can.
 
@@ -145,13 +160,18 @@ def why_unavailable(cache_folder: str | None = None) -> str | None:
 
 
 def _load(cache_folder: str | None) -> LoadedPrograms:
+    return _first_proven(cache_folder, LoadedPrograms)
+
+
+def _first_proven(cache_folder: str | None, attempt: Callable[[KernelFacts], _Proven]) -> _Proven:
+    """What the attempt gives with the first numbers that prove right."""
     obstacle = _obstacle()
     if obstacle:
         raise UnsupportedError(_WHAT, obstacle)
     problem: Exception = SelfTestError()
     for facts in facts_to_try(cache_folder):
         try:
-            return LoadedPrograms(facts)
+            return attempt(facts)
         except (bpf.BpfError, SelfTestError) as error:
             problem = error
     raise problem

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from restartmanager.linux.kernel.btf import KernelFacts
 
-__all__ = ["LARGEST_QUESTION", "Answer", "Hit", "LoadedPrograms", "SelfTestError"]
+__all__ = ["LARGEST_QUESTION", "Answer", "Hit", "LoadedPrograms", "SelfTestError", "owned"]
 
 _Target = tuple[int, int]
 
@@ -59,14 +59,15 @@ class LoadedPrograms:
     """The programs in the kernel, proven on this process, and the map of targets they share."""
 
     def __init__(self, facts: KernelFacts) -> None:
+        self._asked: list[bytes] = []
         with ExitStack() as stack:
-            self._map = _owned(stack, bpf.create_hash_map(KEY.size, VALUE.size, _CAPACITY))
+            self._map = owned(stack, bpf.create_hash_map(KEY.size, VALUE.size, _CAPACITY))
             loaded = [
-                _owned(stack, bpf.load_iterator(program.name, program.code, program.function_id))
+                owned(stack, bpf.load_iterator(program.name, program.code, program.function_id))
                 for program in programs(facts, self._map)
             ]
             self._place, self.kinds = self._prove(loaded)
-            self._links = [_owned(stack, bpf.link_iterator(program)) for program in loaded]
+            self._links = [owned(stack, bpf.link_iterator(program)) for program in loaded]
             self._stack = stack.pop_all()
 
     def close(self) -> None:
@@ -94,7 +95,7 @@ class LoadedPrograms:
         pid = os.getpid()
         surroundings = _surroundings()
         with ExitStack() as stack:
-            links = [_owned(stack, bpf.link_iterator(program, pid)) for program in loaded]
+            links = [owned(stack, bpf.link_iterator(program, pid)) for program in loaded]
             for place in _PLACES:
                 with suppress(OSError), _file_of_our_own(place) as own:
                     hits, _ = self._ask(links, [own, *surroundings.values()])
@@ -108,12 +109,9 @@ class LoadedPrograms:
 
     def _ask(self, links: Sequence[int], targets: Sequence[_Target]) -> Answer:
         distinct = list(dict.fromkeys(targets))
-        keys = [KEY.pack(inode, _kernel_device(device)) for device, inode in distinct]
-        bpf.insert_into_map(self._map, keys, [VALUE.pack(index) for index in range(len(keys))])
-        try:
-            records = {record for link in links for record in _records(link)}
-        finally:
-            bpf.delete_from_map(self._map, keys)
+        devices = {device: _kernel_device(device) for device, _ in distinct}
+        self._want([KEY.pack(inode, devices[device]) for device, inode in distinct])
+        records = {record for link in links for record in _records(link)}
         hits = (
             Hit(*distinct[index], pid, KINDS[kind])
             for index, pid, kind in records
@@ -122,8 +120,17 @@ class LoadedPrograms:
         running = (pid for _, pid, kind in records if kind == RUNNING)
         return Answer(frozenset(hits), frozenset(running))
 
+    def _want(self, keys: list[bytes]) -> None:
+        """Put these targets into the map in place of those of the question before: who asks once
+        does not wait until thousands have been taken out."""
+        if self._asked:
+            bpf.delete_from_map(self._map, self._asked)
+        self._asked = keys
+        bpf.insert_into_map(self._map, keys, [VALUE.pack(index) for index in range(len(keys))])
 
-def _owned(stack: ExitStack, descriptor: int) -> int:
+
+def owned(stack: ExitStack, descriptor: int) -> int:
+    """A descriptor that is closed when the stack is unwound."""
     stack.callback(os.close, descriptor)
     return descriptor
 

@@ -1,0 +1,151 @@
+"""Which code runs, as the kernel tells it, and who has to be read because of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from restartmanager.errors import UnsupportedError
+from restartmanager.linux.kernel import facts as kernel_facts
+from restartmanager.linux.kernel.iterator import running_code, why_unavailable
+from restartmanager.linux.mounts import Mounts
+from restartmanager.linux.suspects import doubtful_files, root_is_a_layer, suspects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from restartmanager.linux.kernel.code import CodeFile, RunningCode
+    from spawning import Spawn
+
+asks_the_kernel = [
+    pytest.mark.root,
+    pytest.mark.skipif(why_unavailable() is not None, reason=str(why_unavailable())),
+]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    path = tmp_path / "libcode.so"
+    path.write_bytes(b"x" * 5000)
+    return path
+
+
+def at(path: Path, code: RunningCode) -> list[CodeFile]:
+    return [file for file in code.files if file.path.removesuffix(" (deleted)") == str(path)]
+
+
+def doubtful(path: Path) -> list[CodeFile]:
+    code = running_code()
+    return [file for file in doubtful_files(code, Mounts(())) if file in at(path, code)]
+
+
+@pytest.mark.parametrize("length", [1, 200])
+class TestTheKernel:
+    pytestmark = asks_the_kernel
+
+    def test_code_is_told_with_its_file_and_first_process(
+        self, spawn: Spawn, tmp_path: Path, length: int
+    ) -> None:
+        library = tmp_path / ("x" * length)
+        library.write_bytes(b"x" * 5000)
+        first, second = (spawn.holding("map-code", str(library)) for _ in range(2))
+        code = running_code()
+        facts = library.stat()
+        (file,) = at(library, code)
+        assert (file.device, file.inode, file.removed) == (facts.st_dev, facts.st_ino, False)
+        assert file.pid == first.pid
+        assert file.start_ns == code.processes[first.pid].start_ns
+        assert code.processes[second.pid].start_ns > file.start_ns
+
+    def test_removed_code_is_told_for_each_process(
+        self, spawn: Spawn, tmp_path: Path, length: int
+    ) -> None:
+        library = tmp_path / ("x" * length)
+        library.write_bytes(b"x" * 5000)
+        children = [spawn.holding("map-code", str(library)) for _ in range(3)]
+        library.unlink()
+        found = at(library, running_code())
+        assert sorted((file.pid, file.removed) for file in found) == sorted(
+            (child.pid, True) for child in children
+        )
+
+
+@pytest.mark.parametrize("how", ["map", "open"])
+class TestData:
+    pytestmark = asks_the_kernel
+
+    def test_data_is_not_told(self, spawn: Spawn, library: Path, how: str) -> None:
+        spawn.holding(how, str(library))
+        assert at(library, running_code()) == []
+
+
+class TestDoubt:
+    pytestmark = asks_the_kernel
+
+    def test_what_is_as_it_was_leaves_none(self, spawn: Spawn, library: Path) -> None:
+        spawn.holding("open", str(library))  # time passes: the file is older than the next one
+        spawn.holding("map-code", str(library))
+        assert doubtful(library) == []
+
+    def test_what_was_written_over_does(self, spawn: Spawn, library: Path) -> None:
+        spawn.holding("map-code", str(library))
+        library.write_bytes(b"y" * 5000)
+        assert len(doubtful(library)) == 1
+
+    def test_what_was_moved_aside_and_replaced_does(self, spawn: Spawn, library: Path) -> None:
+        spawn.holding("map-code", str(library))
+        os.link(library, library.with_name("kept"))
+        library.unlink()
+        library.write_bytes(b"y")
+        (file,) = doubtful(library)
+        assert file.removed
+
+    def test_who_sees_another_root_is_always_read(self, spawn: Spawn) -> None:
+        inside = spawn.holding("open", "/dev/null", before=("unshare", "-m"))
+        beside = spawn.holding("open", "/dev/null")
+        found = suspects(running_code(), [])
+        assert inside.pid in found.to_read
+        assert beside.pid in found.others
+
+    @pytest.mark.parametrize(
+        "name", ["vma_flags", "file_path", "file_dentry", "task_group_leader", "task_start"]
+    )
+    def test_numbers_that_lie_are_found_out(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        running_code(str(tmp_path))
+        (kept,) = tmp_path.iterdir()
+        content = json.loads(kept.read_text())
+        content["facts"][name] += 8
+        kept.write_text(json.dumps(content))
+        true_facts = kernel_facts.facts_to_try
+
+        def only_kept(folder: str | None) -> Iterator[object]:
+            yield next(true_facts(folder))
+
+        monkeypatch.setattr("restartmanager.linux.kernel.iterator.facts_to_try", only_kept)
+        before = set(os.listdir("/proc/self/fd"))
+        with pytest.raises(UnsupportedError):
+            running_code(str(tmp_path))
+        assert set(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "layer"),
+    [
+        ("rw,lowerdir=/a:/b,upperdir=/c,workdir=/d", False),
+        ("rw,lowerdir=/,upperdir=/c,workdir=/d", True),
+        ("rw,lowerdir=/a:/proc/self/root,upperdir=/c", True),
+        ("rw,lowerdir+=/a,datadir+=/", True),
+        ("rw,lowerdir=l/AAA:l/BBB", True),
+        ("rw,lowerdir=/nowhere,upperdir=/nowhere", False),
+    ],
+)
+def test_a_root_that_may_be_a_layer_of_an_overlayfs(options: str, layer: bool) -> None:
+    line = f"9 1 0:50 / /merged rw,relatime shared:1 - overlay overlay {options}"
+    assert root_is_a_layer(f"1 0 8:1 / / rw - ext4 /dev/sda rw\n{line}\n".encode()) is layer
+    assert not root_is_a_layer(line.replace(" overlay overlay ", " ext4 /dev/sda ").encode())
