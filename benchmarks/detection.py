@@ -13,6 +13,7 @@ import os
 import tempfile
 from typing import TYPE_CHECKING
 
+from benchmarks.installed import install
 from benchmarks.population import Population
 from benchmarks.report import print_report, write_report
 from benchmarks.results import Results
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.tools import Tool
+
+_BUILD = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "build")
 
 SIZES = (100, 800, 3000)
 MAIN_SIZE = 800
@@ -35,10 +38,10 @@ RARE = "one file, three users"
 COMMON = "one library, a hundred users"
 FREE_FILES = f"{FREE:,} files, all free"
 MANY_FILES = f"{MANY:,} files, {MANY_USED} in use by one process each"
-REPLACED = "what runs replaced code"
+REPLACED = "what runs replaced code, a library of a hundred users"
 
 
-def measure(results: Results, size: int, folder: str, *, everything: bool) -> None:
+def measure(results: Results, size: int, folder: str, programs: str, *, everything: bool) -> None:
     """Ask on a population of this size."""
     reader = compiled_reader(folder)
     free = [made(os.path.join(folder, "free", f"lib{number}.so")) for number in range(FREE)]
@@ -50,8 +53,10 @@ def measure(results: Results, size: int, folder: str, *, everything: bool) -> No
             questions |= {COMMON: [population.common], FREE_FILES: free, MANY_FILES: many}
         for _ in range(results.rounds):
             for question, paths in questions.items():
-                ask(results, size, question, who_tools(reader), paths)
-            ask(results, size, REPLACED, stale_tools(), [])
+                ask(results, size, question, who_tools(reader, programs), paths)
+        os.replace(made(f"{population.common}.new"), population.common)
+        for _ in range(results.rounds):
+            ask(results, size, REPLACED, stale_tools(programs), [])
 
 
 def ask(
@@ -80,9 +85,13 @@ def main() -> None:
     arguments = parser.parse_args()
     results = Results(rounds=arguments.rounds)
     main_size = MAIN_SIZE if MAIN_SIZE in arguments.sizes else max(arguments.sizes)
-    for size in sorted(arguments.sizes):
-        with tempfile.TemporaryDirectory() as folder:
-            measure(results, size, folder, everything=size == main_size)
+    with tempfile.TemporaryDirectory() as environment:
+        programs = install(environment)
+        for size in sorted(arguments.sizes):
+            # Not below /tmp: what is replaced there is nothing that any tool would name.
+            os.makedirs(_BUILD, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=_BUILD) as folder:
+                measure(results, size, folder, programs, everything=size == main_size)
     if arguments.write:
         write_report(results, main_size, arguments.write)
     else:

@@ -26,11 +26,12 @@ _INTRODUCTION = """\
 
 All tools are measured side by side on the same processes, in turns; of each the fastest of {rounds}
 runs counts. The processes are real: servers that map libraries of this machine and fork children,
-about 200 mappings and a dozen descriptors each. *reading only, in C* reads the files of `/proc`
-that a tool has to read which goes through all of it, and compares nothing. *the call* and *the
-loop* are timed in a fresh interpreter without its start; all others are whole commands. Memory is
-the most that a run had; what needs less than the program that measures ({floor} MB) cannot be told
-apart. `make bench` does it again.
+about 200 mappings and a dozen descriptors each. We are installed as `pip install` does it, in an
+environment of our own. *reading only, in C* reads the files of `/proc` that a tool has to read
+which goes through all of it, and compares nothing. *the call*, *the kernel iterators alone* and
+*the loop* are timed in a fresh interpreter without its start; all others are whole commands. Memory
+is the most that a run had; what needs less than the program that measures ({floor} MB) cannot be
+told apart. `make bench` does it again.
 
 {environment}
 """

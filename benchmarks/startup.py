@@ -1,7 +1,7 @@
 """How long things take to start: ``python -m benchmarks.startup [--write FOLDER]``.
 
-With a bytecode cache of its own, as an installed package has one. Times are medians of so many
-runs; what the interpreter itself takes is shown beside them.
+Of the package as it is installed. Times are medians of so many runs; what the interpreter itself
+takes is shown beside them.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import argparse
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from typing import TYPE_CHECKING
 
+from benchmarks.installed import clean_environment, install
 from benchmarks.page import put
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ RUNS = 20
 _TEXT = """\
 ## Starting
 
-Medians of {runs} runs, with a bytecode cache as an installed package has it.
+Medians of {runs} runs, of the package as `pip install` puts it into an environment of its own.
 `python -m benchmarks.startup` measures it again; the import times are those of `-X importtime`.
 
 | what | ms |
@@ -37,25 +37,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure how long things take to start.")
     parser.add_argument("--write", metavar="FOLDER", help="the folder of performance.md")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as cache:
-        text = _TEXT.format(runs=RUNS, rows="\n".join(rows(environment(cache))))
+    with tempfile.TemporaryDirectory() as folder:
+        environment = clean_environment() | {"RESTARTMANAGER_STATE_DIR": f"{folder}/state"}
+        found = rows(install(f"{folder}/installed"), environment)
+        text = _TEXT.format(runs=RUNS, rows="\n".join(found))
     if arguments.write:
         put(os.path.join(arguments.write, "performance.md"), "startup", text)
     print(text)
 
 
-def environment(cache: str) -> dict[str, str]:
-    """That of the caller, with a bytecode cache in this folder."""
-    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return own | {"PYTHONPYCACHEPREFIX": cache, "RESTARTMANAGER_STATE_DIR": f"{cache}/state"}
-
-
-def rows(environment: dict[str, str]) -> list[str]:
-    python, command = [sys.executable], [sys.executable, "-m", "restartmanager.cli"]
+def rows(programs: str, environment: dict[str, str]) -> list[str]:
+    python, command = [f"{programs}/python"], [f"{programs}/restartctl"]
     found = {
         "the interpreter alone, `python -c pass`": wall([*python, "-c", "pass"], environment),
-        "`import restartmanager`": imported("restartmanager", environment),
-        "`import restartmanager.app`": imported("restartmanager.app", environment),
+        "`import restartmanager`": imported(python, "restartmanager", environment),
+        "`import restartmanager.app`": imported(python, "restartmanager.app", environment),
         "`restartctl --help`, whole command": wall([*command, "--help"], environment),
         "`restartctl who FILE`, whole command": wall([*command, "who", __file__], environment),
     }
@@ -72,9 +68,9 @@ def wall(command: Sequence[str], environment: dict[str, str]) -> float:
     return 1000 * statistics.median(times[1:])
 
 
-def imported(module: str, environment: dict[str, str]) -> float:
+def imported(python: Sequence[str], module: str, environment: dict[str, str]) -> float:
     """What the import takes beyond the interpreter's own start, in milliseconds."""
-    command = [sys.executable, "-X", "importtime", "-c", f"import {module}"]
+    command = [*python, "-X", "importtime", "-c", f"import {module}"]
     times = []
     for _ in range(RUNS + 1):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

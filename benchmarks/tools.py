@@ -15,8 +15,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from benchmarks.installed import clean_environment
+
+from restartmanager.linux.kernel.iterator import why_unavailable
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["LIMIT_S", "Measured", "Tool", "compiled_reader", "stale_tools", "who_tools"]
 
@@ -24,9 +28,8 @@ LIMIT_S = 60.0
 """Who takes longer than this is not waited for."""
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
-_SOURCES = os.path.join(os.path.dirname(_HERE), "src")
 
-# Both are run by a fresh interpreter; they time themselves, without its start.
+# All are run by a fresh interpreter; they time themselves, without its start.
 _LIBRARY_CALL = """
 import json, sys, time
 import restartmanager as rm
@@ -39,6 +42,16 @@ taken = time.perf_counter() - begun
 pids = {item.pid for app in affected.applications for item in app.evidence}
 print(json.dumps([taken, len(pids)]))
 """
+_ITERATORS = """
+import json, os, sys, time
+from restartmanager.linux.kernel.iterator import KernelIterator
+facts = [os.stat(path) for path in sys.stdin.read().split("\\0")]
+with KernelIterator("/run/restartmanager") as kernel:
+    begun = time.perf_counter()
+    hits = kernel.find([(found.st_dev, found.st_ino) for found in facts]).hits
+    print(json.dumps([time.perf_counter() - begun, len({hit.pid for hit in hits})]))
+"""
+_WITHOUT = ("env", "RESTARTMANAGER_KERNEL_ITERATOR=0")
 _PSUTIL_LOOP = """
 import json, sys, time
 import psutil
@@ -76,14 +89,16 @@ class Tool:
     command: tuple[str, ...]
     times_itself: bool = False
     takes_paths: bool = True
-    counts_words: bool = False
-    """What it writes is one number for each user."""
+    count: Callable[[bytes], int] | None = None
+    """How many users there are in what it writes, where that can be told."""
 
     @property
     def there(self) -> bool:
         """Whether it is installed."""
         if self.command[-1] == _PSUTIL_LOOP:
             return find_spec("psutil") is not None
+        if self.command[-1] == _ITERATORS:
+            return why_unavailable() is None
         return shutil.which(self.command[0]) is not None
 
     def run(self, paths: Sequence[str]) -> Measured:
@@ -98,7 +113,7 @@ class Tool:
                 stdin=given,
                 stdout=told,
                 stderr=subprocess.DEVNULL,
-                env=_environment(),
+                env=clean_environment(),
             )
             in_time, kilobytes = _ended(child)
             taken = time.perf_counter() - begun
@@ -110,8 +125,7 @@ class Tool:
             if self.times_itself:
                 taken, users = json.load(told)
                 return Measured(taken, kilobytes, users)
-            users = len(set(told.read().split())) if self.counts_words else None
-            return Measured(taken, kilobytes, users)
+            return Measured(taken, kilobytes, self.count(told.read()) if self.count else None)
 
 
 def _ended(child: subprocess.Popen[bytes]) -> tuple[bool, int]:
@@ -129,43 +143,46 @@ def _ended(child: subprocess.Popen[bytes]) -> tuple[bool, int]:
     return in_time, usage.ru_maxrss
 
 
-def who_tools(reader: str) -> list[Tool]:
-    """Those that are asked who uses files."""
-    python = sys.executable
+def who_tools(reader: str, programs: str) -> list[Tool]:
+    """Those that are asked who uses files; ``programs`` is where we are installed."""
+    python = f"{programs}/python"
+    call = (python, "-c", _LIBRARY_CALL)
     lsof = ("lsof", "-w", "-n", "-P", "-t", "--")
     return [
         Tool("reading only, in C", (reader,), takes_paths=False),
-        Tool("restartmanager, the call", (python, "-c", _LIBRARY_CALL), times_itself=True),
-        Tool("restartctl who", (*_restartctl(), "who")),
-        Tool("fuser", ("fuser",), counts_words=True),
-        Tool("lsof", lsof, counts_words=True),
-        Tool("psutil, the loop", (python, "-c", _PSUTIL_LOOP), times_itself=True),
+        Tool("the kernel iterators alone", (python, "-c", _ITERATORS), times_itself=True),
+        Tool("restartmanager, the call", call, times_itself=True),
+        Tool("the call, without the iterators", (*_WITHOUT, *call), times_itself=True),
+        Tool("restartctl who", (f"{programs}/restartctl", "who")),
+        Tool("fuser", ("fuser",), count=_words),
+        Tool("lsof", lsof, count=_words),
+        Tool("psutil, the loop", (sys.executable, "-c", _PSUTIL_LOOP), times_itself=True),
     ]
 
 
-def stale_tools() -> list[Tool]:
+def stale_tools(programs: str) -> list[Tool]:
     """Those that are asked what runs replaced code, on the whole machine."""
-    tools = [
+    ours = (f"{programs}/restartctl", "stale", "--json")
+    return [
+        Tool("restartctl stale", ours, takes_paths=False, count=_pids),
+        Tool(
+            "restartctl stale, without the iterators",
+            (*_WITHOUT, *ours),
+            takes_paths=False,
+            count=_pids,
+        ),
         Tool("needrestart", ("needrestart", "-b", "-l", "-r", "l"), takes_paths=False),
         Tool("checkrestart", ("checkrestart", "-m"), takes_paths=False),
     ]
-    ours = (*_restartctl(), "stale")
-    known = subprocess.run([*ours, "--help"], capture_output=True, env=_environment(), check=False)
-    if known.returncode == 0:
-        tools.insert(0, Tool("restartctl stale", ours, takes_paths=False))
-    return tools
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": _SOURCES, "LC_ALL": "C"}
+def _words(text: bytes) -> int:
+    return len(set(text.split()))
 
 
-def _restartctl() -> tuple[str, ...]:
-    """The command as it is installed, else the module that it runs."""
-    installed = os.path.join(os.path.dirname(sys.executable), "restartctl")
-    if os.access(installed, os.X_OK):
-        return (installed,)
-    return (sys.executable, "-m", "restartmanager.cli")
+def _pids(text: bytes) -> int:
+    found = json.loads(text)["applications"]
+    return len({item["pid"] for application in found for item in application["evidence"]})
 
 
 def compiled_reader(folder: str) -> str:
