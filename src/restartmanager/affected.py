@@ -6,8 +6,9 @@ Pure: facts in, applications out. The facts beyond the holders themselves come a
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.model import (
     Application,
@@ -38,8 +39,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What must be known about the machine and the caller to judge a holder.
 
     ``parents`` has the ancestors of all holders by their number; ``selves`` the caller, its
@@ -48,13 +48,12 @@ class Surroundings:
 
     uid: int
     selves: frozenset[UniqueProcess] = frozenset()
-    parents: Mapping[int, Process] = field(default_factory=dict)
-    policy: Policy = field(default_factory=Policy)
-    scene: ServiceScene = field(default_factory=lambda: ServiceScene({}, {}))
+    parents: Mapping[int, Process] = MappingProxyType({})
+    policy: Policy = Policy()
+    scene: ServiceScene = ServiceScene({}, {})
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(NamedTuple):
     """Why a process cannot be stopped, and what it takes instead."""
 
     type: AppType

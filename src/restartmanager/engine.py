@@ -139,7 +139,7 @@ class Engine:
         A service is known by any of its names.
         """
         target = self._canonical(item.trigger, item.target)
-        self.store.set_filter(key, replace(item, target=target))
+        self.store.set_filter(key, item._replace(target=target))
 
     def remove_filter(self, key: str, trigger: FilterTrigger, target: str | UniqueProcess) -> None:
         """Remove the filter on that target; FilterNotFoundError when there is none."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager import filters as filter_rules
 from restartmanager.model import Application, Required, Status
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Alive", "merge_history"]
 
 
-@dataclass(frozen=True, slots=True)
-class Alive:
+class Alive(NamedTuple):
     """Those processes and services of a journal that run now."""
 
-    processes: Mapping[UniqueProcess, Process] = field(default_factory=dict)
+    processes: Mapping[UniqueProcess, Process] = MappingProxyType({})
     services: frozenset[Service] = frozenset()
 
 

@@ -8,8 +8,8 @@ come twice. This is what ``RM_UNIQUE_PROCESS`` is on Windows.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from restartmanager.errors import ProcessAccessError, ProcessGoneError, UsageError
 
@@ -22,8 +22,7 @@ _FILETIME_UNITS = 10_000_000
 _SECONDS_1601_TO_1970 = 11_644_473_600
 
 
-@dataclass(frozen=True, slots=True)
-class UniqueProcess:
+class UniqueProcess(NamedTuple):
     """One process, not to be mistaken for a later one with the same number."""
 
     pid: int

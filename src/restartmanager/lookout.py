@@ -7,7 +7,7 @@ their ancestors, who the caller is, what they registered about coming back.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from restartmanager import arguments
@@ -83,7 +83,7 @@ class Lookout:
             Unexplained(name, _UNKNOWN_SERVICE) for name in resources.services if name not in named
         )
         return Affected.of(
-            applications, replace(sighting, unexplained=sighting.unexplained + unknown)
+            applications, sighting._replace(unexplained=sighting.unexplained + unknown)
         )
 
     def stale(

@@ -7,9 +7,8 @@ was read later stands first.
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Companions", "IgnoreRule", "Policy", "Rule", "ServiceRule"]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """Programs that are not to be stopped: why, and what it takes instead.
 
     Without a ``type`` the rule says the opposite: these programs are like any other, whatever an
@@ -33,8 +31,7 @@ class Rule:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceRule:
+class ServiceRule(NamedTuple):
     """How services are to be treated: patterns of their names (``*`` is any text), and why;
     ``required`` is what it takes instead where they must not be stopped."""
 
@@ -44,16 +41,14 @@ class ServiceRule:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Companions:
+class Companions(NamedTuple):
     """Services that are stopped and started together, and why."""
 
     services: frozenset[str]
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class IgnoreRule:
+class IgnoreRule(NamedTuple):
     """Files that say nothing about replaced code: patterns of paths (``*`` is any text, ``?`` any
     character), and why."""
 
@@ -61,8 +56,7 @@ class IgnoreRule:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """All rules, in order; of several that fit the first one counts."""
 
     folders: tuple[str, ...] = ()

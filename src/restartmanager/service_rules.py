@@ -5,8 +5,9 @@ Pure: facts in, applications out, as in ``affected``, which puts services and pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.model import (
     Application,
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ServiceScene", "companions", "service_applications", "service_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceScene:
+class ServiceScene(NamedTuple):
     """What is known about services while applications are looked for.
 
     ``owners`` has the service of each process that is part of one; ``facts`` those services, the
@@ -41,14 +41,13 @@ class ServiceScene:
     facts: Mapping[Service, ServiceFacts]
     registered: frozenset[Service] = frozenset()
     own: frozenset[Service] = frozenset()
-    mains: Mapping[UniqueProcess, Process] = field(default_factory=dict)
+    mains: Mapping[UniqueProcess, Process] = MappingProxyType({})
 
 
 _RUNNING = {ServiceState.ACTIVE, ServiceState.CHANGING}
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(NamedTuple):
     """Why a service cannot be stopped, and what it takes instead."""
 
     reason: RebootReason
@@ -153,8 +152,7 @@ def _needs(running: Iterable[ServiceFacts]) -> dict[Service, tuple[Service, ...]
     return needs
 
 
-@dataclass(frozen=True, slots=True)
-class _Judge:
+class _Judge(NamedTuple):
     """Says whether services may be stopped, and how they want to be treated."""
 
     scene: ServiceScene
@@ -173,7 +171,7 @@ class _Judge:
                 if blocking and facts.service not in verdicts:
                     because = verdicts[blocking[0]]
                     words = f"{blocking[0]} would stop with it: {because.words}"
-                    verdicts[facts.service] = replace(because, words=words)
+                    verdicts[facts.service] = because._replace(words=words)
                     spread = True
         return verdicts
 

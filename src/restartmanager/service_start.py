@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from restartmanager.filters import masks
@@ -90,7 +89,7 @@ class ServiceStarter:
     def _leave(self, entry: JournalEntry, reason: str) -> None:
         """It stays stopped: so does what would start it. Only a mask of ours is lifted."""
         if entry.hold is not None and entry.hold.masked:
-            self._release(entry, replace(entry.hold, triggers=(), followers=()))
+            self._release(entry, entry.hold._replace(triggers=(), followers=()))
         self._ledger.left_stopped(entry, reason)
 
     def _release(self, entry: JournalEntry, hold: Hold | None) -> None:

@@ -112,7 +112,7 @@ def test_many_files_are_not_all_listed() -> None:
     from dataclasses import replace
 
     (use,) = EDITOR.evidence
-    uses = tuple(replace(use, path=f"/usr/lib/lib{number:02}.so") for number in range(40))
+    uses = tuple(use._replace(path=f"/usr/lib/lib{number:02}.so") for number in range(40))
     lines = affected_lines(Affected((replace(EDITOR, evidence=uses),)), PLAIN, fate=False)
     assert len(lines) == 8
     assert lines[-1] == "  and 34 other files; --json lists them all"

@@ -166,7 +166,7 @@ Next: run 'systemctl daemon-reexec'.
 
 
 def _stale(application: Application) -> Application:
-    evidence = tuple(replace(item, stale=True) for item in application.evidence)
+    evidence = tuple(item._replace(stale=True) for item in application.evidence)
     return replace(application, evidence=evidence)
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,7 +38,7 @@ def soon() -> float:
 
 def reused(identity: UniqueProcess) -> UniqueProcess:
     """An earlier process that had the same number."""
-    return replace(identity, start_ticks=identity.start_ticks - 1)
+    return identity._replace(start_ticks=identity.start_ticks - 1)
 
 
 # -- looking -----------------------------------------------------------------------------------
@@ -108,8 +107,8 @@ def test_another_boot_and_another_process_with_the_number_are_no_proof_of_life(
     identity = UniqueProcess.of(children.sleeper().pid)
     assert PROCESSES.is_alive(identity)
     assert not PROCESSES.is_alive(reused(identity))
-    assert not PROCESSES.is_alive(replace(identity, boot_id="0" * 32))
-    assert not PROCESSES.is_alive(replace(identity, pid=2**22 + 1))
+    assert not PROCESSES.is_alive(identity._replace(boot_id="0" * 32))
+    assert not PROCESSES.is_alive(identity._replace(pid=2**22 + 1))
 
 
 def test_what_cannot_be_seen_is_taken_to_be_alive(
@@ -146,7 +145,7 @@ def test_each_signal_is_the_one_it_says(children: Children, meaning: Signal, num
 def test_a_process_that_only_has_the_number_is_never_signalled(children: Children) -> None:
     child = children.sleeper()
     identity = UniqueProcess.of(child.pid)
-    for forged in (reused(identity), replace(identity, boot_id="0" * 32)):
+    for forged in (reused(identity), identity._replace(boot_id="0" * 32)):
         with pytest.raises(ProcessGoneError):
             PROCESSES.open(forged)
     with PROCESSES.open(identity) as handle:

@@ -152,7 +152,7 @@ def test_a_process_that_hides_its_arguments_is_called_by_its_program(children: C
 
 def test_no_recipe_for_another_process_with_the_number(children: Children) -> None:
     process = PROCESSES.describe(UniqueProcess.of(children.sleeper().pid))
-    earlier = replace(process.identity, start_ticks=process.identity.start_ticks - 1)
+    earlier = process.identity._replace(start_ticks=process.identity.start_ticks - 1)
     with pytest.raises(ProcessGoneError):
         PROCESSES.recipe(replace(process, identity=earlier), None)
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -153,7 +152,7 @@ class _Play:
         registered = application.restart_by is RestartBy.REGISTERED
         _expect(registered, f"{application.name} did not register for being brought back")
         seen = [
-            evidence_words(replace(item, path=os.path.basename(item.path)))
+            evidence_words(item._replace(path=os.path.basename(item.path)))
             for item in application.evidence
         ]
         _expect(len(seen) == 2, f"{application.name} is listed for {seen}")

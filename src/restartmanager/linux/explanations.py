@@ -10,7 +10,6 @@ unseen, and is never called free.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.linux.hidden import find_hidden
@@ -45,8 +44,7 @@ class Explanation(NamedTuple):
 
     def added_to(self, sighting: Sighting) -> Sighting:
         """The sighting with this in it: a process that is in both has all its evidence."""
-        return replace(
-            sighting,
+        return sighting._replace(
             holders=_merged((*sighting.holders, *self.holders)),
             unexplained=tuple(dict.fromkeys((*sighting.unexplained, *self.unexplained))),
         )

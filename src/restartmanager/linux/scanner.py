@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from restartmanager.errors import UnsupportedError
@@ -84,7 +83,7 @@ class LinuxScanner:
         if oracle is None:
             return self._look(resources)
         in_use = _without_free(resources.files, oracle)
-        sighting = self._look(replace(resources, files=in_use))
+        sighting = self._look(resources._replace(files=in_use))
         return _explained(sighting, in_use, oracle) if in_use else sighting
 
     def _oracle(self, resources: Resources) -> LeaseOracle | None:
@@ -166,7 +165,7 @@ def _explained(sighting: Sighting, in_use: Sequence[FileResource], oracle: Lease
     unheld = [file for file in in_use if file not in held]
     sighting = explain(unheld, oracle).added_to(sighting)
     by_kernel = kernel_uses([file for file in in_use if file in held])
-    return replace(sighting, unexplained=(*sighting.unexplained, *by_kernel))
+    return sighting._replace(unexplained=(*sighting.unexplained, *by_kernel))
 
 
 def _without_free(files: Iterable[FileResource], oracle: LeaseOracle) -> tuple[FileResource, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
@@ -42,8 +42,7 @@ class FilterAction(enum.IntEnum):
     """It is neither stopped nor brought back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(NamedTuple):
     """What must not be done to one target: the path of an executable (not of the locked file),
     a process, or the name of a service."""
 
@@ -74,8 +73,7 @@ class RestartFlags(enum.IntFlag):
     NO_REBOOT = 8
 
 
-@dataclass(frozen=True, slots=True)
-class RestartRegistration:
+class RestartRegistration(NamedTuple):
     """What an application said about coming back: its program with the arguments it wants."""
 
     command: tuple[str, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
@@ -31,8 +31,7 @@ class How(StrEnum):
     """It is the path of a socket that the process has bound."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Evidence:
+class Evidence(NamedTuple):
     """Why a process is listed: it uses the file registered as ``path``, in the ways ``how``.
 
     ``stale`` is true where the process uses a file that is no longer the one at that path.
@@ -67,8 +66,7 @@ class Process:
         return self.identity.pid
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """A process that uses registered resources; no evidence where the process was itself
     registered."""
 
@@ -76,16 +74,14 @@ class Holder:
     evidence: tuple[Evidence, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Unexplained:
+class Unexplained(NamedTuple):
     """A file that is in use, while no process can be named that uses it."""
 
     path: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(NamedTuple):
     """A replaced file that some processes still run, and that a rule of the policy excludes."""
 
     path: str
@@ -93,8 +89,7 @@ class Ignored:
     pids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(NamedTuple):
     """The result of one look at the machine.
 
     ``not_inspectable`` counts the processes that the caller may not look into: an answer of

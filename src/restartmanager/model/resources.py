@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -34,8 +33,7 @@ class FileResource(NamedTuple):
     identity: FileIdentity | None
 
 
-@dataclass(frozen=True, slots=True)
-class TreeResource:
+class TreeResource(NamedTuple):
     """A directory below which anything may change. ``entries`` is what was there at registration,
     the directory itself included."""
 
@@ -43,8 +41,7 @@ class TreeResource:
     entries: tuple[FileResource, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(NamedTuple):
     """What was registered, by kind; services by the names that were given."""
 
     files: tuple[FileResource, ...] = ()

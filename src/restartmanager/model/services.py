@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.model.applications import RebootReason
 
@@ -48,8 +48,7 @@ class Treatment(StrEnum):
     """It must not be stopped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """What must be done besides, so that a stopped service stays stopped, and undone afterwards.
 
     All three are names the manager understands. ``triggers`` are active units that could start it
@@ -91,8 +90,7 @@ class ServiceFacts:
     """Why it failed, in words, with the last lines that it logged."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceResult:
+class ServiceResult(NamedTuple):
     """What became of one service that a manager was told to stop, start, restart or reload.
 
     An empty ``trouble`` says that it was done; ``remark`` is worth telling all the same.

@@ -84,8 +84,8 @@ class ProcessesContract:
     def test_an_earlier_process_with_the_number_is_gone(self) -> None:
         """Number alone is not identity: it can be neither seen nor taken hold of."""
         identity = self.obedient()
-        earlier = replace(identity, start_ticks=identity.start_ticks - 1)
-        before_boot = replace(identity, boot_id="0" * 32)
+        earlier = identity._replace(start_ticks=identity.start_ticks - 1)
+        before_boot = identity._replace(boot_id="0" * 32)
         for forged in (earlier, before_boot):
             assert not self.processes().is_alive(forged)
             _raises(ProcessGoneError, partial(self.processes().open, forged))

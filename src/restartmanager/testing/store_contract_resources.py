@@ -162,8 +162,8 @@ class StoreResourcesContract:
         second = Filter(SECONDARY, FilterTrigger.PROCESS, FilterAction.NO_RESTART)
         store.set_filter(session, first)
         store.set_filter(session, second)
-        store.set_filter(session, replace(first, action=FilterAction.NO_SHUTDOWN))
-        assert store.filters(session) == (replace(first, action=FilterAction.NO_SHUTDOWN), second)
+        store.set_filter(session, first._replace(action=FilterAction.NO_SHUTDOWN))
+        assert store.filters(session) == (first._replace(action=FilterAction.NO_SHUTDOWN), second)
 
     def test_a_filter_is_removed_by_its_target(self, store: Store, session: str) -> None:
         item = Filter(SECONDARY, FilterTrigger.PROCESS, FilterAction.NO_RESTART)
