@@ -17,10 +17,10 @@ from laboratory import (
     shared_folder,
 )
 from programs.situations import SITUATIONS
-from restartmanager.linux.explanations import Explanation, explain, is_held
+from restartmanager.linux.explanations import Explanation, explain
 from restartmanager.linux.files import identify
 from restartmanager.linux.hidden import find_hidden, parse_locks, parse_registered, parse_waiting
-from restartmanager.linux.holders import ProcScanner
+from restartmanager.linux.holders import ProcScanner, is_held
 from restartmanager.linux.kernel_uses import UsedFiles, kernel_uses, parse_swaps
 from restartmanager.linux.mounts import Mounts
 from restartmanager.linux.oracle import FILE_SYSTEMS, LeaseOracle, Verdict

@@ -26,9 +26,9 @@ from laboratory import (
     shared_folder,
 )
 from programs.situations import SITUATIONS
-from restartmanager.linux.explanations import HELD, explain
+from restartmanager.linux.explanations import explain
 from restartmanager.linux.files import identify
-from restartmanager.linux.holders import ProcScanner
+from restartmanager.linux.holders import HELD, ProcScanner
 from restartmanager.linux.oracle import FILE_SYSTEMS, LeaseOracle, Verdict
 from restartmanager.model import FileResource, Resources
 

@@ -30,7 +30,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def kept(folder: Path) -> Path:
-    return folder / "kernel-facts.json"
+    return folder / "kernel-facts-2.json"
 
 
 def test_they_are_read_once_and_kept(tmp_path: Path, kernel: list[int]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
 __all__ = [
@@ -28,7 +29,22 @@ _Function = TypeVar("_Function", bound="Callable[..., Any]")
 KEY_VARIABLE = "RESTARTMANAGER_SESSION_KEY"
 """``restartmanager.session`` has the same, and costs too much to import for this."""
 
-PATH = click.Path(readable=False)
+
+class _AnyPath(click.Path):
+    """A path that shells complete, and that nobody looks at before the question is asked."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | os.PathLike[str]:
+        """As it was given: the base class would look at the file, and do nothing about it."""
+        del param, ctx
+        return value
+
+
+PATH = _AnyPath()
 """Any path, whether or not it exists: a file that is gone may still be in use."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

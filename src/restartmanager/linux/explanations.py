@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.linux.hidden import find_hidden
-from restartmanager.linux.holders import ProcScanner
+from restartmanager.linux.holders import ProcScanner, is_held
 from restartmanager.linux.kernel_uses import UsedFiles, kernel_uses
 from restartmanager.linux.mounts import Mounts
 from restartmanager.linux.oracle import Verdict
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     from restartmanager.linux.oracle import LeaseOracle
     from restartmanager.model import FileResource, Sighting
 
-__all__ = ["HELD", "Explanation", "explain", "is_held"]
-
-HELD = frozenset({How.EXECUTABLE, How.MAPPED, How.OPEN})
-"""The ways of using a file that the oracle sees; the others hold nothing."""
+__all__ = ["Explanation", "explain"]
 
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC  # kernel: PROC_PID_INIT_INO
 _SHOWN = 3
@@ -69,16 +66,6 @@ def explain(files: Iterable[FileResource], oracle: LeaseOracle, proc: str = PROC
     reason = _unseen(seen.not_inspectable, hidden.receivers, proc)
     unseen = tuple(Unexplained(file.path, reason) for file in _in_use(silent, oracle))
     return Explanation(holders, (*said, *unseen))
-
-
-def is_held(path: str, holders: Iterable[Holder]) -> bool:
-    """Whether one of these processes holds the file registered as ``path``: a script is used
-    without being held, so that does not explain what the oracle says."""
-    return any(
-        evidence.path == path and not HELD.isdisjoint(evidence.how)
-        for holder in holders
-        for evidence in holder.evidence
-    )
 
 
 def _in_use(files: Iterable[FileResource], oracle: LeaseOracle) -> tuple[FileResource, ...]:

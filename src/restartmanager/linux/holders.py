@@ -25,13 +25,16 @@ from restartmanager.linux.uses import Finder, evidence_of
 from restartmanager.model import Holder, How, Sighting
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Process, Resources
     from restartmanager.policy import Policy
 
-__all__ = ["Known", "ProcScanner"]
+__all__ = ["HELD", "Known", "ProcScanner", "is_held"]
+
+HELD = frozenset({How.EXECUTABLE, How.MAPPED, How.OPEN})
+"""The ways of using a file that the oracle sees; the others hold nothing."""
 
 
 class Known(NamedTuple):
@@ -98,6 +101,16 @@ class ProcScanner:
         for identity in identities:
             with contextlib.suppress(ProcessGoneError, ProcessAccessError):
                 yield describe(identity, self._proc)
+
+
+def is_held(path: str, holders: Iterable[Holder]) -> bool:
+    """Whether one of these processes holds the file registered as ``path``: a script is used
+    without being held, so that does not explain what the oracle says."""
+    return any(
+        evidence.path == path and not HELD.isdisjoint(evidence.how)
+        for holder in holders
+        for evidence in holder.evidence
+    )
 
 
 class _Look:

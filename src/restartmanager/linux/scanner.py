@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from restartmanager.errors import UnsupportedError
 from restartmanager.linux import files as _files
 from restartmanager.linux.files import first_bytes
-from restartmanager.linux.holders import Known, ProcScanner
+from restartmanager.linux.holders import Known, ProcScanner, is_held
 from restartmanager.linux.mounts import Mounts, read_mountinfo
 from restartmanager.linux.oracle import LeaseOracle, Verdict
 from restartmanager.linux.procfs import PROC, pids
@@ -158,12 +158,14 @@ class LinuxScanner:
 def _explained(sighting: Sighting, in_use: Sequence[FileResource], oracle: LeaseOracle) -> Sighting:
     """The sighting with what a deeper look says about files that nobody seems to hold, and with
     what the kernel itself holds."""
-    from restartmanager.linux.explanations import explain, is_held
     from restartmanager.linux.kernel_uses import kernel_uses
 
     held = {file for file in in_use if is_held(file.path, sighting.holders)}
     unheld = [file for file in in_use if file not in held]
-    sighting = explain(unheld, oracle).added_to(sighting)
+    if unheld:
+        from restartmanager.linux.explanations import explain
+
+        sighting = explain(unheld, oracle).added_to(sighting)
     by_kernel = kernel_uses([file for file in in_use if file in held])
     return sighting._replace(unexplained=(*sighting.unexplained, *by_kernel))
 

@@ -25,7 +25,9 @@ BTF_PATH = "/sys/kernel/btf/vmlinux"
 """Where the kernel shows its own types, since 5.4, when built with CONFIG_DEBUG_INFO_BTF."""
 
 _NOTES_PATH = "/sys/kernel/notes"
-_CACHE_NAME = "kernel-facts.json"
+# Counted up when the numbers are other ones: two versions of this on one machine would else read
+# the kernel's types at each question, each putting its own numbers in place of the other's.
+_CACHE_NAME = "kernel-facts-2.json"
 _NOTES_LIMIT = 4096
 _CACHE_LIMIT = 64 * 1024
 _BTF_LIMIT = 64 * 1024 * 1024
