@@ -30,6 +30,13 @@ def test_a_path_that_does_not_exist_is_said_to(machine: Machine) -> None:
     assert f"note: {machine.folder}/missing does not exist\n" in done.stderr
 
 
+def test_a_long_list_of_paths_brings_no_long_list_of_notes(machine: Machine) -> None:
+    done = machine.run("who", *(f"{machine.folder}/missing{number}" for number in range(101)))
+    assert done.returncode == 1
+    assert done.stderr.startswith("Nobody uses these.\n")
+    assert "does not exist" not in done.stderr
+
+
 def test_a_directory_stands_for_everything_below(machine: Machine) -> None:
     holder = machine.hold()
     assert f"pid {holder.pid}" in machine.run("who", str(machine.folder)).stdout

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["who"]
 
+_TYPED_AT_MOST = 100
+
 
 @examples(
     ("Who uses this library, also in a version that was replaced?", "restartctl who /usr/lib/x.so"),
@@ -76,7 +78,10 @@ def _without_ourselves(affected: Affected) -> Affected:
 
 
 def _note_missing(paths: tuple[str, ...]) -> None:
-    """A missing file is worth asking about, and worth a word: it may be a typing error."""
+    """A missing file is worth asking about, and worth a word: it may be a typing error. Nobody has
+    typed very many."""
+    if len(paths) > _TYPED_AT_MOST:
+        return
     from restartmanager.cli.console import Console
     from restartmanager.cli.text import escape
 
