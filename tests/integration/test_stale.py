@@ -39,7 +39,8 @@ class Looks:
 
     def sighting(self, policy: Policy = EVERYTHING) -> Sighting:
         found = self.scanner.find_stale(policy)
-        assert not isinstance(self.scanner, LinuxScanner) or self.scanner._kernel, "it has refused"
+        if isinstance(self.scanner, LinuxScanner):
+            assert self.scanner._kernel_tells_code, "the kernel has refused"
         return found
 
     def stale_in(self, pid: int) -> tuple[Evidence, ...]:

@@ -55,7 +55,7 @@ class LinuxScanner:
         self, *, leases: bool = True, kernel: bool = True, cache_folder: str | None = None
     ) -> None:
         self._leases = leases
-        self._kernel = kernel
+        self._kernel = self._kernel_tells_code = kernel
         self._cache_folder = cache_folder
         self._iterator: KernelIterator | None = None
         self._processes = ProcScanner()
@@ -72,7 +72,8 @@ class LinuxScanner:
         """Who runs replaced code: see ``restartmanager.linux.stale``."""
         from restartmanager.linux.stale import find_stale
 
-        return find_stale(policy, PROC, self._suspects() if self._kernel else None)
+        asked = self._kernel and self._kernel_tells_code
+        return find_stale(policy, PROC, self._suspects() if asked else None)
 
     def find_holders(self, resources: Resources) -> Sighting:
         """Who uses these files and trees now: see ``ports.Scanner``.
@@ -134,7 +135,7 @@ class LinuxScanner:
             named = {(file.device, file.inode) for file in doubtful if not file.removed}
             hits = self._loaded().find(named).hits if named else ()
         except UnsupportedError:
-            self._kernel = False
+            self._kernel_tells_code = False
             return None
         holders = {file.pid for file in doubtful} | {hit.pid for hit in hits}
         return suspects(code, holders)
