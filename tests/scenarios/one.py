@@ -1,4 +1,4 @@
-"""One situation in its own process: ``python -m scenarios.one NAME FOLDER PATIENCE [peers]``.
+"""One situation in its own process: ``python -m scenarios.one NAME FOLDER PATIENCE [peers] [WAY]``.
 
 It writes what was found as JSON. It adopts the orphans of the situation, so that all are reaped.
 """
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 _ADOPT_ORPHANS = 36  # prctl(2), PR_SET_CHILD_SUBREAPER
 
 
-def play(situation: Situation, folder: Path, patience_s: float, *, peers: bool) -> dict[str, Any]:
+def play(
+    situation: Situation, folder: Path, patience_s: float, *, peers: bool, way: str
+) -> dict[str, Any]:
     """Set it up, ask everybody, take it down."""
-    ours = Ours(str(folder / "state"))
+    ours = Ours(str(folder / "state"), way)
     place = folder / "place"
     place.mkdir(mode=0o755)
     stage = Stage(place, ours, patience_s=patience_s)
@@ -67,7 +69,9 @@ def main() -> None:
     name, folder, patience, *rest = sys.argv[1:]
     ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
     try:
-        found = play(SITUATIONS[name], Path(folder), float(patience), peers="peers" in rest)
+        way = next((word for word in rest if word != "peers"), "")
+        peers = "peers" in rest
+        found = play(SITUATIONS[name], Path(folder), float(patience), peers=peers, way=way)
     finally:
         with contextlib.suppress(ChildProcessError):
             while True:

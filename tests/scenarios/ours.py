@@ -6,12 +6,23 @@ import os
 from typing import TYPE_CHECKING
 
 import restartmanager as rm
+from restartmanager.linux import scanner
+from restartmanager.linux.holders import ProcScanner
+from restartmanager.linux.scanner import LinuxScanner
+from restartmanager.policy import Policy
 from scenarios.answers import Answer, Question
 
 if TYPE_CHECKING:
+    from restartmanager.model import Evidence
     from scenarios.answers import Asked
 
 __all__ = ["Ours"]
+
+
+def stale_by(scanner: LinuxScanner | ProcScanner, asked: Asked) -> set[Evidence]:
+    """What these processes run that was replaced, found in one of two ways."""
+    holders = scanner.find_stale(Policy()).holders
+    return {item for holder in holders for item in holder.evidence if item.pid in asked.processes}
 
 
 class Ours:
@@ -20,8 +31,14 @@ class Ours:
     name = "restartmanager"
     question = Question.USERS
 
-    def __init__(self, state_folder: str) -> None:
+    def __init__(self, state_folder: str, way: str = "") -> None:
+        """``way`` is "kernel" or "proc"; without one we choose ourselves."""
         os.environ["RESTARTMANAGER_STATE_DIR"] = state_folder
+        self._compared = way == "kernel"
+        if way == "kernel":
+            scanner._WORTH_ASKING = 0
+        elif way == "proc":
+            os.environ["RESTARTMANAGER_KERNEL_ITERATOR"] = "0"
         self._session = rm.start_session()
 
     def version(self) -> str | None:
@@ -34,6 +51,8 @@ class Ours:
 
     def ask(self, asked: Asked) -> Answer:
         """Whom the list of the session names, by its evidence."""
+        if self._compared:
+            assert stale_by(LinuxScanner(), asked) == stale_by(ProcScanner(), asked)
         affected = self._session.affected()
         evidence = [item for app in affected.applications for item in app.evidence]
         return Answer(

@@ -33,8 +33,11 @@ class Played:
     not_here: str = ""
 
 
-def play(situation: Situation, *, patience_s: float, peers: bool) -> Played:
-    """Play one situation, and ask us and, where wanted, the peers."""
+def play(situation: Situation, *, patience_s: float, peers: bool, way: str = "") -> Played:
+    """Play one situation, and ask us and, where wanted, the peers.
+
+    ``way`` is how we ask, "kernel" or "proc"; without one we choose ourselves.
+    """
     if situation.root and os.geteuid() != 0:
         return Played(situation, not_here="needs root's rights")
     with tempfile.TemporaryDirectory(prefix="scenario-", dir=_base()) as folder:
@@ -46,6 +49,7 @@ def play(situation: Situation, *, patience_s: float, peers: bool) -> Played:
             "scenarios.one",
         ]
         command += [situation.name, folder, str(patience_s), *(["peers"] if peers else [])]
+        command += [way] if way else []
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
