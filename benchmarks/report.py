@@ -29,9 +29,9 @@ runs counts. The processes are real: servers that map libraries of this machine 
 about 200 mappings and a dozen descriptors each. We are installed as `pip install` does it, in an
 environment of our own. *reading only, in C* reads the files of `/proc` that a tool has to read
 which goes through all of it, and compares nothing. *the call*, *the kernel iterators alone* and
-*the loop* are timed in a fresh interpreter without its start; all others are whole commands. Memory
-is the most that a run had; what needs less than the program that measures ({floor} MB) cannot be
-told apart. `make bench` does it again.
+*the loop* are timed in a fresh interpreter without its start, *the call* as the second question
+that it asks; all others are whole commands. Memory is the most that a run had; what needs less than
+the program that measures ({floor} MB) cannot be told apart. `make bench` does it again.
 
 {environment}
 """

@@ -34,10 +34,9 @@ _LIBRARY_CALL = """
 import json, sys, time
 import restartmanager as rm
 paths = sys.stdin.read().split("\\0")
-who_uses = rm.who_uses
-who_uses()  # loads what is loaded at the first call, and looks at nothing
+rm.who_uses(sys.executable)  # loads what is loaded at the first question
 begun = time.perf_counter()
-affected = who_uses(*paths)
+affected = rm.who_uses(*paths)
 taken = time.perf_counter() - begun
 pids = {item.pid for app in affected.applications for item in app.evidence}
 print(json.dumps([taken, len(pids)]))

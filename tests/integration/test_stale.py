@@ -17,6 +17,7 @@ from restartmanager.linux.birth import birth_time
 from restartmanager.linux.holders import ProcScanner
 from restartmanager.linux.kernel.iterator import why_unavailable
 from restartmanager.linux.scanner import LinuxScanner
+from restartmanager.linux.targets import CLOCK_TICK_S
 from restartmanager.model import Evidence, How, Sighting
 from restartmanager.policy import IgnoreRule, Policy
 from restartmanager.wiring import shipped_policy
@@ -70,6 +71,14 @@ def library(tmp_path: Path) -> Path:
     return path
 
 
+def let_the_clock_tick() -> None:
+    """Until what is there now is older than what comes next, by the clock ticks that the start of a
+    process is told in."""
+    enough = time.monotonic() + 2 * CLOCK_TICK_S
+    while time.monotonic() < enough:
+        os.sched_yield()
+
+
 def replaced(path: Path) -> None:
     new = path.with_name("new")
     new.write_bytes(b"y" * 6000)
@@ -93,7 +102,9 @@ def test_a_library_that_was_removed(looks: Looks, spawn: Spawn, library: Path) -
 
 
 def test_a_library_written_over_in_place(looks: Looks, spawn: Spawn, library: Path) -> None:
+    let_the_clock_tick()
     child = spawn.holding("map-code", str(library))
+    let_the_clock_tick()
     library.write_bytes(b"z" * 5000)
     assert looks.stale_in(child.pid) == only(child.pid, library, How.MAPPED)
 
