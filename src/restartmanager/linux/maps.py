@@ -15,7 +15,7 @@ from restartmanager.linux.procfs import DELETED
 from restartmanager.linux.roots import sees_our_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from restartmanager.linux.targets import Key, Targets
 
@@ -71,10 +71,7 @@ class MapReader:
         is gone.
         """
         for text in portions(base + "maps"):
-            if self._needles and not any(needle in text for needle in self._needles):
-                continue
-            lines = {line[CUT:] for line in text.split(b"\n")} - self._unimportant
-            for line in lines:
+            for line in self._lines(text):
                 mapping = parse_mapping(line)
                 if mapping is None or not self._may_matter(mapping):
                     self._unimportant.add(line)
@@ -84,6 +81,15 @@ class MapReader:
                     yield found, mapping.private, mapping.path
         if len(self._unimportant) > _REMEMBERED:  # a process can make up any number of them
             self._unimportant.clear()
+
+    def _lines(self, text: bytes) -> Collection[bytes]:
+        """The lines that may matter, without addresses."""
+        if not self._needles:
+            return {line[CUT:] for line in text.split(b"\n")} - self._unimportant
+        if not any(needle in text for needle in self._needles):
+            return ()
+        lines = text.split(b"\n")
+        return {line[CUT:] for line in lines if any(needle in line for needle in self._needles)}
 
     def _may_matter(self, mapping: Mapping) -> bool:
         targets = self._targets

@@ -193,7 +193,9 @@ class ProcDirectory:
     def living_view(self) -> str | None:
         """The prefix under which its memory and descriptors can be seen: that of another thread
         where the first one has exited; None when nothing of it lives."""
-        facts = self.stat()
+        return self._living_view(self.stat())
+
+    def _living_view(self, facts: ProcStat | None) -> str | None:
         if facts is None or facts.dead:
             return None
         if not facts.zombie_leader:
@@ -210,7 +212,7 @@ class ProcDirectory:
         Raises ProcessGoneError when it has exited or only waits to be reaped.
         """
         facts = self.stat()
-        view = self.living_view()
+        view = self._living_view(facts)
         if facts is None or view is None:
             raise ProcessGoneError(self.pid)
         status = _optional(self.read, "status") or b""
