@@ -74,6 +74,17 @@ class TestTheKernel:
         )
 
 
+class TestTooMuch:
+    pytestmark = asks_the_kernel
+
+    def test_an_endless_answer_is_not_taken_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("restartmanager.linux.kernel.code._ANSWER_LIMIT", 1000)
+        before = set(os.listdir("/proc/self/fd"))
+        with pytest.raises(UnsupportedError, match="too much"):
+            running_code()
+        assert set(os.listdir("/proc/self/fd")) == before
+
+
 @pytest.mark.parametrize("how", ["map", "open"])
 class TestData:
     pytestmark = asks_the_kernel

@@ -8,9 +8,10 @@ them, and the time at which this process was started.
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, NamedTuple
 
+from restartmanager.errors import UnsupportedError
 from restartmanager.identity import UniqueProcess, ticks_per_second
 from restartmanager.linux.kernel import bpf
 from restartmanager.linux.kernel.code_program import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["CodeFile", "RunningCode", "RunningProcess", "ask_for_code"]
 
 _CAPACITY = 1 << 16
+_ANSWER_LIMIT = 64 * 1024 * 1024
 _EXECUTABLE = b"x"
 
 
@@ -66,7 +68,11 @@ class RunningCode(NamedTuple):
 
 
 def ask_for_code(facts: KernelFacts) -> RunningCode:
-    """Load the programs, ask once, and unload them. Raises BpfError, SelfTestError."""
+    """Load the programs, ask once, and unload them.
+
+    Raises BpfError, SelfTestError, and UnsupportedError for an answer that is too long: whoever
+    maps very many files can make it as long as he likes.
+    """
     expected = _own_code()
     with ExitStack() as stack:
         told = owned(stack, bpf.create_hash_map(TOLD_KEY.size, TOLD_VALUE.size, _CAPACITY))
@@ -75,13 +81,23 @@ def ask_for_code(facts: KernelFacts) -> RunningCode:
         for program in code_programs(facts, told, room):
             loaded = bpf.load_iterator(program.name, program.code, program.function_id)
             link = owned(stack, bpf.link_iterator(owned(stack, loaded)))
-            answers.append(b"".join(bpf.read_iterator(link)))
+            answers.append(_answer(link))
     files, processes = answers
     code = RunningCode(tuple(_files(files)), dict(_processes(processes)))
     named = {(file.path, file.device, file.inode) for file in code.files}
     if not (expected <= named and _knows_our_start(code) and _agrees_about_starts(code)):
         raise SelfTestError("its self-test failed: code that this process runs was missed")
     return code
+
+
+def _answer(link: int) -> bytes:
+    answer = bytearray()
+    with closing(bpf.read_iterator(link)) as pieces:
+        for piece in pieces:
+            answer += piece
+            if len(answer) > _ANSWER_LIMIT:
+                raise UnsupportedError("Asking the kernel which code runs", "there is too much")
+    return bytes(answer)
 
 
 def _files(data: bytes) -> Iterator[CodeFile]:
