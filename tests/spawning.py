@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 PROGRAMS = Path(__file__).parent / "programs"
 PYTHON = os.path.realpath(sys.executable)
@@ -30,6 +32,26 @@ def await_program(child: subprocess.Popen[bytes]) -> None:
         except PermissionError:  # it may not be looked into, and so not be waited for
             return
         os.sched_yield()
+
+
+@contextlib.contextmanager
+def coming_and_going() -> Iterator[None]:
+    """Meanwhile processes are started and end, as many as the machine can do."""
+    ended = threading.Event()
+
+    def churn() -> None:
+        while not ended.is_set():
+            subprocess.run(["/bin/true"], check=True)
+
+    threads = [threading.Thread(target=churn) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
 
 
 class Spawn:

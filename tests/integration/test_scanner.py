@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ import pytest
 
 from restartmanager.linux.holders import ProcScanner
 from restartmanager.model import How, Resources
-from spawning import PROGRAMS, PYTHON
+from spawning import PROGRAMS, PYTHON, coming_and_going
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -409,23 +408,10 @@ def test_an_ordinary_user_sees_his_own_and_counts_the_others(
 
 def test_coming_and_going_is_no_error(spawn: Spawn, data: Path) -> None:
     kept = spawn.holding("open", str(data))
-    ended = threading.Event()
-
-    def churn() -> None:
-        while not ended.is_set():
-            subprocess.run(["/bin/true"], check=True)
-
-    threads = [threading.Thread(target=churn) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
-        resources = registered(data)
+    resources = registered(data)
+    with coming_and_going():
         for _ in range(30):
             assert (kept.pid, str(data), (How.OPEN,), False) in found(resources, deep=True)
-    finally:
-        ended.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_the_caller_is_a_holder_like_any_other(data: Path) -> None:

@@ -21,7 +21,7 @@ from restartmanager.linux.targets import CLOCK_TICK_S
 from restartmanager.model import Evidence, How, Sighting
 from restartmanager.policy import IgnoreRule, Policy
 from restartmanager.wiring import shipped_policy
-from spawning import PYTHON
+from spawning import PYTHON, coming_and_going
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -264,6 +264,14 @@ def test_both_ways_find_the_same(spawn: Spawn, tmp_path: Path, looks: Looks, see
     found, expected = looks.sighting(), ProcScanner().find_stale(EVERYTHING)
     assert against(ours, found) == against(ours, expected)
     assert against(ours, found)
+
+
+def test_coming_and_going_is_no_error(looks: Looks, spawn: Spawn, library: Path) -> None:
+    child = spawn.holding("map-code", str(library))
+    replaced(library)
+    with coming_and_going():
+        for _ in range(20):
+            assert looks.stale_in(child.pid) == only(child.pid, library, How.MAPPED)
 
 
 def against(pids: set[int], sighting: Sighting) -> list[Evidence]:
