@@ -8,6 +8,8 @@
 3. What is in use although nobody was found is looked at again, deeper (``explanations``). It is
    never called free.
 
+What runs replaced code is asked of the kernel likewise, and only suspects are read (``suspects``).
+
 Each of the first two can be switched off, and steps aside by itself where it is not possible.
 """
 

@@ -15,10 +15,7 @@ from restartmanager.linux.kernel.instructions import (
     CONTEXT,
     D_PATH,
     FRAME,
-    KERNEL_THREAD,
-    MAP_LOOKUP_ELEM,
     MAP_UPDATE_ELEM,
-    META_ARGUMENT,
     R0,
     R1,
     R2,
@@ -26,7 +23,6 @@ from restartmanager.linux.kernel.instructions import (
     R4,
     R8,
     R9,
-    SEQ_WRITE,
     TASK,
     VMA_ARGUMENT,
     Label,
@@ -39,7 +35,6 @@ from restartmanager.linux.kernel.instructions import (
     copy,
     end,
     jump,
-    jump_if_any_bit,
     jump_if_at_most,
     jump_if_beyond,
     jump_if_different,
@@ -49,12 +44,15 @@ from restartmanager.linux.kernel.instructions import (
     jump_unless_any_bit,
     load32,
     load64,
+    look_up,
+    pass_over_kernel_threads,
     put,
     put_frame_address,
     put_map,
     store32,
     store32_number,
     store64,
+    write,
 )
 
 if TYPE_CHECKING:
@@ -112,13 +110,13 @@ def _code_program(facts: KernelFacts, told: int, room: int) -> Lines:
         load64(R8, R1, facts.task_start),
         store64(FRAME, _START_AT, R8),
         *_name_file(facts),
-        *_look_up(told, _KEY_AT),
+        *look_up(told, _KEY_AT),
         jump_if_zero(R0, "tell"),
         load64(R1, R0, 0),
         jump_if_at_most(R1, R8, "end"),
         Label("tell"),
         *_put_together(facts, room),
-        *_write(facts, R8),
+        *write(facts),
         # Without room all of this comes again with an empty buffer: it must not count as told.
         jump_if_not_zero(R0, "end"),
         *put_map(R1, told),
@@ -151,10 +149,10 @@ def _name_file(facts: KernelFacts) -> Lines:
 
 
 def _put_together(facts: KernelFacts, room: int) -> Lines:
-    """Make the record of the file in r9; where it is in r8, and its length in r3."""
+    """Make the record of the file in r9; where it is in r2, and its length in r3."""
     return [
         store32_number(FRAME, _INDEX_AT, 0),
-        *_look_up(room, _INDEX_AT),
+        *look_up(room, _INDEX_AT),
         jump_if_zero(R0, "end"),
         load64(R1, FRAME, _START_AT),
         copy(R8, R0),
@@ -182,6 +180,7 @@ def _put_together(facts: KernelFacts, room: int) -> Lines:
         Label("path"),
         jump_if_beyond(R0, PATH_MAX, "end"),
         store32(R8, 28, R0),
+        copy(R2, R8),
         copy(R3, R0),
         add(R3, CODE.size),
     ]
@@ -191,8 +190,7 @@ def _process_program(facts: KernelFacts) -> Lines:
     """For each process that runs a program: when it was started, and which root it has."""
     return [
         *begin(),
-        load32(R1, TASK, facts.task_flags),
-        jump_if_any_bit(R1, KERNEL_THREAD, "end"),
+        *pass_over_kernel_threads(facts),
         load64(R1, TASK, facts.task_mm),
         jump_if_zero(R1, "end"),
         load32(R1, TASK, facts.task_pid),
@@ -208,22 +206,8 @@ def _process_program(facts: KernelFacts) -> Lines:
         store64(FRAME, _RECORD_AT + 16, R2),
         store32(FRAME, _RECORD_AT + 24, R1),
         store32_number(FRAME, _RECORD_AT + 28, 0),
-        *put_frame_address(R8, _RECORD_AT),
+        *put_frame_address(R2, _RECORD_AT),
         put(R3, PROCESS.size),
-        *_write(facts, R8),
+        *write(facts),
         *end(),
-    ]
-
-
-def _look_up(map_fd: int, key_at: int) -> Lines:
-    return [*put_map(R1, map_fd), *put_frame_address(R2, key_at), call(MAP_LOOKUP_ELEM)]
-
-
-def _write(facts: KernelFacts, record: int) -> Lines:
-    """Write the record at this address, as long as r3 says."""
-    return [
-        load64(R1, CONTEXT, META_ARGUMENT),
-        load64(R1, R1, facts.meta_seq),
-        copy(R2, record),
-        call(SEQ_WRITE),
     ]

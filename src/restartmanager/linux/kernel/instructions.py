@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from restartmanager.linux.kernel.btf import KernelFacts
+
 
 # Registers (r1 to r5 are lost in a call, r6 to r9 are kept) and what the programs keep in them.
 R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, FRAME = range(11)
@@ -26,8 +28,7 @@ MAP_UPDATE_ELEM = 2
 SEQ_WRITE = 127
 D_PATH = 147
 
-KERNEL_THREAD = 0x0020_0000
-"""PF_KTHREAD in include/linux/sched.h: such a task may borrow a process's memory for a while."""
+KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD in include/linux/sched.h
 
 
 class Instruction(NamedTuple):
@@ -207,3 +208,29 @@ def begin() -> Lines:
 def end() -> Lines:
     """Return 0: go on to the next object."""
     return [Label("end"), put(R0, 0), EXIT]
+
+
+def pass_over_kernel_threads(facts: KernelFacts) -> Lines:
+    """Such a task may borrow a process's memory for a while."""
+    return [
+        load32(R1, TASK, facts.task_flags),
+        jump_if_any_bit(R1, KERNEL_THREAD, "end"),
+    ]
+
+
+def look_up(map_fd: int, key_at: int) -> Lines:
+    """The address of the value under the key at this place on the stack, or zero."""
+    return [*put_map(R1, map_fd), *put_frame_address(R2, key_at), call(MAP_LOOKUP_ELEM)]
+
+
+def write(facts: KernelFacts) -> Lines:
+    """Write the record at r2, as long as r3 says.
+
+    What bpf_seq_write() returns is not zero when there was no room: then the kernel takes back all
+    that was written for this object and comes again with an empty buffer.
+    """
+    return [
+        load64(R1, CONTEXT, META_ARGUMENT),
+        load64(R1, R1, facts.meta_seq),
+        call(SEQ_WRITE),
+    ]

@@ -14,15 +14,11 @@ from restartmanager.linux.kernel.instructions import (
     CONTEXT,
     FILE_ARGUMENT,
     FRAME,
-    KERNEL_THREAD,
-    MAP_LOOKUP_ELEM,
-    META_ARGUMENT,
     R0,
     R1,
     R2,
     R3,
     R8,
-    SEQ_WRITE,
     TASK,
     VMA_ARGUMENT,
     Label,
@@ -30,18 +26,18 @@ from restartmanager.linux.kernel.instructions import (
     Program,
     assemble,
     begin,
-    call,
     end,
-    jump_if_any_bit,
     jump_if_different,
     jump_if_zero,
     load32,
     load64,
+    look_up,
+    pass_over_kernel_threads,
     put,
     put_frame_address,
-    put_map,
     store32,
     store64,
+    write,
 )
 from restartmanager.model import How
 
@@ -113,8 +109,7 @@ def _task_program(facts: KernelFacts, map_fd: int) -> Lines:
     """
     return [
         *begin(),
-        load32(R1, TASK, facts.task_flags),
-        jump_if_any_bit(R1, KERNEL_THREAD, "end"),
+        *pass_over_kernel_threads(facts),
         load64(R8, TASK, facts.task_mm),
         jump_if_zero(R8, "directories"),
         load32(R1, TASK, facts.task_pid),
@@ -153,9 +148,7 @@ def _report(facts: KernelFacts, map_fd: int, kind: How, otherwise: str) -> Lines
         jump_if_zero(R1, otherwise),
         load32(R2, R1, facts.super_block_device),
         store64(FRAME, _KEY_AT + 8, R2),
-        *put_map(R1, map_fd),
-        *put_frame_address(R2, _KEY_AT),
-        call(MAP_LOOKUP_ELEM),
+        *look_up(map_fd, _KEY_AT),
         jump_if_zero(R0, otherwise),
         load32(R1, R0, 0),
         *_write_record(facts, KINDS.index(kind)),
@@ -163,20 +156,14 @@ def _report(facts: KernelFacts, map_fd: int, kind: How, otherwise: str) -> Lines
 
 
 def _write_record(facts: KernelFacts, kind: int) -> Lines:
-    """Write a record with the index in r1.
-
-    What bpf_seq_write() returns needs no look: when there was no room, the kernel takes back all
-    that was written for this object and comes again with an empty buffer.
-    """
+    """Write a record with the index in r1; without room all of it comes again."""
     return [
         store64(FRAME, _RECORD_AT, R1),
         load32(R1, TASK, facts.task_tgid),
         store32(FRAME, _RECORD_AT + 8, R1),
         put(R1, kind),
         store32(FRAME, _RECORD_AT + 12, R1),
-        load64(R1, CONTEXT, META_ARGUMENT),
-        load64(R1, R1, facts.meta_seq),
         *put_frame_address(R2, _RECORD_AT),
         put(R3, RECORD.size),
-        call(SEQ_WRITE),
+        *write(facts),
     ]
