@@ -65,7 +65,7 @@ def ask(
     for tool in tools:
         if not tool.there:
             results.missing.add(tool.name)
-        elif not results.hopeless(size, question, tool.name):
+        elif not results.enough(size, question, tool.name):
             results.note(size, question, tool.name, tool.run(paths))
 
 

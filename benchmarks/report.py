@@ -11,6 +11,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from benchmarks.page import put
+from benchmarks.results import SLOW_RUNS, SLOW_S
 from benchmarks.tools import LIMIT_S
 
 if TYPE_CHECKING:
@@ -25,13 +26,14 @@ _INTRODUCTION = """\
 ## Finding who uses a file
 
 All tools are measured side by side on the same processes, in turns; of each the fastest of {rounds}
-runs counts. The processes are real: servers that map libraries of this machine and fork children,
-about 200 mappings and a dozen descriptors each. We are installed as `pip install` does it, in an
-environment of our own. *reading only, in C* reads the files of `/proc` that a tool has to read
-which goes through all of it, and compares nothing. *the call*, *the kernel iterators alone* and
-*the loop* are timed in a fresh interpreter without its start, *the call* as the second question
-that it asks; all others are whole commands. Memory is the most that a run had; what needs less than
-the program that measures ({floor} MB) cannot be told apart. `make bench` does it again.
+runs counts, of {slow_runs} where one takes more than {slow:.0f} seconds. The processes are real:
+servers that map libraries of this machine and fork children, about 200 mappings and a dozen
+descriptors each. We are installed as `pip install` does it, in an environment of our own. *reading
+only, in C* reads the files of `/proc` that a tool has to read which goes through all of it, and
+compares nothing. *the call*, *the kernel iterators alone* and *the loop* are timed in a fresh
+interpreter without its start, *the call* as the second question that it asks; all others are whole
+commands. Memory is the most that a run had; what needs less than the program that measures
+({floor} MB) cannot be told apart. `make bench` does it again.
 
 {environment}
 """
@@ -53,7 +55,11 @@ def _text(results: Results, main_size: int, *, picture: bool) -> str:
     floor = min(found.kilobytes for found in results.best.values()) // 1024
     lines = [
         _INTRODUCTION.format(
-            rounds=results.rounds, floor=floor, environment=_environment(results.load)
+            rounds=results.rounds,
+            slow_runs=SLOW_RUNS,
+            slow=SLOW_S,
+            floor=floor,
+            environment=_environment(results.load),
         ),
         f"### {main_size:,} processes\n",
     ]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 
 from benchmarks.tools import Measured
 
-__all__ = ["Results"]
+__all__ = ["SLOW_RUNS", "SLOW_S", "Results"]
+
+SLOW_S = 2.0
+SLOW_RUNS = 2
+"""Who takes longer than that is asked so many times only."""
 
 
 @dataclass(slots=True)
@@ -18,11 +23,13 @@ class Results:
     load: float = field(default_factory=lambda: os.getloadavg()[0])
     """How much else the machine had to do when the measuring began."""
     best: dict[tuple[int, str, str], Measured] = field(default_factory=dict)
+    runs: Counter[tuple[int, str, str]] = field(default_factory=Counter)
     missing: set[str] = field(default_factory=set)
 
     def note(self, size: int, question: str, tool: str, measured: Measured) -> None:
         """One more run."""
         key = size, question, tool
+        self.runs[key] += 1
         known = self.best.get(key, measured)
         self.best[key] = Measured(
             min(known.seconds, measured.seconds),
@@ -30,9 +37,12 @@ class Results:
             measured.users,
         )
 
-    def hopeless(self, size: int, question: str, tool: str) -> bool:
-        """Whether it has taken too long already."""
-        return self.best.get((size, question, tool), Measured(0, 0)).seconds == float("inf")
+    def enough(self, size: int, question: str, tool: str) -> bool:
+        """Whether it is not worth another run: it has taken too long already, or so long that what
+        disturbs for a moment makes no difference."""
+        key = size, question, tool
+        seconds = self.best.get(key, Measured(0, 0)).seconds
+        return seconds == float("inf") or (seconds > SLOW_S and self.runs[key] >= SLOW_RUNS)
 
     @property
     def sizes(self) -> list[int]:
