@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lint types layers format scenarios bench clean
+.PHONY: demo test check lint types layers format scenarios bench crashes clean
 
 demo: .venv/ready        ## the main job, on real processes, in seconds
 	$(BIN)/restartctl demo
@@ -35,6 +35,9 @@ bench: .venv/ready       ## how fast, side by side (as root, on a quiet machine)
 	$(BIN)/python -m benchmarks.startup --write docs
 	$(BIN)/python -m benchmarks.registration --write docs
 	$(BIN)/python -m benchmarks.services --write docs
+
+crashes: .venv/ready     ## a real installer, and the recovery after it, killed at every point
+	PYTHONPATH=tests $(BIN)/python -m crashes
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from restartmanager.ports import Store
 
-__all__ = ["Crash", "CrashingStore"]
+__all__ = ["WRITES", "Crash", "CrashingStore"]
 
-_WRITES = frozenset(
+WRITES = frozenset(
     {
         "add_member",
         "add_resources",
@@ -23,6 +23,7 @@ _WRITES = frozenset(
         "write_entries",
     }
 )
+"""The methods of a Store that change it."""
 
 
 class Crash(BaseException):
@@ -49,7 +50,7 @@ class CrashingStore:
         def call(*arguments: object, **options: object) -> object:
             if self._dead:
                 raise Crash
-            if name not in _WRITES:
+            if name not in WRITES:
                 return method(*arguments, **options)
             fatal = self.writes == self._at
             self.writes += 1

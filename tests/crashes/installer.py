@@ -1,0 +1,43 @@
+# ruff: noqa: T201 - it talks to the test that runs it
+"""An installer that is killed on the way: ``installer.py VERB POINT [LIBRARY]``.
+
+VERB is "update", a whole transaction with a secondary that replaces the library, or "recover". At
+point number POINT it is killed; 0 is never, and then it prints the points that it has passed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from crashes.points import Points, numbered_engine
+from restartmanager.session import JoinedSession, PrimarySession
+
+if TYPE_CHECKING:
+    from restartmanager.engine import Engine
+
+
+def update(engine: Engine, library: str) -> None:
+    with PrimarySession(engine, engine.start().key) as session:
+        with JoinedSession(engine, engine.join(session.key).key) as secondary:
+            secondary.register(files=[library])
+        with session.shutdown(force=True):
+            replacement = shutil.copyfile(library, f"{library}.new")
+            os.replace(replacement, library)
+
+
+def main() -> None:
+    verb, point, *arguments = sys.argv[1:]
+    points = Points(int(point) or None)
+    engine = numbered_engine(points)
+    if verb == "update":
+        update(engine, *arguments)
+    else:
+        engine.recover()
+    print("\n".join(points.passed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""The real ports, with every step that changes anything numbered; at one of them we are killed.
+
+Before and after every write to the session memory, every signal and every start of a program there
+is a point. A port for another kind of application joins by passing points of its own.
+"""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from restartmanager.linux.handles import PidfdHandle
+from restartmanager.linux.processes import LinuxProcesses
+from restartmanager.testing.crashing_store import WRITES
+from restartmanager.wiring import make_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from restartmanager.engine import Engine
+    from restartmanager.identity import UniqueProcess
+    from restartmanager.model import Recipe, Signal
+    from restartmanager.ports import ProcessHandle, Store
+
+
+class Points:
+    """Counts the points that are passed, from 1; the process is killed at number ``die_at``."""
+
+    def __init__(self, die_at: int | None) -> None:
+        self.passed: list[str] = []
+        self._die_at = die_at
+
+    def at(self, where: str) -> None:
+        self.passed.append(where)
+        if len(self.passed) == self._die_at:
+            signal.raise_signal(signal.SIGKILL)
+
+    @contextmanager
+    def around(self, what: str) -> Iterator[None]:
+        """One point before, and one after what succeeds."""
+        self.at(f"before {what}")
+        yield
+        self.at(f"after {what}")
+
+
+class NumberedStore:
+    """A store whose every write is between two points."""
+
+    def __init__(self, store: Store, points: Points) -> None:
+        self._store = store
+        self._points = points
+
+    def __getattr__(self, name: str) -> object:
+        method = getattr(self._store, name)
+        return self._numbered(name, method) if name in WRITES else method
+
+    def _numbered(self, name: str, method: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object, **options: object) -> object:
+            with self._points.around(name):
+                return method(*arguments, **options)
+
+        return call
+
+
+class NumberedHandle(PidfdHandle):
+    """A hold on a process; every signal through it is between two points."""
+
+    __slots__ = ("_points",)
+
+    def __init__(self, identity: UniqueProcess, points: Points) -> None:
+        super().__init__(identity)
+        self._points = points
+
+    def send(self, signal: Signal) -> None:
+        with self._points.around(f"signal {signal}"):
+            super().send(signal)
+
+
+class NumberedProcesses(LinuxProcesses):
+    """The real processes; every signal and every start is between two points."""
+
+    def __init__(self, points: Points) -> None:
+        self._points = points
+
+    def open(self, identity: UniqueProcess) -> ProcessHandle:
+        return NumberedHandle(identity, self._points)
+
+    def start(self, recipe: Recipe, on_created: Callable[[UniqueProcess], object]) -> UniqueProcess:
+        with self._points.around("start"):
+            return super().start(recipe, on_created)
+
+
+def numbered_engine(points: Points) -> Engine:
+    """The engine that every installer of this user gets, with its steps numbered."""
+    engine = make_engine()
+    engine.store = cast("Store", NumberedStore(engine.store, points))
+    engine.processes = engine.lookout.processes = NumberedProcesses(points)
+    return engine
