@@ -316,6 +316,25 @@ def test_variables_without_a_name_and_later_ones_of_a_name_are_left_out() -> Non
     assert recipes.parse_environment(b"") == ()
 
 
+def test_a_directory_too_deep_for_a_path_is_refused(children: Children, tmp_path: Path) -> None:
+    code = (
+        "import os, sys\n"
+        "for _ in range(25): os.mkdir('d' * 200); os.chdir('d' * 200)\n"
+        "os.write(1, b'.')\n"
+        "sys.stdin.read()\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    child = children.spawn(sys.executable, "-S", "-I", "-c", code, cwd=tmp_path, **pipes)
+    assert child.stdout is not None
+    child.stdout.read(1)
+    try:
+        with pytest.raises(ProcessError, match="file name too long"):
+            recipe_of(child.pid)
+    finally:
+        # Python's own tools cannot remove what no path leads to.
+        subprocess.run(["/bin/rm", "-r", "--", str(tmp_path / ("d" * 200))], check=True)
+
+
 def test_an_environment_without_end_is_refused(
     children: Children, monkeypatch: pytest.MonkeyPatch
 ) -> None:

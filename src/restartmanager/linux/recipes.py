@@ -125,7 +125,15 @@ class _Reader:
         return text
 
     def _link(self, name: str) -> str:
-        text = self._directory.readlink(self._view + name)
+        try:
+            text = self._directory.readlink(self._view + name)
+        except PermissionError:
+            raise
+        except (
+            OSError
+        ) as error:  # ENAMETOOLONG: a process can make its directory as deep as it likes
+            why = (error.strerror or "no answer").lower()
+            raise self._refusal(f"where its {name} leads cannot be read ({why})") from None
         if text is None:
             self._read("stat")
             raise self._refusal("it runs no program that could be started again")
