@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lint types layers format scenarios bench crashes clean
+.PHONY: demo test check lint types layers format scenarios bench crashes crowd clean
 
 demo: .venv/ready        ## the main job, on real processes, in seconds
 	$(BIN)/restartctl demo
@@ -38,6 +38,9 @@ bench: .venv/ready       ## how fast, side by side (as root, on a quiet machine)
 
 crashes: .venv/ready     ## a real installer, and the recovery after it, killed at every point
 	PYTHONPATH=tests $(BIN)/python -m crashes
+
+crowd: .venv/ready       ## a million registrations by eight processes at once
+	$(BIN)/python -m benchmarks.million --write docs
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +30,9 @@ from restartmanager.model import (
     FileResource,
     Recipe,
     Resources,
+    TreeResource,
 )
+from restartmanager.store import schema
 from restartmanager.store.folder import StateFolder
 from restartmanager.store.sqlite import SqliteStore
 
@@ -200,9 +203,55 @@ def test_a_newer_memory_is_refused_and_left_untouched(
     for _ in range(2):
         with pytest.raises(StoreVersionError) as caught:
             store.create_session(RECORD, limit=64)
-        assert (caught.value.found, caught.value.known) == (99, 1)
+        assert (caught.value.found, caught.value.known) == (99, schema.VERSION)
     assert contents(database) == before
     assert asides(folder) == []
+
+
+def test_an_older_memory_is_brought_up_to_date_with_all_that_is_in_it(
+    folder: str, database: str
+) -> None:
+    os.mkdir(folder, 0o700)
+    write_version_1(database)
+    with SqliteStore(folder) as store:
+        assert store.sessions() == (RECORD,)
+        assert store.resources(KEY) == Resources(
+            files=(
+                FileResource("/z", FileIdentity(1, 2, 3, 4, 5)),
+                FileResource("/a", None),
+            ),
+            trees=(TreeResource("/t", (FileResource("/t", FileIdentity(1, 9, 9, 9, 9)),)),),
+            services=("nginx.service",),
+        )
+        later = FileResource("/later", None)
+        store.add_resources(KEY, Resources(files=(FileResource("/a", None), later)))
+        assert store.resources(KEY).files[1:] == (FileResource("/a", None), later)
+    assert asides(folder) == []
+
+
+def write_version_1(database: str) -> None:
+    """A memory as the first version wrote it: a session with two files, a tree and a service."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("PRAGMA auto_vacuum = FULL")
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID:d}")
+        for statement in schema._MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute(
+            "INSERT INTO session (id, key, created_at, boot_id, shut_down, next_position)"
+            " VALUES (7, ?, 1.0, ?, 0, 3)",
+            (KEY, BOOT),
+        )
+        connection.execute("INSERT INTO tree VALUES (3, 7, x'2f74')")
+        connection.execute("INSERT INTO service VALUES (1, 7, CAST('nginx.service' AS BLOB))")
+        connection.executemany(
+            "INSERT INTO file VALUES (7, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (0, b"/a", -1, 0, 0, 0, 0, 1),
+                (0, b"/z", 1, 2, 3, 4, 5, 0),
+                (3, b"/t", 1, 9, 9, 9, 9, 2),
+            ],
+        )
 
 
 # -- the folder --------------------------------------------------------------------------------

@@ -1,10 +1,18 @@
-"""Registered files and trees as rows: the one table that grows large."""
+"""Registered files and trees as rows: the one table that grows large.
+
+Rows are only ever added at the end, whatever the order of the paths: a page of the file is written
+once, and registering costs the same in a session of a thousand files and of a million. That a file
+was registered before is seen when they are read; that a whole call was, by its digest, so that
+saying the same again and again takes no room.
+"""
 
 from __future__ import annotations
 
 import os
-from operator import itemgetter
-from typing import TYPE_CHECKING
+from array import array
+from hashlib import blake2b
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.errors import UsageError
 from restartmanager.model import FileIdentity, FileResource, TreeResource
@@ -12,12 +20,12 @@ from restartmanager.store.codec import UnreadableError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-__all__ = ["FileRow", "add", "path_bytes", "registered_files", "registered_trees", "rows_of"]
+__all__ = ["Batch", "add", "batch_of", "path_bytes", "registered"]
 
-FileRow = tuple[bytes, int, int, int, int, int, int]
-"""Path, device, inode, change time, size; then the place among the files of the same call."""
+FileRow = tuple[bytes, int, int, int, int, int]
+"""Path, device, inode, change time, size, modification time."""
 
 _ITSELF = 0
 """The tree of a file that was registered itself."""
@@ -29,6 +37,13 @@ _SIGNED_MAX = 2**63 - 1
 _UNSIGNED = 2**64
 
 
+class Batch(NamedTuple):
+    """The files of one call, each once, in order; and a digest by which the call is known again."""
+
+    rows: tuple[FileRow, ...]
+    digest: bytes
+
+
 def path_bytes(text: str) -> bytes:
     """A path or a name as the kernel has it; UsageError where no such bytes exist."""
     try:
@@ -37,57 +52,75 @@ def path_bytes(text: str) -> bytes:
         raise UsageError(f"{text!r} cannot be a path or a name.") from None
 
 
-def rows_of(resources: Iterable[FileResource]) -> list[FileRow]:
-    """Files as rows, sorted by path: neighbours then stand in the same page of the file, which
-    is written once. Raises UsageError."""
-    rows = [_row(place, resource) for place, resource in enumerate(resources)]
-    rows.sort(key=itemgetter(0))
-    return rows
+def batch_of(resources: Iterable[FileResource]) -> Batch:
+    """Files as rows. Raises UsageError."""
+    rows = tuple(dict.fromkeys(map(_row, resources)))
+    numbers = array("q", chain.from_iterable((len(path), *rest) for path, *rest in rows))
+    digest = blake2b(numbers.tobytes(), digest_size=16)
+    digest.update(b"".join(path for path, *_ in rows))
+    return Batch(rows, digest.digest())
 
 
 def add(
     connection: sqlite3.Connection,
     session: int,
-    rows: Sequence[FileRow],
-    trees: Iterable[tuple[bytes, Sequence[FileRow]]],
+    files: Batch,
+    trees: Iterable[tuple[bytes, Batch]],
 ) -> None:
     """Add files, and trees with their entries, within the caller's transaction."""
     position = connection.execute(
         "SELECT next_position FROM session WHERE id = ?", (session,)
     ).fetchone()[0]
-    position = _add_rows(connection, (session, _ITSELF), rows, position)
+    position = _add_batch(connection, (session, _ITSELF), files, position)
     for path, entries in trees:
         tree = _tree_id(connection, session, path)
-        position = _add_rows(connection, (session, tree), entries, position)
+        position = _add_batch(connection, (session, tree), entries, position)
     connection.execute("UPDATE session SET next_position = ? WHERE id = ?", (position, session))
 
 
-def registered_files(connection: sqlite3.Connection, session: int) -> tuple[FileResource, ...]:
-    """The files that were registered themselves, in order of registration."""
-    return _read(connection, session, _ITSELF)
-
-
-def registered_trees(connection: sqlite3.Connection, session: int) -> tuple[TreeResource, ...]:
-    """The trees with their entries, in order of registration."""
-    rows = connection.execute(
+def registered(
+    connection: sqlite3.Connection, session: int
+) -> tuple[tuple[FileResource, ...], tuple[TreeResource, ...]]:
+    """The files that were registered themselves, and the trees with their entries, each once and
+    in order of registration."""
+    trees = connection.execute(
         "SELECT id, path FROM tree WHERE session = ? ORDER BY id", (session,)
     ).fetchall()
-    return tuple(
-        TreeResource(os.fsdecode(path), _read(connection, session, tree)) for tree, path in rows
+    found: dict[int, list[FileResource]] = {_ITSELF: [], **{tree: [] for tree, _ in trees}}
+    rows = connection.execute(
+        "SELECT tree, path, device, inode, ctime_ns, size, mtime_ns FROM file"
+        " WHERE session = ? ORDER BY position",
+        (session,),
+    )
+    try:
+        for tree, *row in dict.fromkeys(rows):
+            found[tree].append(_resource(*row))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreadableError(f"unreadable file: {type(error).__name__}") from None
+    return tuple(found[_ITSELF]), tuple(
+        TreeResource(os.fsdecode(path), tuple(found[tree])) for tree, path in trees
     )
 
 
-def _add_rows(
-    connection: sqlite3.Connection, owner: tuple[int, int], rows: Sequence[FileRow], position: int
+def _add_batch(
+    connection: sqlite3.Connection, owner: tuple[int, int], batch: Batch, position: int
 ) -> int:
-    """Add rows; the position after the last one."""
-    connection.executemany(
-        "INSERT OR IGNORE INTO file"
-        " (session, tree, path, device, inode, ctime_ns, size, mtime_ns, position)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((*owner, *row[:-1], position + row[-1]) for row in rows),
+    """Add the rows, unless the same were added before; the position after the last one."""
+    if not batch.rows:
+        return position
+    new = connection.execute(
+        "INSERT OR IGNORE INTO batch (session, tree, digest) VALUES (?, ?, ?)",
+        (*owner, batch.digest),
     )
-    return position + len(rows)
+    if not new.rowcount:
+        return position
+    connection.executemany(
+        "INSERT INTO file"
+        " (session, tree, position, path, device, inode, ctime_ns, size, mtime_ns)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        ((*owner, place, *row) for place, row in enumerate(batch.rows, position)),
+    )
+    return position + len(batch.rows)
 
 
 def _tree_id(connection: sqlite3.Connection, session: int, path: bytes) -> int:
@@ -98,10 +131,10 @@ def _tree_id(connection: sqlite3.Connection, session: int, path: bytes) -> int:
     return int(row[0])
 
 
-def _row(place: int, resource: FileResource) -> FileRow:
+def _row(resource: FileResource) -> FileRow:
     path, identity = path_bytes(resource.path), resource.identity
     if identity is None:
-        return path, _NO_DEVICE, 0, 0, 0, 0, place
+        return path, _NO_DEVICE, 0, 0, 0, 0
     return (
         path,
         _signed(identity.device),
@@ -109,26 +142,11 @@ def _row(place: int, resource: FileResource) -> FileRow:
         min(identity.ctime_ns, _SIGNED_MAX),
         identity.size,
         min(identity.mtime_ns, _SIGNED_MAX),
-        place,
     )
 
 
-def _read(connection: sqlite3.Connection, session: int, tree: int) -> tuple[FileResource, ...]:
-    rows = connection.execute(
-        "SELECT position, path, device, inode, ctime_ns, size, mtime_ns FROM file"
-        " WHERE session = ? AND tree = ?",
-        (session, tree),
-    ).fetchall()
-    # Sorted here and not in SQL, where it takes twice as long.
-    rows.sort(key=itemgetter(0))
-    try:
-        return tuple(_resource(*row) for row in rows)
-    except (TypeError, ValueError) as error:
-        raise UnreadableError(f"unreadable file: {error}") from None
-
-
 def _resource(  # noqa: PLR0913, PLR0917 - the columns
-    _: int, path: bytes, device: int, inode: int, ctime_ns: int, size: int, mtime_ns: int
+    path: bytes, device: int, inode: int, ctime_ns: int, size: int, mtime_ns: int
 ) -> FileResource:
     if device == _NO_DEVICE:
         return FileResource(os.fsdecode(path), None)

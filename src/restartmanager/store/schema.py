@@ -109,7 +109,40 @@ _FIRST = (
     """,
 )
 
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_FILES_IN_ORDER = (
+    # Files by position instead of by path: rows are then only ever added at the end.
+    """
+    CREATE TABLE file_in_order (
+        session  INTEGER NOT NULL REFERENCES session ON DELETE CASCADE,
+        position INTEGER NOT NULL,           -- order of registration within the session
+        tree     INTEGER NOT NULL,           -- the tree it was found in; 0: registered itself
+        path     BLOB NOT NULL,              -- bytes as the kernel has them
+        device   INTEGER NOT NULL,           -- -1: there was no file, the rest is 0
+        inode    INTEGER NOT NULL,           -- unsigned numbers above 2**63 are written negative
+        ctime_ns INTEGER NOT NULL,
+        size     INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        PRIMARY KEY (session, position)
+    ) WITHOUT ROWID
+    """,
+    """
+    INSERT INTO file_in_order
+        SELECT session, position, tree, path, device, inode, ctime_ns, size, mtime_ns FROM file
+    """,
+    "DROP TABLE file",
+    "ALTER TABLE file_in_order RENAME TO file",
+    # What one call registered: the same call again adds nothing.
+    """
+    CREATE TABLE batch (
+        session INTEGER NOT NULL REFERENCES session ON DELETE CASCADE,
+        tree    INTEGER NOT NULL,            -- as in file
+        digest  BLOB NOT NULL,               -- of all rows, in order
+        PRIMARY KEY (session, tree, digest)
+    ) WITHOUT ROWID
+    """,
+)
+
+_MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _FILES_IN_ORDER)
 """Statements that bring a file of version n, the index, to version n + 1."""
 
 VERSION = len(_MIGRATIONS)

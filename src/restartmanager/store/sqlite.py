@@ -123,12 +123,12 @@ class SqliteStore:
         Raises UsageError when a path or a name cannot be one.
         """
         # Made ready before the lock is taken: other processes wait for the writing only.
-        rows = files.rows_of(resources.files)
-        trees = [(files.path_bytes(t.path), files.rows_of(t.entries)) for t in resources.trees]
+        batch = files.batch_of(resources.files)
+        trees = [(files.path_bytes(t.path), files.batch_of(t.entries)) for t in resources.trees]
         services = [files.path_bytes(name) for name in resources.services]
         with self._database.writing() as connection:
             session = _session_id(connection, key)
-            files.add(connection, session, rows, trees)
+            files.add(connection, session, batch, trees)
             connection.executemany(
                 "INSERT OR IGNORE INTO process (session, process) VALUES (?, ?)",
                 ((session, codec.encode_process(process)) for process in resources.processes),
@@ -142,6 +142,7 @@ class SqliteStore:
         """All that was registered, by any process, in order of registration."""
         with self._database.reading() as connection:
             session = _session_id(connection, key)
+            found, trees = files.registered(connection, session)
             processes = connection.execute(
                 "SELECT process FROM process WHERE session = ? ORDER BY id", (session,)
             )
@@ -149,8 +150,8 @@ class SqliteStore:
                 "SELECT name FROM service WHERE session = ? ORDER BY id", (session,)
             )
             return Resources(
-                files=files.registered_files(connection, session),
-                trees=files.registered_trees(connection, session),
+                files=found,
+                trees=trees,
                 processes=tuple(codec.decode_process(text) for (text,) in processes),
                 services=tuple(os.fsdecode(name) for (name,) in services),
             )

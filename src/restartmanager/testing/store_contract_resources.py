@@ -115,6 +115,17 @@ class StoreResourcesContract:
             services=("b", "a", "c"),
         )
 
+    def test_the_same_call_again_changes_nothing(self, store: Store, session: str) -> None:
+        resources = Resources(
+            files=(file("/b"), file("/a")),
+            trees=(TreeResource("/t", (file("/b"), file("/a"))),),
+        )
+        for _ in range(3):
+            store.add_resources(session, resources)
+        assert store.resources(session) == resources
+        store.add_resources(session, Resources(files=(file("/a"), file("/b"), file("/c"))))
+        assert store.resources(session).files == (file("/b"), file("/a"), file("/c"))
+
     def test_another_identity_is_kept_beside_the_first(self, store: Store, session: str) -> None:
         versions = (
             FileResource("/a", IDENTITY),
