@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lint types layers format scenarios bench crashes crowd clean
+.PHONY: demo test check lint types layers format scenarios bench crashes crowd fuzz clean
 
 demo: .venv/ready        ## the main job, on real processes, in seconds
 	$(BIN)/restartctl demo
@@ -41,6 +41,12 @@ crashes: .venv/ready     ## a real installer, and the recovery after it, killed 
 
 crowd: .venv/ready       ## a million registrations by eight processes at once
 	$(BIN)/python -m benchmarks.million --write docs
+
+fuzz: .venv/ready        ## millions of inputs to everything that reads what others wrote
+	$(BIN)/pip install --quiet --group fuzz
+	PYTHONPATH=tests $(BIN)/python -m fuzzing
+	PYTHONPATH=tests $(BIN)/python -m fuzzing.guided 50000
+	RESTARTMANAGER_DAMAGES=20000 $(BIN)/pytest -q tests/fuzzing/test_memory.py --timeout=0
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -88,7 +88,7 @@ def parse_policy(text: str, path: str) -> Policy:
     """
     try:
         data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also: a number of 5,000 digits
         raise ConfigurationError(path, str(error)) from None
     unknown = data.keys() - _SECTIONS
     if unknown:

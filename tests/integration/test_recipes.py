@@ -316,6 +316,13 @@ def test_variables_without_a_name_and_later_ones_of_a_name_are_left_out() -> Non
     assert recipes.parse_environment(b"") == ()
 
 
+@pytest.mark.root
+def test_a_user_in_thousands_of_groups_comes_back_in_all_of_them(children: Children) -> None:
+    groups = list(range(4_000_000_000, 4_000_006_000))
+    child = children.sleeper(preexec_fn=lambda: os.setgroups(groups))
+    assert recipe_of(child.pid).groups == tuple(groups)
+
+
 def test_a_directory_too_deep_for_a_path_is_refused(children: Children, tmp_path: Path) -> None:
     code = (
         "import os, sys\n"

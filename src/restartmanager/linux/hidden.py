@@ -36,7 +36,8 @@ _LOCKS_LIMIT = 64 * 1024 * 1024
 _MOUNTINFO_LIMIT = 16 * 1024 * 1024
 _SLOT = re.compile(rb" *[0-9]+: (/.*)")
 _LOCK = re.compile(
-    rb"(?m)^[0-9]+: (?:-> )?POSIX .* ([0-9]+) ([0-9a-f]+):([0-9a-f]+):([0-9]+) [0-9]+ \S+$"
+    rb"(?m)^[0-9]+: (?:-> )?POSIX .* ([0-9]{1,10}) ([0-9a-f]{2,3}):([0-9a-f]{2,5}):([0-9]{1,20})"
+    rb" [0-9]+ \S+$"
 )
 _RING = "anon_inode:[io_uring]"
 
@@ -75,7 +76,7 @@ def parse_registered(text: bytes) -> tuple[str, ...]:
 def parse_waiting(text: bytes) -> int:
     """How many descriptors wait in a socket, in the contents of its ``fdinfo`` file."""
     number = text.partition(b"\nscm_fds: ")[2].partition(b"\n")[0]
-    return int(number) if number.isdigit() else 0
+    return int(number) if number.isdigit() and len(number) < 10 else 0
 
 
 def parse_locks(text: bytes) -> frozenset[tuple[int, Key]]:

@@ -13,7 +13,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from restartmanager.linux.files import identity_of
-from restartmanager.linux.mounts import Mounts, parse_mountinfo
+from restartmanager.linux.mounts import Mounts, parse_device, parse_mountinfo
 from restartmanager.linux.procfs import PROC
 from restartmanager.model import Unexplained
 
@@ -114,7 +114,7 @@ def _loops(used: UsedFiles, mounts: Iterable[Mount], sys: str) -> Iterator[Unexp
         text = _content(f"{sys}/block/{name}/loop/backing_file")
         if not text:  # no file is attached to it
             continue
-        device = _device(_content(f"{sys}/block/{name}/dev"))
+        device = parse_device(_content(f"{sys}/block/{name}/dev").strip())
         key = _backing_key(f"/dev/{name}", device)
         paths = used.at(key) if key else used.named(os.fsdecode(text.removesuffix(b"\n")))
         points = (mount.point for mount in mounts if mount.device == device)
@@ -123,13 +123,7 @@ def _loops(used: UsedFiles, mounts: Iterable[Mount], sys: str) -> Iterator[Unexp
             yield Unexplained(path, f"it backs the loop device /dev/{name}{where}")
 
 
-def _device(text: bytes) -> int:
-    """The device number in a ``dev`` file of sysfs; 0 for none."""
-    major, _, minor = text.strip().partition(b":")
-    return os.makedev(int(major), int(minor)) if major.isdigit() and minor.isdigit() else 0
-
-
-def _backing_key(node: str, device: int) -> Key | None:
+def _backing_key(node: str, device: int | None) -> Key | None:
     """Device and inode of the file behind a loop device, from the kernel's own record; None where
     the caller may not ask or ``node`` is another device."""
     try:

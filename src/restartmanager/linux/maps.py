@@ -30,7 +30,7 @@ _PORTION = 128 * 1024
 _TOGETHER = 1024 * 1024
 _REMEMBERED = 200_000
 _NEEDLES = 6
-_FILE = re.compile(rb"([0-9a-f]{2,8}):([0-9a-f]{2,8}) ([0-9]{1,20})(?: +(.*))?\Z", re.DOTALL)
+_FILE = re.compile(rb"([0-9a-f]{2,3}):([0-9a-f]{2,5}) ([0-9]{1,20})(?: +(.*))?\Z", re.DOTALL)
 _SHARED = re.compile(rb"[r-][w-][x-]s ")
 
 

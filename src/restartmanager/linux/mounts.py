@@ -20,6 +20,7 @@ __all__ = [
     "below",
     "is_remote",
     "mount_number",
+    "parse_device",
     "parse_mountinfo",
     "read_mountinfo",
     "types_by_mount",
@@ -81,12 +82,19 @@ def parse_mountinfo(text: bytes) -> tuple[Mount, ...]:
     for line in text.split(b"\n"):
         left, _, right = line.partition(b" - ")
         fields = left.split(b" ")
-        major, colon, minor = fields[2].partition(b":") if len(fields) > 4 else (b"", b"", b"")
-        if not (colon and _number(major) and _number(minor)):
+        device = parse_device(fields[2]) if len(fields) > 4 else None
+        if device is None:
             continue
-        device = os.makedev(int(major), int(minor))
         found.append(Mount(device, _unescaped(fields[4]), os.fsdecode(right.split(b" ")[0])))
     return tuple(found)
+
+
+def parse_device(text: bytes) -> int | None:
+    """The device that is written ``major:minor`` in decimal digits; None when it is not."""
+    major, _, minor = text.partition(b":")
+    if not all(number.isdigit() and len(number) < 10 for number in (major, minor)):
+        return None
+    return os.makedev(int(major), int(minor))
 
 
 class Mounts:
@@ -157,7 +165,3 @@ def _contents(path: str) -> bytes:
 
 def _unescaped(text: bytes) -> str:
     return os.fsdecode(_ESCAPE.sub(lambda m: bytes([int(m[1], 8) & 255]), text))
-
-
-def _number(text: bytes) -> bool:
-    return text.isdigit() and len(text) < 10

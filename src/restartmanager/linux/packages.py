@@ -15,7 +15,7 @@ from restartmanager.errors import UnsupportedError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["SystemPackages"]
+__all__ = ["SystemPackages", "parse_listing"]
 
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _QUERIES = (("dpkg-query", "--listfiles", "--"), ("rpm", "--query", "--list", "--"))
@@ -47,6 +47,11 @@ class SystemPackages:
         )
 
 
+def parse_listing(text: bytes) -> list[str]:
+    """The paths in an answer of a package manager; other lines tell of diversions."""
+    return [line for line in os.fsdecode(text).split("\n") if line.startswith("/")]
+
+
 def _find(tool: str) -> str | None:
     import shutil
 
@@ -71,5 +76,4 @@ def _run(command: Sequence[str]) -> list[str] | None:
         raise UnsupportedError(_ASKING, why) from None
     if done.returncode != 0:
         return None
-    lines = os.fsdecode(done.stdout).split("\n")
-    return [line for line in lines if line.startswith("/")]  # others tell of diversions
+    return parse_listing(done.stdout)

@@ -9,6 +9,7 @@ with fresh random numbers at every execve(2), is the same before and after.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import struct
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ __all__ = ["capture", "parse_auxiliary", "parse_environment", "parse_limits"]
 
 _ENVIRONMENT_LIMIT = 2 * 1024 * 1024
 _ARGUMENTS_LIMIT = 2 * 1024 * 1024
+_STATUS_LIMIT = 1024 * 1024  # 65536 groups (NGROUPS_MAX) of up to ten digits take most of it
 _ATTEMPTS = 100
 _NAMESPACES = ("mnt", "user", "pid", "net", "ipc", "uts")
 _AT_UID, _AT_GID, _AT_SECURE = 11, 13, 23
@@ -45,6 +47,7 @@ _LIMITS = {  # proc_pid_limits(5) → getrlimit(2); the numbers are the same on 
     b"Max realtime priority": 14,
     b"Max realtime timeout": 15,
 }
+_LIMIT = re.compile(rb"(?m)^(.{25}) (unlimited|[0-9]{1,20}) +(unlimited|[0-9]{1,20})(?= |$)")
 _NO_LIMIT = -1
 
 
@@ -99,7 +102,7 @@ class _Reader:
         return complete and self._read("auxv") == self._auxiliary
 
     def recipe(self, registration: RestartRegistration | None) -> Recipe:
-        status = parse_status(self._read("status"))
+        status = parse_status(self._bounded("status", _STATUS_LIMIT))
         executable = self._executable()
         self._check_surroundings()
         self._check_restrictions(status)
@@ -140,7 +143,9 @@ class _Reader:
         return text
 
     def _bounded(self, name: str, limit: int) -> bytes:
-        text = self._directory.read(self._view + name, limit + 1) or b""
+        text = self._directory.read(self._view + name, limit + 1)
+        if text is None:
+            raise ProcessGoneError(self._pid)
         if len(text) > limit:
             raise self._refusal(f"its {name} takes more than {limit} bytes")
         return text
@@ -251,11 +256,10 @@ def parse_environment(text: bytes) -> tuple[tuple[str, str], ...]:
 def parse_limits(text: bytes) -> tuple[tuple[int, int, int], ...]:
     """Resource number, soft and hard limit (-1: none) from a ``limits`` file."""
     limits = []
-    for line in text.split(b"\n"):
-        number = _LIMITS.get(line[:25].rstrip())
-        values = line[25:].split()
-        if number is not None and len(values) >= 2:
-            soft, hard = (_NO_LIMIT if v == b"unlimited" else int(v) for v in values[:2])
+    for name, *values in _LIMIT.findall(text):
+        number = _LIMITS.get(name.rstrip())
+        if number is not None:
+            soft, hard = (_NO_LIMIT if v == b"unlimited" else int(v) for v in values)
             limits.append((number, soft, hard))
     return tuple(limits)
 
