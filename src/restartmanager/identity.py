@@ -41,7 +41,7 @@ class UniqueProcess(NamedTuple):
             return cls(pid, parse_start_ticks(_read(f"/proc/{pid}/stat")), boot_id())
         except PermissionError:
             raise ProcessAccessError(pid, "look at it") from None
-        except (OSError, ValueError):
+        except (FileNotFoundError, ProcessLookupError, ValueError, OverflowError):
             raise ProcessGoneError(pid) from None
 
     @classmethod

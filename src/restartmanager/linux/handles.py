@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import os
+import resource
 import select
 import signal as signals
 import time
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from restartmanager.errors import (
     ProcessAccessError,
+    ProcessError,
     ProcessGoneError,
     UnsupportedError,
     UsageError,
@@ -59,11 +62,28 @@ def _too_old() -> UnsupportedError:
     return UnsupportedError("Acting on processes", "it takes pidfds, which came with Linux 5.3")
 
 
+def _make_room(fd: int) -> None:
+    """Before the descriptors run out, allow ourselves as many as may be allowed (getrlimit(2)):
+    an application can have thousands of processes. What we start has limits of its own."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if fd >= soft // 2 and soft != hard:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _too_many() -> ProcessError:
+    return ProcessError(
+        "There are more processes than can be held on to at once.",
+        hint="Each takes an open file: raise the limit (ulimit -n), or close some by hand.",
+    )
+
+
 class PidfdHandle:
     """A hold on one process; port ``ProcessHandle``.
 
     Raises ProcessGoneError when it has exited or the number belongs to another process by now,
-    ProcessAccessError when it is hidden, so that nobody can tell whether it is the one.
+    ProcessAccessError when it is hidden, so that nobody can tell whether it is the one,
+    ProcessError when the caller can hold on to no more of them.
     """
 
     __slots__ = ("_fd", "_identity")
@@ -73,11 +93,14 @@ class PidfdHandle:
         self._fd = -1
         if identity.boot_id != boot_id():
             raise ProcessGoneError(identity.pid)
-        self._fd = open_pidfd(identity.pid)
         try:
+            self._fd = open_pidfd(identity.pid)
+            _make_room(self._fd)
             self._verify(proc)
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if getattr(error, "errno", None) in {errno.EMFILE, errno.ENFILE}:
+                raise _too_many() from None
             raise
 
     def _verify(self, proc: str) -> None:

@@ -53,6 +53,10 @@ _CHECKED_PAGES = 64
 """Up to this size (256 KiB, a journal of dozens of applications) the whole file is checked when it
 is opened, which takes a few milliseconds at most. In larger ones damage is noticed where it is."""
 
+_NOT_SQLITE = 0
+_DAMAGE = ("no such ", "unsupported file format", "Could not decode to UTF-8")
+"""How messages about damage begin that have no code of their own."""
+
 _PRAGMAS = (
     "PRAGMA journal_mode = TRUNCATE",
     "PRAGMA synchronous = FULL",
@@ -236,6 +240,9 @@ class Database:
             yield
         except UnreadableError as error:
             self._set_aside(str(error), error)
+        except UnicodeDecodeError as error:  # SQLite quotes the damaged tables in its message
+            self._leave_no_transaction()
+            self._set_aside("its tables are not described in text", error)
         except sqlite3.Error as error:
             self._leave_no_transaction()
             if _is_damage(error):
@@ -293,12 +300,12 @@ def _wait_until(connection: sqlite3.Connection, deadline: float) -> None:
 
 
 def _code(error: sqlite3.Error) -> int:
-    """The primary result code; 0 where the error is not SQLite's but the module's."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+    """The primary result code; _NOT_SQLITE where the error is not SQLite's but the module's."""
+    return int(getattr(error, "sqlite_errorcode", _NOT_SQLITE)) & 0xFF
 
 
 def _is_damage(error: sqlite3.Error) -> bool:
     """Whether the file is to blame: not a database, malformed, or without our tables."""
-    if _code(error) == sqlite3.SQLITE_ERROR:
-        return str(error).startswith("no such ")
+    if _code(error) in {sqlite3.SQLITE_ERROR, _NOT_SQLITE}:
+        return str(error).startswith(_DAMAGE)
     return _code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
