@@ -240,6 +240,11 @@ class Processes(Protocol):
         number, or another boot."""
         ...
 
+    def is_at_gate(self, identity: UniqueProcess) -> bool:
+        """Whether it is a process that ``start`` has created and that has not begun to run its
+        program. One whose installer has died never will, but may take a moment to exit."""
+        ...
+
     def registration(self, process: Process) -> RestartRegistration | None:
         """What the process registered about coming back; None when nothing (valid) was."""
         ...

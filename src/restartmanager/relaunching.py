@@ -6,13 +6,14 @@ finds it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from restartmanager.errors import ProcessError
+from restartmanager.errors import ProcessError, ProcessGoneError
 from restartmanager.filters import masks
 from restartmanager.journal import JournalEntry, JournalStep
-from restartmanager.model import RestartBy, Status
+from restartmanager.model import RestartBy, Signal, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
     from restartmanager.ledger import StartLedger
     from restartmanager.model import Filter
+    from restartmanager.ports import ProcessHandle
 
 __all__ = ["Relauncher"]
 
@@ -91,14 +93,26 @@ class Relauncher:
             return not self._processes.wait([handle], until, self._cancel)
 
     def _lives(self, process: UniqueProcess) -> bool:
-        """Whether it lives, and lives on for the settling time."""
+        """Whether it runs its program, and lives on for the settling time.
+
+        One that still waits at the gate of a dead installer has run nothing. It exits as soon as
+        it gets the processor; should that take too long, it is helped.
+        """
         try:
             handle = self._processes.open(process)
         except ProcessError:
             return False
         with handle:
-            until = self._clock.monotonic() + self._limits.settle_s
-            return not self._processes.wait([handle], until)
+            patience = self._clock.monotonic() + self._limits.application_s
+            while not self._processes.wait([handle], self._settled_at()):
+                if not self._processes.is_at_gate(process):
+                    return True
+                if self._clock.monotonic() >= patience:
+                    _kill(handle)
+        return False
+
+    def _settled_at(self) -> float:
+        return self._clock.monotonic() + self._limits.settle_s
 
     def _start(self, entry: JournalEntry) -> JournalEntry | None:
         recipe = entry.recipe
@@ -116,6 +130,11 @@ class Relauncher:
             self._ledger.not_back(replace(entry, started_as=None), error.message)
             return None
         return released
+
+
+def _kill(handle: ProcessHandle) -> None:
+    with suppress(ProcessGoneError):
+        handle.send(Signal.KILL)
 
 
 def _stopped(entry: JournalEntry) -> JournalEntry:

@@ -6,6 +6,7 @@ is a point. A port for another kind of application joins by passing points of it
 
 from __future__ import annotations
 
+import os
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
@@ -29,11 +30,16 @@ class Points:
 
     def __init__(self, die_at: int | None) -> None:
         self.passed: list[str] = []
+        self.created: int | None = None
+        """A pidfd on a process that waits at our gate."""
         self._die_at = die_at
 
     def at(self, where: str) -> None:
         self.passed.append(where)
         if len(self.passed) == self._die_at:
+            if self.created is not None and where.startswith("after"):
+                # It is on record, and does not get the processor for a long time to come.
+                signal.pidfd_send_signal(self.created, signal.SIGSTOP)
             signal.raise_signal(signal.SIGKILL)
 
     @contextmanager
@@ -87,8 +93,16 @@ class NumberedProcesses(LinuxProcesses):
         return NumberedHandle(identity, self._points)
 
     def start(self, recipe: Recipe, on_created: Callable[[UniqueProcess], object]) -> UniqueProcess:
+        def note(identity: UniqueProcess) -> None:
+            self._points.created = os.pidfd_open(identity.pid)
+            try:
+                on_created(identity)
+            finally:
+                os.close(self._points.created)
+                self._points.created = None
+
         with self._points.around("start"):
-            return super().start(recipe, on_created)
+            return super().start(recipe, note)
 
 
 def numbered_engine(points: Points) -> Engine:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parents[1]
 SURVIVOR = str(TESTS / "programs" / "survivor.py")
-TEMPERS = ("obeys", "obeys", "saves", "helped", "stubborn")
+TEMPERS = ("obeys", "saves", "helped", "stubborn")
 PATIENCE_S = 30.0
 
 

@@ -80,6 +80,7 @@ class Life:
 
     def play(self) -> list[str]:
         self.random = random.Random(self.seed)  # noqa: S311 - a simulation, not a secret
+        self.world.gate_s = self.random.choice([0.0, 0.0, 0.4, 3.0, 1000.0])
         for library in LIBRARIES:
             self.world.install(library)
         for number in range(self.random.randint(1, 6)):

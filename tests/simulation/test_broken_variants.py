@@ -78,6 +78,13 @@ class Mistaken:
         self.close()
 
 
+def test_who_waits_at_a_dead_installers_gate_must_not_be_taken_for_the_application(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SimulatedProcesses, "is_at_gate", lambda *_: False)
+    assert "lost" in violations()
+
+
 def test_recovery_that_is_not_exclusive_starts_applications_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -57,6 +57,15 @@ class LinuxProcesses:
 
         return is_alive(identity)
 
+    def is_at_gate(self, identity: UniqueProcess) -> bool:
+        """Whether ``start`` has created it and it has not begun to run its program."""
+        from restartmanager.linux.starting import is_launcher
+
+        try:
+            return is_launcher(procfs.describe(identity).arguments)
+        except (ProcessGoneError, ProcessAccessError):
+            return False
+
     def registration(self, process: Process) -> RestartRegistration | None:
         """What the process registered about coming back; None when nothing (valid) was, or the
         caller may not look."""

@@ -24,15 +24,16 @@ from restartmanager.linux.handles import PidfdHandle, open_pidfd, wait_for_exit
 from restartmanager.model import Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Self
 
     from restartmanager.model import Recipe
 
-__all__ = ["memory_file", "start"]
+__all__ = ["is_launcher", "memory_file", "start"]
 
 _TIMEOUT_S = 10.0
 _LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
+_OPTIONS = ("-I", "-S", "-B")
 _ENVIRONMENT_FOR_LAUNCHER = {"PATH": "/usr/bin:/bin"}  # and nothing of the caller's
 _STEPS = {
     "fork": "there can be no new process",
@@ -73,6 +74,14 @@ def start(
     return identity
 
 
+def is_launcher(arguments: Sequence[str]) -> bool:
+    """Whether these are the arguments of the launcher, of whichever installation of this package:
+    of a process that waits at the gate."""
+    options, script, passed = tuple(arguments[1:4]), arguments[4:5], arguments[5:]
+    names = [os.path.basename(path) for path in script]
+    return options == _OPTIONS and names == [os.path.basename(_LAUNCHER)] and len(passed) == 3
+
+
 class _Launch:
     """One launcher at work; leaving the context closes the gate, reaps the launcher and closes
     every descriptor."""
@@ -101,7 +110,7 @@ class _Launch:
         opened.callback(os.close, ourselves)
         recipe = opened.enter_context(memory_file("recipe", _written(self._recipe)))
         passed = (reports.fileno(), gate.fileno(), ourselves)
-        command = [_interpreter(), "-I", "-S", "-B", _LAUNCHER, *map(str, passed)]
+        command = [_interpreter(), *_OPTIONS, _LAUNCHER, *map(str, passed)]
         try:
             launcher = subprocess.Popen(
                 command,

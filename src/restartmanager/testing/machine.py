@@ -95,6 +95,9 @@ class SimulatedProcesses:
     def is_alive(self, identity: UniqueProcess) -> bool:
         return self._world.is_running(identity)
 
+    def is_at_gate(self, identity: UniqueProcess) -> bool:
+        return self._world.is_running(identity) and self._world.lives[identity].at_gate
+
     def registration(self, process: Process) -> RestartRegistration | None:
         return self._world.lives[process.identity].registration
 
@@ -139,11 +142,17 @@ class SimulatedProcesses:
         if not program.temper.starts:
             raise ProcessError(f"{recipe.executable} cannot be run.", hint="It is broken.")
         identity = world.run(recipe.executable, *recipe.arguments[1:], uid=recipe.uid)
+        life = world.lives[identity]
+        life.at_gate = True
         try:
             on_created(identity)
-        except BaseException:
-            del world.lives[identity]
+        except Exception:
+            world.end(identity)
             raise
+        except BaseException:  # the installer is dead, which takes a moment to be noticed
+            life.exits_at = world.time + world.gate_s
+            raise
+        life.at_gate = False
         return identity
 
     def _by_pid(self, pid: int) -> Process | None:
@@ -202,7 +211,7 @@ class SimulatedScanner:
         for tree in resources.trees:
             for resource in (*tree.entries, *self._below(tree.path)):
                 self._want(wanted, resource)
-        lives = [life for key, life in self._world.lives.items() if self._world.is_running(key)]
+        lives = self._world.at_work()
         holders = [
             Holder(life.facts, evidence)
             for life in lives
@@ -214,9 +223,8 @@ class SimulatedScanner:
     def find_stale(self, policy: Policy) -> Sighting:
         holders = []
         ignored: dict[tuple[str, str], list[int]] = {}
-        for identity, life in self._world.lives.items():
-            if not self._world.is_running(identity):
-                continue
+        for life in self._world.at_work():
+            identity = life.facts.identity
             found = []
             for path, (file, how) in life.holds.items():
                 if self._world.there(path) == file:

@@ -159,10 +159,15 @@ class ProcessesContract:
         before = self.processes().describe(identity)
         recipe = self.processes().recipe(before, None)
         self._stop(identity)
-        announced: list[UniqueProcess] = []
-        new = self.processes().start(recipe, announced.append)
+        announced: list[tuple[UniqueProcess, bool]] = []
+
+        def announce(process: UniqueProcess) -> None:
+            announced.append((process, self.processes().is_at_gate(process)))
+
+        new = self.processes().start(recipe, announce)
         self.started(new)
-        assert announced == [new]
+        assert announced == [(new, True)]
+        assert not self.processes().is_at_gate(new)
         assert new != identity
         assert self.processes().is_alive(new)
         after = self.processes().describe(new)

@@ -64,6 +64,8 @@ class Life:
     exits_at: float | None
     registration: RestartRegistration | None = None
     signals: list[tuple[float, Signal]] = field(default_factory=list)
+    at_gate: bool = False
+    """Whether it waits to run its program, and so uses nothing yet."""
 
 
 @dataclass(slots=True)
@@ -72,6 +74,8 @@ class World:
 
     time: float = 1000.0
     uid: int = 0
+    gate_s: float = 0.0
+    """How long a process at the gate takes to notice that its installer is dead."""
     files: dict[str, FileIdentity] = field(default_factory=dict)
     folders: dict[str, FileIdentity] = field(default_factory=dict)
     packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -154,9 +158,15 @@ class World:
     def running(self, executable: str) -> list[UniqueProcess]:
         """The living processes of that program."""
         return [
-            identity
+            life.facts.identity for life in self.at_work() if life.facts.executable == executable
+        ]
+
+    def at_work(self) -> list[Life]:
+        """All living processes that run their programs."""
+        return [
+            life
             for identity, life in self.lives.items()
-            if life.facts.executable == executable and self.is_running(identity)
+            if self.is_running(identity) and not life.at_gate
         ]
 
     def is_running(self, identity: UniqueProcess) -> bool:
