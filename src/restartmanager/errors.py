@@ -253,7 +253,10 @@ class StoreUnsafeError(StoreError, PermissionError):
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(
-            path, why, hint="The state folder must belong to you alone: chown it, chmod 700 it."
+            path,
+            why,
+            hint="The state folder must belong to you alone (chown it, chmod 700 it), and nobody "
+            "but you and root may rename what is above it.",
         )
 
 

@@ -277,6 +277,67 @@ def test_a_folder_of_somebody_else_is_refused(folder: str) -> None:
 
 @needs_root
 @pytest.mark.root
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_below_one_of_somebody_else_is_refused(tmp_path: Path, *, exists: bool) -> None:
+    theirs = tmp_path / "theirs"
+    (theirs / "between").mkdir(parents=True)
+    if exists:
+        (theirs / "between/state").mkdir(mode=0o700)
+    os.chown(theirs, 12345, 12345)
+    (tmp_path / "short").symlink_to("theirs/between")
+    for folder in (theirs / "between/state", tmp_path / "short/state"):
+        with pytest.raises(StoreUnsafeError, match="above it belongs to user 12345"):
+            SqliteStore(str(folder)).sessions()
+        assert folder.exists() is exists
+        assert not exists or os.listdir(folder) == []
+
+
+@pytest.mark.parametrize(("mode", "refused"), [(0o757, True), (0o777, True), (0o1777, False)])
+def test_a_folder_that_others_could_replace_is_refused(
+    tmp_path: Path, mode: int, *, refused: bool
+) -> None:
+    (tmp_path / "open").mkdir()
+    os.chmod(tmp_path / "open", mode)
+    store = SqliteStore(str(tmp_path / "open/state"))
+    if refused:
+        with pytest.raises(StoreUnsafeError, match=r"others may write to '.*/open' above it"):
+            store.sessions()
+    else:
+        assert store.sessions() == ()
+    store.close()
+
+
+@needs_root
+@pytest.mark.root
+def test_nobody_turns_the_folder_elsewhere_in_time(tmp_path: Path) -> None:
+    """A stranger who owns the folder above swaps ours for a link, again and again."""
+    elsewhere, theirs = tmp_path / "elsewhere", tmp_path / "theirs"
+    elsewhere.mkdir(mode=0o700)
+    (theirs / "state").mkdir(mode=0o700, parents=True)
+    (theirs / "link").symlink_to(elsewhere)
+    os.chown(theirs, 12345, 12345)
+    swap = (
+        "import os, sys\n"
+        "os.chdir(sys.argv[1]); os.setresuid(12345, 12345, 12345); os.write(1, b'.')\n"
+        "while True:\n"
+        "    os.rename('state', 'real'); os.rename('link', 'state')\n"
+        "    os.rename('state', 'link'); os.rename('real', 'state')\n"
+    )
+    command = [sys.executable, "-S", "-I", "-c", swap, str(theirs)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as stranger:
+        assert stranger.stdout is not None
+        stranger.stdout.read(1)
+        try:
+            for _ in range(500):
+                with pytest.raises(StoreError):
+                    SqliteStore(str(theirs / "state")).create_session(RECORD, limit=64)
+        finally:
+            stranger.kill()
+    assert os.listdir(elsewhere) == []
+
+
+@needs_root
+@pytest.mark.root
 def test_a_file_of_somebody_else_is_refused(store: SqliteStore, database: str) -> None:
     os.chown(database, 12345, 12345)
     with pytest.raises(StoreUnsafeError, match="belongs to user 12345"):

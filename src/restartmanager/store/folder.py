@@ -49,12 +49,11 @@ class StateFolder:
     def prepare(self) -> None:
         """Create the folder if it is missing, and make sure that it is the user's alone."""
         with self._translating():
-            try:
-                found = os.lstat(self.path)
-            except FileNotFoundError:
-                _make_folders(self.path)
-                found = os.lstat(self.path)
-        why = _why_folder_unsafe(found)
+            why = _why_way_unsafe(self.path)
+            if not why:
+                if not os.path.lexists(self.path):
+                    _make_folders(self.path)
+                why = _why_folder_unsafe(os.lstat(self.path))
         if why:
             raise StoreUnsafeError(self.path, why)
 
@@ -205,6 +204,30 @@ def _why_folder_unsafe(found: os.stat_result) -> str:
     if found.st_mode & 0o077:
         return f"others have access to it (mode {stat.S_IMODE(found.st_mode):04o})"
     return ""
+
+
+def _why_way_unsafe(path: str) -> str:
+    """Why somebody else could put another folder in this one's place; empty where nobody can.
+
+    Whoever owns a folder above it can rename what is in it, at any moment, and so can everybody
+    where others may write and it is not sticky, as /tmp is (unlink(2), EPERM).
+    """
+    for above in {*_folders_above(path), *_folders_above(os.path.realpath(path))}:
+        try:
+            found = os.stat(above)
+        except FileNotFoundError:  # we shall make it
+            continue
+        if found.st_uid not in {0, os.geteuid()}:
+            return f"{above!r} above it belongs to user {found.st_uid}"
+        if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+            return f"others may write to {above!r} above it"
+    return ""
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    while (parent := os.path.dirname(path)) != path:
+        yield parent
+        path = parent
 
 
 def _why_file_unsafe(found: os.stat_result) -> str:
