@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from restartmanager.escaping import escape
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -50,14 +52,15 @@ class RestartManagerError(Exception):
     """The root: catch this one to go on without Restart Manager.
 
     ``message`` is one clear sentence, ``detail`` what is known beyond it (or empty), ``hint`` what
-    the caller can do about it (or empty).
+    the caller can do about it (or empty). All three are fit for a terminal, whatever they name.
     """
 
     def __init__(self, message: str, *, detail: str = "", hint: str = "") -> None:
+        message = escape(message)  # it may name a process, or a path
         super().__init__(message)
         self.message = message
-        self.detail = detail
-        self.hint = hint
+        self.detail = escape(detail)
+        self.hint = escape(hint)
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.message, self.detail, self.hint) if part)

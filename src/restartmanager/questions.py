@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from restartmanager.errors import RestartManagerError
+from restartmanager.escaping import escape
 from restartmanager.wiring import make_lookout
 
 if TYPE_CHECKING:
@@ -79,13 +80,11 @@ def _in_use_by(paths: Iterable[str | bytes | int]) -> str:
     users = [_named(application) for application in found.applications]
     more = len(users) - _NAMED_AT_MOST
     listed = users[:_NAMED_AT_MOST] + ([f"{more} more"] if more > 0 else [])
-    unseen = [f"{item.path!a}: {item.reason}" for item in found.unexplained]
-    return "; ".join([*([f"In use by {', '.join(listed)}"] if listed else []), *unseen])
+    unseen = [f"{item.path!r}: {item.reason}" for item in found.unexplained]
+    return escape("; ".join([*([f"In use by {', '.join(listed)}"] if listed else []), *unseen]))
 
 
 def _named(application: Application) -> str:
-    """The name is the process's own word: whatever is not printable in it is escaped."""
-    name = application.name.encode("unicode_escape").decode("ascii")
     how = sorted({way.value for item in application.evidence for way in item.how})
     pid = f"process {application.main_process.pid}" if application.main_process else "service"
-    return f"{name} ({pid}, {', '.join(how)})"
+    return f"{application.name} ({pid}, {', '.join(how)})"

@@ -1,0 +1,32 @@
+"""What a process chose, made harmless for eyes.
+
+Names, paths and messages may hold anything. On a terminal an escape sequence can rewrite what was
+printed before, a line feed can forge a line, and a bidirectional override can turn a name around:
+so everything that is not printable in Python's sense (control and format characters, separators
+other than the space, surrogates, private and unassigned ones) is shown by its number.
+"""
+
+from __future__ import annotations
+
+__all__ = ["escape"]
+
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}
+
+
+def escape(text: str) -> str:
+    r"""The text without anything that a terminal would obey or hide.
+
+    An undecodable byte becomes ``\xHH``. Meant for eyes: JSON is what can be read back.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _by_number(c) for c in text)
+
+
+def _by_number(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    if code < 0x80:
+        return _SHORT.get(character) or f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
