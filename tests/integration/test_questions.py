@@ -126,4 +126,4 @@ def test_hostile_names_are_escaped(spawn: Spawn, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="busy") as caught, rm.explain_busy():
         program.open("wb")
     assert "\x1b" not in notes(caught.value)
-    assert "x\\x1b[31m\\n" in notes(caught.value)
+    assert "x\\e[31m\\n" in notes(caught.value)
