@@ -27,10 +27,11 @@ from laboratory import (
 )
 from programs.situations import SITUATIONS
 from restartmanager.linux.explanations import explain
-from restartmanager.linux.files import identify
+from restartmanager.linux.files import first_bytes, identify
 from restartmanager.linux.holders import HELD, ProcScanner
 from restartmanager.linux.oracle import FILE_SYSTEMS, LeaseOracle, Verdict
 from restartmanager.model import FileResource, Resources
+from restartmanager.questions import who_uses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +126,8 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
         assert LeaseOracle().ask(str(path)) is Verdict.UNKNOWN
     for path in (tmp_path, fifo):
         assert not opened(path, partial(LeaseOracle().ask, str(path)))
+        assert not opened(path, partial(first_bytes, str(path), 10))
+    assert not opened(fifo, partial(who_uses, str(fifo)))
 
 
 @pytest.mark.parametrize("path", ["", "/nowhere", "relative/nowhere", "/nul\0byte", "/" * 5000])

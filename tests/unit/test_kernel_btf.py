@@ -11,20 +11,29 @@ from restartmanager.linux.kernel.btf import BtfError, KernelFacts, parse_facts
 
 
 def test_every_number_is_found() -> None:
-    facts = asdict(parse_facts(Kernel().bytes()))
+    facts = parse_facts(Kernel().bytes())._asdict()
     identifiers = {facts.pop(f"{name}_iterator") for name in ("task", "task_file", "task_vma")}
     assert len(identifiers) == 3
     assert facts == {
         "meta_seq": 0,
+        "task_pid": 1264,
         "task_tgid": 1268,
         "task_flags": 44,
+        "task_group_leader": 1328,
+        "task_start": 1560,
         "task_mm": 1136,
         "task_fs": 1816,
         "mm_exe_file": 1312,
+        "fs_root_mount": 24,
         "fs_root_dentry": 32,
         "fs_pwd_dentry": 48,
         "dentry_inode": 48,
+        "dentry_hash": 16,
+        "vma_flags": 32,
         "vma_file": 88,
+        "file_path": 64,
+        "file_mount": 64,
+        "file_dentry": 72,
         "file_inode": 32,
         "inode_number": 64,
         "inode_super_block": 40,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["absolute", "first_bytes", "identify", "identity_of", "resources_at", "walk"]
 
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: who has a lease is not waited for
+
 
 def identify(files: Sequence[str], trees: Sequence[str]) -> Resources:
     """The files and trees as resources, each with the identity that it has now.
@@ -79,16 +81,34 @@ def identity_of(facts: os.stat_result) -> FileIdentity:
 
 
 def first_bytes(path: str, count: int) -> bytes:
-    """The beginning of a regular file; nothing where it is none, or may not be read."""
+    """The beginning of a regular file; nothing where it is none, or may not be read.
+
+    What is none is not opened: to open a device can have effects.
+    """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+        looked = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except (OSError, ValueError):
         return b""
     try:
-        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        return os.read(descriptor, count) if regular else b""
+        return _read_looked_at(looked, path, count) if _is_regular(looked) else b""
     except OSError:
         return b""
+    finally:
+        os.close(looked)
+
+
+def _is_regular(descriptor: int) -> bool:
+    return stat.S_ISREG(os.fstat(descriptor).st_mode)
+
+
+def _read_looked_at(looked: int, path: str, count: int) -> bytes:
+    try:
+        descriptor = os.open(f"/proc/self/fd/{looked}", _READ)
+    except PermissionError:
+        # After a change of user, /proc/self is root's (proc(5)): who has no rights opens the path.
+        descriptor = os.open(path, _READ)
+    try:
+        return os.read(descriptor, count) if _is_regular(descriptor) else b""
     finally:
         os.close(descriptor)
 
