@@ -115,16 +115,18 @@ def test_what_root_brings_back_for_a_stranger_is_the_strangers(
 
 def test_root_reads_and_writes_nothing_in_a_home_folder(place: Path) -> None:
     """What sudo(8) may leave of the environment leads to the stranger's folder, where every name
-    that could be looked at is a FIFO: whoever opened one would wait for ever."""
+    that could be looked at is a FIFO, which whoever opened it would wait for, or a file that
+    would be trusted and is broken."""
     home = place / str(STRANGER)
     for name in ("config", "state", "cache", "data"):
         (home / name / "restartmanager/policy.d").mkdir(parents=True)
         os.mkfifo(home / name / "restartmanager/policy.d/evil.toml")
+        (home / name / "restartmanager/policy.d/roots-own.toml").write_text("this is no policy")
         for file in ("sessions.db", "sessions.lock", "policy.toml", "kernel-facts.json"):
             os.mkfifo(home / name / "restartmanager" / file)
     before = sorted(str(path) for path in home.rglob("*"))
     environment = {
-        "PATH": os.environ["PATH"],
+        **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_STATE_HOME": str(home / "state"),

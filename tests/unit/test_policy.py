@@ -44,6 +44,7 @@ def test_reads_rules_with_their_reasons() -> None:
         ('[[shell]]\nreason = "r"\nrequired = "later"', "shell rule 1: required"),
         ('[[critical]]\nreason = "r"\nexecutables = "a"', "not a list of non-empty strings"),
         ('folders = "/usr"', "folders"),
+        ("x = " + "9" * 5000, "limit"),
         ('[[service]]\nnames = ["a"]\nreason = "r"\ntreatment = "soon"', "treatment"),
         ('[[service]]\nname = "a"\nreason = "r"', "'name' is not a known key"),
         ('[[together]]\nservices = [1]\nreason = "r"', "not a list of non-empty strings"),

@@ -1,0 +1,322 @@
+"""The rules of docs/explanation/security.md taken out, one line at a time.
+
+Each mutation names the rule, the place, and a test of that rule which has to fail without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One line of the product, and what it is without the rule."""
+
+    rule: int
+    module: str
+    line: str
+    without: str
+    test: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}-{self.test.rpartition('::')[2].removeprefix('test_')}"
+
+
+RECIPES = "tests/integration/test_recipes.py::"
+TROUBLE = "tests/integration/test_store_trouble.py::"
+LAUNCHER = "tests/integration/test_launcher.py::"
+REGISTRATION = "tests/integration/test_app_registration.py::"
+HOSTILE = "tests/cli/test_hostile_text.py::"
+TRANSACTION = "tests/unit/test_transaction.py::"
+
+MUTATIONS = (
+    Mutation(
+        1,
+        "linux/packages.py",
+        "if not isinstance(name, str) or not _NAME.match(name):",
+        "if not isinstance(name, str):",
+        "tests/integration/test_packages.py::test_what_is_no_name_reaches_no_command",
+    ),
+    Mutation(
+        1,
+        "linux/recipes.py",
+        "            executable=executable,",
+        "            executable=arguments[0],",
+        RECIPES + "test_a_registration_gives_the_arguments_and_never_the_program",
+    ),
+    Mutation(
+        1,
+        "linux/recipes.py",
+        "        if path.endswith(DELETED) and not self._is_program_at(path):",
+        "        if path.endswith(DELETED) and not os.path.exists(path):",
+        RECIPES + "test_a_file_placed_where_the_remark_points_is_not_taken",
+    ),
+    Mutation(
+        2,
+        "escaping.py",
+        "    if text.isprintable():",
+        "    if text:",
+        "tests/cli/test_text.py::test_nothing_that_a_terminal_obeys_gets_through",
+    ),
+    Mutation(
+        2,
+        "errors.py",
+        "        message = escape(message)  # it may name a process, or a path",
+        "",
+        HOSTILE + "test_errors",
+    ),
+    Mutation(
+        2,
+        "questions.py",
+        'return escape("; ".join(',
+        'return str("; ".join(',
+        HOSTILE + "test_the_note_on_an_error",
+    ),
+    Mutation(
+        2,
+        "cli/stale_view.py",
+        'text = f"{escape(item.path)} (',
+        'text = f"{item.path} (',
+        HOSTILE + "test_lists",
+    ),
+    Mutation(
+        2,
+        "linux/sockets.py",
+        "            found.pop(inode, None)",
+        "            pass",
+        "tests/unit/test_targets.py::test_a_line_feed_in_a_socket_name_forges_nothing",
+    ),
+    Mutation(
+        3,
+        "linux/handles.py",
+        "or facts.start_ticks != self._identity.start_ticks or",
+        "or",
+        "tests/integration/test_processes.py"
+        "::test_a_process_that_only_has_the_number_is_never_signalled",
+    ),
+    Mutation(
+        3,
+        "linux/recipes.py",
+        "or facts.start_ticks != process.identity.start_ticks:",
+        "or not facts.start_ticks:",
+        RECIPES + "test_no_recipe_for_another_process_with_the_number",
+    ),
+    Mutation(
+        3,
+        "linux/procfs.py",
+        "    if process.identity != identity:",
+        "    if process.identity.pid != identity.pid:",
+        "tests/unit/test_procfs.py::test_another_boot_is_another_process",
+    ),
+    Mutation(
+        4,
+        "linux/oracle.py",
+        "        if not stat.S_ISREG(facts.st_mode):",
+        "        if stat.S_ISDIR(facts.st_mode):",
+        "tests/integration/test_oracle.py::test_what_is_no_regular_file_is_not_opened",
+    ),
+    Mutation(
+        4,
+        "linux/files.py",
+        'if _is_regular(looked) else b""',
+        'if looked else b""',
+        "tests/integration/test_oracle.py::test_what_is_no_regular_file_is_not_opened",
+    ),
+    Mutation(
+        4,
+        "linux/oracle.py",
+        "        if expected is not None and (expected.device, expected.inode) != (",
+        "        if expected is not None and (facts.st_dev, facts.st_ino) != (",
+        "tests/integration/test_oracle.py::test_a_link_that_was_turned_elsewhere_is_not_opened_there",
+    ),
+    Mutation(
+        4,
+        "linux/registrations.py",
+        "    if mount is None or mount != _mount_of_memfds():",
+        "    if mount is None:",
+        REGISTRATION + "test_a_file_that_is_only_called_like_a_memfd_is_not_opened",
+    ),
+    Mutation(
+        4,
+        "linux/recipes.py",
+        '        return complete and self._read("auxv") == self._auxiliary',
+        "        return complete",
+        RECIPES + "test_running_another_program_is_noticed",
+    ),
+    Mutation(
+        5,
+        "linux/roots.py",
+        '        if passed == ["proc"] and name in _SELF and start.endswith("root"):',
+        "        if not name:",
+        "tests/integration/test_scanner.py::test_a_descriptors_number_means_the_one_of_that_process",
+    ),
+    Mutation(
+        5,
+        "linux/roots.py",
+        '                start, passed = base + "root", []\n            names',
+        "                return os.stat(text)\n            names",
+        "tests/unit/test_targets.py::test_no_path_leads_out_of_the_root_of_another_process",
+    ),
+    Mutation(
+        6,
+        "policy.py",
+        "        return any(executable.startswith(",
+        "        return bool(self.folders) or any(executable.startswith(",
+        "tests/unit/test_affected.py::test_the_shipped_policy_lets_ordinary_programs_be_stopped",
+    ),
+    Mutation(
+        7,
+        "store/folder.py",
+        "    if found.st_mode & 0o077:",
+        "    if found.st_mode & 0o007 == 0o007:",
+        TROUBLE + "test_a_folder_that_others_can_reach_is_refused",
+    ),
+    Mutation(
+        7,
+        "store/folder.py",
+        "    if stat.S_ISLNK(found.st_mode):",
+        "    if not found.st_mode:",
+        TROUBLE + "test_a_symbolic_link_in_place_of_the_file_is_refused",
+    ),
+    Mutation(
+        7,
+        "store/folder.py",
+        "            why = _why_way_unsafe(self.path)",
+        '            why = ""',
+        TROUBLE + "test_nobody_turns_the_folder_elsewhere_in_time",
+    ),
+    Mutation(
+        7,
+        "store/folder.py",
+        "    if found.st_nlink != 1:",
+        "    if not found.st_nlink:",
+        TROUBLE + "test_a_file_with_a_second_name_is_refused",
+    ),
+    Mutation(
+        7,
+        "store/folder.py",
+        "os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW",
+        "os.O_RDWR | os.O_CREAT",
+        TROUBLE + "test_a_symbolic_link_in_place_of_the_lock_is_refused",
+    ),
+    Mutation(
+        7,
+        "store/connection.py",
+        '    "PRAGMA secure_delete = ON",',
+        '    "PRAGMA secure_delete = OFF",',
+        TROUBLE + "test_captured_environments_are_erased_with_the_session",
+    ),
+    Mutation(
+        7,
+        "linux/kernel/facts.py",
+        "or about.st_uid != os.geteuid() or writable:",
+        "or about.st_uid != os.geteuid():",
+        "tests/unit/test_kernel_facts.py::test_a_file_that_others_may_write_is_passed_over",
+    ),
+    Mutation(
+        8,
+        "engine.py",
+        "        if self.is_abandoned(record):\n            raise NoSuchSessionError(",
+        "        if not record:\n            raise NoSuchSessionError(",
+        TRANSACTION + "test_nobody_can_join_an_abandoned_session",
+    ),
+    Mutation(
+        8,
+        "store/folder.py",
+        "    if found.st_uid != os.geteuid():",
+        "    if found.st_uid < 0:",
+        "tests/integration/test_strangers.py::test_a_stranger_gets_nowhere_and_disturbs_nobody",
+    ),
+    Mutation(
+        9,
+        "linux/launcher.py",
+        "        os.setgroups(groups)",
+        "        pass",
+        LAUNCHER + "test_root_starts_a_users_program_with_nothing_of_roots",
+    ),
+    Mutation(
+        9,
+        "linux/launcher.py",
+        "    os.setresuid(uid, uid, uid)\n    _verify",
+        "    _verify",
+        "tests/integration/test_strangers.py"
+        "::test_what_root_brings_back_for_a_stranger_is_the_strangers",
+    ),
+    Mutation(
+        9,
+        "linux/launcher.py",
+        "        new_keyring()",
+        "        pass",
+        LAUNCHER + "test_the_program_gets_keys_of_its_own",
+    ),
+    Mutation(
+        9,
+        "linux/recipes.py",
+        "        self._check_restrictions(status)",
+        "",
+        RECIPES + "test_a_sandbox_cannot_be_left_by_being_started_again",
+    ),
+    Mutation(
+        9,
+        "linux/recipes.py",
+        "        if auxiliary.get(_AT_SECURE) != 0 and started_as != (uid, gid):",
+        "        if not auxiliary:",
+        RECIPES + "test_a_set_user_id_program_that_became_its_owner_is_refused",
+    ),
+    Mutation(
+        9,
+        "linux/registrations.py",
+        "        if found is not None and found[0] == process.identity:",
+        "        if found is not None:",
+        REGISTRATION + "test_a_forked_child_is_not_registered",
+    ),
+    Mutation(
+        10,
+        "linux/recipes.py",
+        "        if len(text) > limit:",
+        "        if not limit:",
+        RECIPES + "test_an_environment_without_end_is_refused",
+    ),
+    Mutation(
+        10,
+        "linux/procfs.py",
+        "        limit -= len(part)",
+        "",
+        "tests/unit/test_procfs.py::test_reading_is_bounded",
+    ),
+    Mutation(
+        10,
+        "registration.py",
+        "    except (ValueError, RecursionError):\n        return None",
+        "    except ValueError:\n        return None",
+        "tests/fuzzing/test_parsers.py::test_nearly_right_inputs_are_taken_or_refused",
+    ),
+    Mutation(
+        11,
+        "linux/holders.py",
+        "PermissionError):\n            self._not_inspectable += 1",
+        "PermissionError):\n            return",
+        "tests/integration/test_scanner.py::test_an_ordinary_user_sees_his_own_and_counts_the_others",
+    ),
+    Mutation(
+        12,
+        "wiring.py",
+        "    if os.geteuid() == 0:\n        return folders",
+        "",
+        "tests/integration/test_strangers.py::test_root_reads_and_writes_nothing_in_a_home_folder",
+    ),
+    Mutation(
+        12,
+        "policy_file.py",
+        "    except (ValueError, RecursionError) as error:  # also: a number of 5,000 digits",
+        "    except tomllib.TOMLDecodeError as error:",
+        "tests/unit/test_policy.py::test_names_file_place_and_reason",
+    ),
+    Mutation(
+        12,
+        "wiring.py",
+        '            raise UsageError(f"{_STATE_VARIABLE} is {chosen!r}."',
+        '            UsageError(f"{_STATE_VARIABLE} is {chosen!r}."',
+        "tests/cli/test_trouble.py::test_a_relative_state_folder",
+    ),
+)
