@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from made_up_btf import Kernel
-from restartmanager import arguments, identity, registration, scripts
+from restartmanager import arguments, containers, identity, registration, scripts
 from restartmanager.cli.text import escape
+from restartmanager.desktop import displays, entries, scopes
 from restartmanager.errors import ConfigurationError, NoSuchSessionError, UsageError
 from restartmanager.linux import (
     descriptors,
@@ -30,8 +31,10 @@ from restartmanager.linux import (
 from restartmanager.linux.kernel import btf, facts
 from restartmanager.model import RestartRegistration
 from restartmanager.policy_file import parse_policy
+from restartmanager.services import cgroup_paths, unit_facts
 from restartmanager.store import codec
 from restartmanager.testing import samples
+from restartmanager.wire import LineReader, Reply, Request, socket_owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +99,22 @@ def kept_facts(data: bytes) -> object:
         file.write(data)
         file.flush()
         return facts._read_kept(file.name, "a kernel")
+
+
+def requests(data: bytes) -> object:
+    return [Request.parse(line) for line in LineReader().feed(data)]
+
+
+def replies(data: bytes) -> object:
+    return [Reply.parse(line) for line in LineReader().feed(data)]
+
+
+def unit(data: bytes) -> object:
+    return cgroup_paths.unit_at(text(data)), cgroup_paths.unit_at(text(data), "/a.slice")
+
+
+def container(data: bytes) -> object:
+    return containers._named(text(data))
 
 
 def entry(data: bytes) -> object:
@@ -163,6 +182,17 @@ POLICY = (
     b'folders = ["/usr/bin"]\n[[critical]]\nexecutables = ["systemd"]\nrequired = "reboot"\n'
     b'reason = "it is the first"\n[[ignore]]\npaths = ["/memfd:*", "/tmp/[a"]\nreason = "none"\n'
 )
+ENTRY = (
+    b'[Desktop Entry]\nType=Application\nName=An editor\nExec="/opt/an editor" --new %U\n'
+    b"TryExec=editor\nDBusActivatable=false\nTerminal=false\nPath=/\n[Desktop Action x]\nExec=a\n"
+)
+UNIT = b"[Unit]\nDescription=a\nX-RestartManager=never\n[Service]\nExecStart=/bin/a\n"
+CONTAINERS = (
+    b"/system.slice/docker-" + b"0123456789abcdef" * 4 + b".scope",
+    b"/kubepods.slice/kubepods-pod1.slice/cri-containerd-" + b"0123456789abcdef" * 4 + b".scope",
+    b"/machine.slice/machine-a\\x2db.scope/payload",
+    b"/lxc.payload.web/init.scope",
+)
 REGISTRATION = registration.pack(samples.PRIMARY, RestartRegistration(("/usr/bin/a", "--x")))
 FACTS = b'{"kernel": "a kernel", "facts": {"task_iterator": 1, "meta_seq": 0}}'
 
@@ -199,6 +229,30 @@ PARSERS = (
     Parser("script", maybe_script, (b"/usr/bin/x.py\0#! /usr/bin/env python3\n",)),
     Parser("policy", policy, (POLICY,), (ConfigurationError,)),
     Parser("package listing", packages.parse_listing, (b"/.\n/usr/bin/a\ndiverted by x to: /b\n",)),
+    Parser("application's requests", requests, (b"restartmanager 1 query update\n",)),
+    Parser("application's replies", replies, (b"no a document is open\n", b"yes\ndone\n")),
+    Parser("application's socket", lambda data: socket_owner(text(data)), (b"812-100",)),
+    Parser(
+        "display", displays.parse_display, (b"DISPLAY=:10.0\0XAUTHORITY=/home/a/.Xauthority\0",)
+    ),
+    Parser(
+        "desktop entry",
+        lambda data: entries.parse_entry(data, "/usr/share/applications/a.desktop"),
+        (ENTRY,),
+        (ConfigurationError,),
+    ),
+    Parser(
+        "name of a scope",
+        lambda data: scopes.application_id(text(data)),
+        (b"app-gnome-org.gnome.Maps-812.scope", b"app-a\\x2db@1.service"),
+    ),
+    Parser(
+        "unit of a cgroup",
+        unit,
+        (b"/user.slice/user-1000.slice/user@1000.service/app.slice/a.service",),
+    ),
+    Parser("unit file", lambda data: unit_facts.declared_wish(text(data)), (UNIT,)),
+    Parser("container of a cgroup", container, CONTAINERS),
     Parser("registration", registration.unpack, (REGISTRATION,)),
     Parser(
         "session key",
