@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+# The log of the machine that runs the tests is not theirs.
+os.environ.setdefault("RESTARTMANAGER_TRACES", "0")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("root") is not None and os.geteuid() != 0:
         pytest.skip("needs root's rights")

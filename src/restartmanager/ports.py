@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from restartmanager.policy import Policy
     from restartmanager.progress import CancelToken
+    from restartmanager.traces import Trace
 
 __all__ = [
     "Clock",
@@ -41,6 +42,7 @@ __all__ = [
     "Scanner",
     "ServiceManager",
     "Store",
+    "Traces",
 ]
 
 
@@ -348,4 +350,12 @@ class ServiceManager(Protocol):
     def reexecute(self, user: int | None) -> str:
         """Have a manager run its own program anew, with all its services going on: that of a user,
         or the system's. What went wrong, in words; empty when it was done."""
+        ...
+
+
+class Traces(Protocol):
+    """The log of this machine, which administrators read."""
+
+    def write(self, trace: Trace) -> None:
+        """Write one line, or lose it: it never raises and never waits."""
         ...

@@ -6,8 +6,9 @@ Settings come from the environment, of which a privileged program started by sud
 RESTARTMANAGER_STATE_DIR (where sessions are remembered), RESTARTMANAGER_TIMEOUT_S (how long an
 application may take to exit), RESTARTMANAGER_LEASES=0 (do not ask whether a file is in use by way
 of a lease), RESTARTMANAGER_KERNEL_ITERATOR=0 (do not ask the kernel by way of BPF),
-RESTARTMANAGER_POLICY_DIR (where rules beyond the package's are looked for) and
-RESTARTMANAGER_SUPERVISORD (the socket of the only supervisord that is asked).
+RESTARTMANAGER_POLICY_DIR (where rules beyond the package's are looked for),
+RESTARTMANAGER_SUPERVISORD (the socket of the only supervisord that is asked) and
+RESTARTMANAGER_TRACES=0 (tell the machine's log nothing).
 """
 
 from __future__ import annotations
@@ -43,22 +44,25 @@ _LEASES_VARIABLE = "RESTARTMANAGER_LEASES"
 _KERNEL_VARIABLE = "RESTARTMANAGER_KERNEL_ITERATOR"
 _POLICY_VARIABLE = "RESTARTMANAGER_POLICY_DIR"
 _SUPERVISORD_VARIABLE = "RESTARTMANAGER_SUPERVISORD"
+_TRACES_VARIABLE = "RESTARTMANAGER_TRACES"
 _SHIPPED_POLICY = os.path.join(os.path.dirname(__file__), "policy.toml")
 
 
 def make_engine() -> Engine:
     """The engine for the calling user on this machine."""
-    from restartmanager.engine import Engine
     from restartmanager.linux.clock import SystemClock
+    from restartmanager.linux.traces import NoTraces, SystemTraces
     from restartmanager.store.sqlite import SqliteStore
+    from restartmanager.tracing import TracedEngine
 
     lookout = make_lookout()
-    return Engine(
+    return TracedEngine(
         store=SqliteStore(state_folder()),
         lookout=lookout,
         processes=lookout.processes,
         clock=SystemClock(),
         limits=limits(),
+        traces=SystemTraces() if _wanted(_TRACES_VARIABLE) else NoTraces(),
     )
 
 
