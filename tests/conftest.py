@@ -6,12 +6,16 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import Phase, settings
 
 from spawning import Spawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
+settings.register_profile("unshrunk", phases=[Phase.explicit, Phase.generate])
+"""For who only wants to know whether a property fails, not on what smallest example."""
 
 # The log of the machine that runs the tests is not theirs.
 os.environ.setdefault("RESTARTMANAGER_TRACES", "0")

@@ -319,4 +319,48 @@ MUTATIONS = (
         '            UsageError(f"{_STATE_VARIABLE} is {chosen!r}."',
         "tests/cli/test_trouble.py::test_a_relative_state_folder",
     ),
+    Mutation(
+        13,
+        "services/bus.py",
+        "        if _peer(bus._socket) != owner:",
+        "        if _peer(bus._socket) < 0:",
+        "tests/integration/test_bus.py::test_somebody_elses_manager_is_not_spoken_to",
+    ),
+    Mutation(
+        13,
+        "service_rules.py",
+        "        if self.uid not in {0, facts.service.user}:",
+        "        if self.uid < 0:",
+        "tests/unit/test_service_rules.py::test_only_root_and_its_owner_may_stop_a_service",
+    ),
+    Mutation(
+        14,
+        "linux/channel_sockets.py",
+        " or found.st_uid != uid or not private:",
+        " or found.st_uid != uid:",
+        "tests/integration/test_channels_hostile.py"
+        "::test_a_folder_that_others_can_enter_is_not_looked_into",
+    ),
+    Mutation(
+        15,
+        "desktop/x11_helper.py",
+        "    os.setresuid(uid, uid, uid)",
+        "    return",
+        "tests/integration/test_windows.py::test_nothing_is_said_to_a_display_with_roots_rights",
+    ),
+    Mutation(
+        16,
+        "desktop/places.py",
+        " or found.st_uid not in owners or ",
+        " or ",
+        "tests/integration/test_desktop_places.py"
+        "::test_root_does_not_believe_an_entry_of_somebody_else",
+    ),
+    Mutation(
+        16,
+        "desktop/places.py",
+        "    if os.geteuid() == 0:\n        return SYSTEM_FOLDERS",
+        "",
+        "tests/integration/test_desktop_places.py::test_root_looks_into_the_systems_folders_only",
+    ),
 )

@@ -23,7 +23,8 @@ PAGE = ROOT / "docs/explanation/security.md"
 
 def run_test(sources: Path, test: str) -> subprocess.CompletedProcess[str]:
     """Run one test on another copy of the product."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider", test]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider"]
+    command += ["--hypothesis-profile=unshrunk", test]
     environment = {**os.environ, "PYTHONPATH": str(sources), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
