@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lint types layers format scenarios bench crashes crowd fuzz clean
+.PHONY: demo test check lint types layers format scenarios bench crashes crowd fuzz mutations simulation clean
 
 demo: .venv/ready        ## the main job, on real processes, in seconds
 	$(BIN)/restartctl demo
@@ -47,6 +47,12 @@ fuzz: .venv/ready        ## millions of inputs to everything that reads what oth
 	PYTHONPATH=tests $(BIN)/python -m fuzzing
 	PYTHONPATH=tests $(BIN)/python -m fuzzing.guided 50000
 	RESTARTMANAGER_DAMAGES=20000 $(BIN)/pytest -q tests/fuzzing/test_memory.py --timeout=0
+
+simulation: .venv/ready  ## ten thousand seeded lives, and variants that are broken on purpose
+	$(BIN)/pytest -q tests/simulation --timeout=0
+
+mutations: .venv/ready   ## every rule of the security page taken out, one at a time (as root)
+	$(BIN)/pytest -q tests/mutations
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
