@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from restartmanager.errors import RestartManagerError
@@ -33,7 +34,7 @@ def violations() -> set[str]:
             complaints = life.what_is_wrong()
         for complaint in complaints:
             words = complaint.partition(": ")[2]
-            found |= {kind for kind in ("lost", "times", "signalled") if kind in words}
+            found |= {kind for kind in ("lost", "times", "signalled", "held down") if kind in words}
     return found
 
 
@@ -83,6 +84,18 @@ def test_who_waits_at_a_dead_installers_gate_must_not_be_taken_for_the_applicati
 ) -> None:
     monkeypatch.setattr(SimulatedProcesses, "is_at_gate", lambda *_: False)
     assert "lost" in violations()
+
+
+def test_a_journal_that_forgets_what_was_held_down_leaves_sockets_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write = MemoryStore.write_entries
+
+    def forgetful(self: MemoryStore, key: str, entries: Iterable[JournalEntry]) -> None:
+        write(self, key, [replace(entry, hold=None) for entry in entries])
+
+    monkeypatch.setattr(MemoryStore, "write_entries", forgetful)
+    assert "held down" in violations()
 
 
 def test_recovery_that_is_not_exclusive_starts_applications_twice(

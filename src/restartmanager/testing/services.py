@@ -48,6 +48,10 @@ class Unit:
     held: bool = False
     starts_count: int = 0
 
+    def let_go(self, hold: Hold) -> None:
+        """What the hold names may start it again."""
+        self.held = self.held and self.trigger not in hold.triggers
+
 
 @dataclass
 class SimulatedServices:
@@ -176,16 +180,16 @@ class SimulatedServices:
     def start(
         self, holds: Mapping[Service, Hold], *, cancel: CancelToken
     ) -> Iterator[ServiceResult]:
-        for service in holds:
+        for service, hold in holds.items():
             if cancel.cancelled:
                 return
-            yield self._start(service)
+            yield self._start(service, hold)
 
-    def _start(self, service: Service) -> ServiceResult:
+    def _start(self, service: Service, hold: Hold) -> ServiceResult:
         unit = self._unit(service)
         if unit is None:
             return ServiceResult(service, _UNKNOWN)
-        unit.held = False
+        unit.let_go(hold)
         if self._runs(unit):
             return ServiceResult(service, remark="it was running already", main=unit.process)
         if not unit.starts:
@@ -194,10 +198,10 @@ class SimulatedServices:
         return ServiceResult(service, main=unit.process)
 
     def release(self, holds: Mapping[Service, Hold]) -> Iterator[ServiceResult]:
-        for service in holds:
+        for service, hold in holds.items():
             unit = self._unit(service)
             if unit is not None:
-                unit.held = False
+                unit.let_go(hold)
             yield ServiceResult(service, "" if unit is not None else _UNKNOWN)
 
     def renew(
@@ -214,9 +218,9 @@ class SimulatedServices:
             renewed = [name for name in unit.required_by if self._runs(self.units[name])]
             for name in (service.name, *renewed):
                 self._end(self.units[name])
-            result = self._start(service)
+            result = self._start(service, Hold())
             for name in renewed:
-                self._start(self._service(name))
+                self._start(self._service(name), Hold())
             yield result
 
     def reexecute(self, user: int | None) -> str:  # noqa: ARG002 - there is none to choose from
