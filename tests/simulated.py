@@ -11,14 +11,16 @@ from restartmanager.lookout import Lookout
 from restartmanager.model import RestartRegistration
 from restartmanager.policy import Policy
 from restartmanager.session import PrimarySession
+from restartmanager.testing.conversations import SimulatedChannels
 from restartmanager.testing.machine import SimulatedPackages, SimulatedProcesses, SimulatedScanner
 from restartmanager.testing.memory_store import MemoryStore
 from restartmanager.testing.services import SimulatedServices
 from restartmanager.testing.world import Program, Temper, World
 
 if TYPE_CHECKING:
+    from restartmanager.asking import Channels, Screens
     from restartmanager.identity import UniqueProcess
-    from restartmanager.ports import Store
+    from restartmanager.ports import Entries, Store
 
 LIBRARY = "/usr/lib/libwidget.so"
 EDITOR = "/usr/bin/editor"
@@ -44,6 +46,10 @@ class Installer:
     store: Store = field(default_factory=MemoryStore)
     policy: Policy = field(default_factory=Policy)
     services: SimulatedServices | None = None
+    channels: Channels | None = None
+    screens: Screens | None = None
+    entries: Entries | None = None
+    variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.shell = self.world.run("/bin/bash", terminal=True)
@@ -57,10 +63,16 @@ class Installer:
             processes,
             SimulatedPackages(self.world),
             self.services or SimulatedServices(self.world),
+            self.world,
             self.world.uid,
+            self.screens,
+            self.entries,
             lambda: self.policy,
         )
-        return Engine(self.store, lookout, processes, self.world, TimeLimits())
+        channels = self.channels or SimulatedChannels(self.world)
+        return Engine(
+            self.store, lookout, processes, channels, self.world, TimeLimits(), self.variables
+        )
 
     def session(self) -> PrimarySession:
         """A fresh session with the library registered."""

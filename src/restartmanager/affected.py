@@ -17,8 +17,6 @@ from restartmanager.model import (
     Process,
     RebootReason,
     Required,
-    RestartBy,
-    RestartFlags,
 )
 from restartmanager.policy import Policy
 from restartmanager.scripts import script_candidates
@@ -27,15 +25,18 @@ from restartmanager.service_rules import ServiceScene, service_applications, ser
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from restartmanager.asking import Windows
+    from restartmanager.cgroup_paths import UnitAddress
+    from restartmanager.containers import Container
     from restartmanager.identity import UniqueProcess
-    from restartmanager.model import Holder, RestartRegistration
+    from restartmanager.model import Holder
 
 __all__ = [
     "Surroundings",
+    "desktop_unit",
     "find_applications",
     "pending_kernel",
-    "relaunch_everything",
-    "with_registration",
+    "with_windows",
 ]
 
 
@@ -43,7 +44,8 @@ class Surroundings(NamedTuple):
     """What must be known about the machine and the caller to judge a holder.
 
     ``parents`` has the ancestors of all holders by their number; ``selves`` the caller, its
-    ancestors, and the other installers of the session.
+    ancestors, and the other installers of the session; ``units`` the oldest process of each unit of
+    a desktop that a holder is in; ``own_cgroup`` is the caller's control group.
     """
 
     uid: int
@@ -51,6 +53,8 @@ class Surroundings(NamedTuple):
     parents: Mapping[int, Process] = MappingProxyType({})
     policy: Policy = Policy()
     scene: ServiceScene = ServiceScene({}, {})
+    units: Mapping[UnitAddress, Process] = MappingProxyType({})
+    own_cgroup: str | None = None
 
 
 class _Verdict(NamedTuple):
@@ -93,28 +97,44 @@ def pending_kernel(release: str) -> Application:
     )
 
 
-def with_registration(
-    application: Application, registration: RestartRegistration | None
-) -> Application:
-    """The application with what it registered about coming back after an update."""
-    if registration is None or registration.flags & RestartFlags.NO_PATCH:
+def with_windows(application: Application, windows: Windows | None) -> Application:
+    """The application with what its leader shows on a display. The shell is never stopped."""
+    from restartmanager.asking import WindowKind  # nobody who only asks gets here
+
+    if windows is None or application.reboot_reasons:
         return application
-    return replace(application, restart_by=RestartBy.REGISTERED)
+    if windows.kind is WindowKind.SHELL:
+        verdict = _Verdict(
+            AppType.SHELL,
+            RebootReason.CRITICAL_PROCESS,
+            Required.RELOGIN,
+            "it is part of the desktop itself",
+        )
+        return _judged(application, [verdict])
+    if windows.kind is WindowKind.MAIN:
+        return replace(application, type=AppType.MAIN_WINDOW)
+    if application.type is AppType.MAIN_WINDOW:
+        return application
+    return replace(application, type=AppType.OTHER_WINDOW)
 
 
-def relaunch_everything(application: Application) -> Application:
-    """The application as it is when the caller wants all of them back: by the command it was
-    started with, where it registered none.
+def desktop_unit(process: Process) -> UnitAddress | None:
+    """The unit in which a desktop has started the application of this process; None where it is in
+    none (systemd, "Desktop Environment Integration").
 
-    A program on a terminal is the exception: started without its terminal it would be lost.
+    It is a scope, or a service that was made for this one start. What is started at every login
+    (``@autostart``) is a service like others: its manager can start it again.
     """
-    if application.restart_by is not RestartBy.NONE or application.main_process is None:
-        return application
-    if application.reboot_reasons:
-        return application
-    if application.type is AppType.CONSOLE:
-        return replace(application, reason="it needs its terminal back: start it by hand")
-    return replace(application, restart_by=RestartBy.COMMAND)
+    if not process.cgroup or "/app-" not in process.cgroup:
+        return None
+    from restartmanager.cgroup_paths import unit_at  # seldom needed, and patterns take time
+
+    unit = unit_at(process.cgroup)
+    if unit is None or unit.user is None or not unit.name.startswith("app-"):
+        return None
+    stem, _, kind = unit.name.rpartition(".")
+    once = "@" in stem and not stem.endswith("@autostart")
+    return unit if kind == "scope" or (kind == "service" and once) else None
 
 
 # -- who belongs together ----------------------------------------------------------------------
@@ -122,6 +142,10 @@ def relaunch_everything(application: Application) -> Application:
 
 def _leader_of(process: Process, holders: Mapping[int, Holder], around: Surroundings) -> Process:
     """The process at the top of those that come and go together with this one."""
+    unit = desktop_unit(process)
+    oldest = around.units.get(unit) if unit is not None else None
+    if oldest is not None and oldest.uid == process.uid and not _stands_alone(process, around):
+        return oldest
     leader = process
     while True:
         parent = around.parents.get(leader.parent_pid)
@@ -139,13 +163,21 @@ def _belongs_to(
     workers of a browser are, or part of one job with a parent that uses the same files. Programs
     that merely share an interpreter are not copies of one another.
     """
-    if child.uid != parent.uid or _verdict(parent, around) or _verdict(child, around):
+    if child.uid != parent.uid or desktop_unit(child) != desktop_unit(parent):
+        return False
+    if _verdict(parent, around) or _stands_alone(child, around):
         return False
     if service_of(parent, around.scene) is not None:
         return False
-    if parent.pid in holders:
+    if parent.pid in holders and child.same_pid_namespace:
         return child.process_group == parent.process_group or _same_program(child, parent)
     return _same_program(child, parent)
+
+
+def _stands_alone(process: Process, around: Surroundings) -> bool:
+    """Whether it cannot be a helper: it must not be stopped, or lives in a container. The sandbox
+    of a helper, which may have a pid namespace as well, is none."""
+    return _verdict(replace(process, same_pid_namespace=True), around) is not None
 
 
 def _same_program(child: Process, parent: Process) -> bool:
@@ -166,15 +198,23 @@ def _script(process: Process) -> str | None:
 def _application(leader: Process, family: Sequence[Holder], around: Surroundings) -> Application:
     members = {holder.process.identity: holder.process for holder in family}
     processes = (leader, *(p for key, p in sorted(members.items(), key=_by_pid) if p != leader))
-    verdicts = [verdict for p in processes if (verdict := _verdict(p, around))]
+    helpers = (replace(p, same_pid_namespace=True) for p in processes[1:])
+    verdicts = [verdict for p in (leader, *helpers) if (verdict := _verdict(p, around))]
     application = Application(
         name=_name(leader),
-        type=AppType.CONSOLE if leader.terminal else AppType.UNKNOWN,
+        type=_type(leader),
         main_process=leader,
         processes=processes,
         evidence=_evidence(family),
     )
     return _judged(application, verdicts) if verdicts else application
+
+
+def _type(leader: Process) -> AppType:
+    """What can be told without looking at displays: a desktop starts what is seen."""
+    if desktop_unit(leader) is not None:
+        return AppType.MAIN_WINDOW
+    return AppType.CONSOLE if leader.terminal else AppType.UNKNOWN
 
 
 def _judged(application: Application, verdicts: Sequence[_Verdict]) -> Application:
@@ -204,13 +244,10 @@ def _verdict(process: Process, around: Surroundings) -> _Verdict | None:
         required = rule.required if rule else Required.REBOOT
         words = "the machine does not run without it"
         return _Verdict(AppType.CRITICAL, RebootReason.CRITICAL_PROCESS, required, words)
-    if not process.same_pid_namespace:
-        return _Verdict(
-            AppType.CONTAINER,
-            RebootReason.SESSION_MISMATCH,
-            Required.RESTART,
-            "it lives in a container: restart the container",
-        )
+    container = _container(process, around)
+    if container is not None:
+        words = f"it lives in a container: {container.advice}"
+        return _Verdict(AppType.CONTAINER, RebootReason.SESSION_MISMATCH, Required.RESTART, words)
     if rule is not None and rule.type is not None:
         required = rule.required
         if required is Required.MANAGER_REEXEC and _serves_a_manager(process, around):
@@ -224,6 +261,17 @@ def _verdict(process: Process, around: Surroundings) -> _Verdict | None:
             f"it belongs to another user (uid {process.uid})",
         )
     return None
+
+
+def _container(process: Process, around: Surroundings) -> Container | None:
+    # Imported here: its patterns take longer to compile than it takes to find nobody.
+    from restartmanager.containers import container_of
+
+    return container_of(
+        process.cgroup,
+        same_pid_namespace=process.same_pid_namespace,
+        own_cgroup=around.own_cgroup,
+    )
 
 
 def _serves_a_manager(process: Process, around: Surroundings) -> bool:

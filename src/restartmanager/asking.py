@@ -27,6 +27,7 @@ __all__ = [
     "AnswerKind",
     "Channels",
     "Conversations",
+    "NoScreens",
     "Screens",
     "WindowKind",
     "Windows",
@@ -70,6 +71,13 @@ class Answer:
     def objects(self) -> bool:
         """Whether it speaks against closing anything: it says no, or cannot tell."""
         return self.kind in {AnswerKind.NO, AnswerKind.HUNG}
+
+    @property
+    def words(self) -> str:
+        """What it said, for people."""
+        if self.kind is not AnswerKind.NO:
+            return self.reason
+        return f"it says no: {self.reason}" if self.reason else "it says no"
 
 
 class Conversations(Protocol):
@@ -174,3 +182,22 @@ class Screens(Protocol):
         matter: it may ask its user first.
         """
         ...
+
+
+class NoScreens:
+    """Screens where there is no way to ask: nobody has windows."""
+
+    def find(
+        self,
+        processes: Sequence[Process],  # noqa: ARG002 - as the port has it
+        deadline: float,  # noqa: ARG002
+        cancel: CancelToken | None = None,  # noqa: ARG002
+    ) -> Mapping[UniqueProcess, Windows]:
+        """Nothing."""
+        return {}
+
+    def close(
+        self, processes: Sequence[Process], deadline: float, cancel: CancelToken | None = None
+    ) -> Mapping[UniqueProcess, Windows]:
+        """Nothing, and nobody is asked."""
+        return self.find(processes, deadline, cancel)

@@ -1,69 +1,65 @@
 """Close applications that are processes: ask, wait, insist.
 
-All applications of a stage are closed side by side. Each is in the journal before the first signal
-goes to it, and again when its outcome is known.
+All applications of a stage are closed side by side. Each is in the journal before it is asked
+anything (``roads`` has the ways of asking), and again when its outcome is known.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
+import math
 from typing import TYPE_CHECKING
 
-from restartmanager.errors import ProcessError, ProcessGoneError
-from restartmanager.model import Application, Process, RestartBy, Signal
+from restartmanager.capturing import capture
+from restartmanager.errors import ProcessGoneError
+from restartmanager.model import Signal
+from restartmanager.roads import ChannelRoad, Closing, SignalRoad, WindowRoad
+from restartmanager.wire import EndReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from restartmanager.asking import Answers, Conversations
     from restartmanager.equipment import Equipment
     from restartmanager.identity import UniqueProcess
-    from restartmanager.journal import JournalEntry
     from restartmanager.ledger import StopLedger
-    from restartmanager.model import Recipe
-    from restartmanager.ports import ProcessHandle
+    from restartmanager.model import Application
+    from restartmanager.roads import Road
 
 __all__ = ["Closer"]
 
 _log = logging.getLogger(__name__)
 
-_SHELLS = frozenset({"bash", "dash", "sh", "zsh", "ksh", "mksh", "fish", "tcsh", "csh", "ash"})
-
-
-@dataclass(slots=True)
-class _Closing:
-    """One application on its way out."""
-
-    entry: JournalEntry
-    deadline: float
-    handles: dict[UniqueProcess, ProcessHandle] = field(default_factory=dict)
-    remind_at: float | None = None
-    absent: bool = False
-    killed: bool = False
-    complaint: str = ""
-
-    @property
-    def application(self) -> Application:
-        return self.entry.application
-
-    @property
-    def leader(self) -> Process | None:
-        return self.application.main_process
-
-    def next_event(self) -> float:
-        return min(self.deadline, self.remind_at or self.deadline)
-
 
 class Closer:
-    """Closes the applications of one stage after the other. ``force`` kills what does not obey."""
+    """Closes the applications of one stage after the other.
 
-    def __init__(self, equipment: Equipment, ledger: StopLedger, *, force: bool) -> None:
+    ``talks`` are the conversations of the vote, ``overridden`` the objections in it. ``force``
+    kills what does not obey.
+    """
+
+    def __init__(
+        self,
+        equipment: Equipment,
+        ledger: StopLedger,
+        talks: Conversations,
+        overridden: Answers,
+        *,
+        force: bool,
+    ) -> None:
+        self._equipment = equipment
         self._processes = equipment.processes
         self._clock = equipment.clock
-        self._cancel = equipment.cancel
         self._limits = equipment.limits
         self._ledger = ledger
+        self._overridden = overridden
         self._force = force
+        reason = EndReason.FORCED if force else EndReason.UPDATE
+        self._roads: tuple[Road, ...] = (
+            ChannelRoad(equipment, ledger, talks, reason),
+            WindowRoad(equipment, ledger, force=force),
+            SignalRoad(equipment, ledger),
+        )
 
     def close(self, stage: Sequence[Application]) -> None:
         """Close these applications; the ledger has what became of each.
@@ -73,8 +69,7 @@ class Closer:
         closings = [self._prepare(application) for application in stage]
         try:
             self._ledger.write([closing.entry for closing in closings])
-            for closing in closings:
-                self._ask(closing)
+            self._ask([closing for closing in closings if not closing.absent])
             pending = [closing for closing in closings if not self._finish_if_over(closing)]
             while pending:
                 self._ledger.check_cancelled()
@@ -85,7 +80,7 @@ class Closer:
                 for handle in closing.handles.values():
                     handle.close()
 
-    def _prepare(self, application: Application) -> _Closing:
+    def _prepare(self, application: Application) -> Closing:
         """Take hold of its processes, and note how to bring it back while that can be seen."""
         handles = {}
         for process in application.processes:
@@ -93,83 +88,60 @@ class Closer:
                 handles[process.identity] = self._processes.open(process.identity)
             except ProcessGoneError:
                 _log.debug("process %d is already gone", process.pid)
-        application, recipe = self._with_recipe(application)
+        application, recipe = capture(self._equipment, application)
         entry = self._ledger.intend(application, recipe=recipe)
         deadline = self._clock.monotonic() + self._limits.application_s
-        return _Closing(entry, deadline, handles, absent=not handles)
-
-    def _with_recipe(self, application: Application) -> tuple[Application, Recipe | None]:
+        closing = Closing(entry, deadline, handles, absent=not handles)
         main = application.main_process
-        if main is None or application.restart_by not in {RestartBy.REGISTERED, RestartBy.COMMAND}:
-            return application, None
-        try:
-            registration = (
-                self._processes.registration(main)
-                if application.restart_by is RestartBy.REGISTERED
-                else None
-            )
-            return application, self._processes.recipe(main, registration)
-        except ProcessError as error:
-            return replace(application, restart_by=RestartBy.NONE, reason=str(error)), None
+        if main is not None and main.identity in self._overridden:
+            closing.remark = f"overridden: {self._overridden[main.identity].words}"
+        return closing
 
-    def _ask(self, closing: _Closing) -> None:
-        """The polite request, to the leader alone: it knows best how to end its helpers."""
-        leader = closing.leader
-        self._ledger.say(closing.application, "asked to exit")
-        if leader is not None and leader.identity in closing.handles:
-            self._send(closing, leader, Signal.TERMINATE)
-            if leader.terminal and _is_shell(leader):
-                self._send(closing, leader, Signal.HANG_UP)
-        else:
-            self._ask_helpers(closing)
+    def _ask(self, closings: Sequence[Closing]) -> None:
+        """The polite request, on the best road that leads to each."""
+        left = list(closings)
+        for road in self._roads:
+            left = road.take(left)
+            self._ledger.check_cancelled()
 
-    def _ask_helpers(self, closing: _Closing) -> None:
-        for process in closing.application.processes:
-            self._send(closing, process, Signal.TERMINATE)
-
-    def _send(self, closing: _Closing, process: Process, signal: Signal) -> None:
-        handle = closing.handles.get(process.identity)
-        if handle is None:
-            return
-        try:
-            handle.send(signal)
-        except ProcessGoneError:
-            pass
-        except ProcessError as error:
-            closing.complaint = error.message
-
-    def _wait(self, pending: Sequence[_Closing]) -> None:
+    def _wait(self, pending: Sequence[Closing]) -> None:
         """Sleep until a process exits, a deadline passes or somebody cancels; then insist."""
         handles = [handle for closing in pending for handle in closing.handles.values()]
         until = min(closing.next_event() for closing in pending)
-        gone = self._processes.wait(handles, until, self._cancel)
+        gone = self._processes.wait(handles, until, self._equipment.cancel)
         now = self._clock.monotonic()
         for closing in pending:
             self._forget(closing, gone, now)
             self._insist(closing, now)
 
-    def _forget(self, closing: _Closing, gone: Iterable[UniqueProcess], now: float) -> None:
+    def _forget(self, closing: Closing, gone: Iterable[UniqueProcess], now: float) -> None:
         leader = closing.leader
         for identity in closing.handles.keys() & set(gone):
             closing.handles.pop(identity).close()
             if leader is not None and identity == leader.identity and not closing.killed:
                 closing.remind_at = now + self._limits.helpers_s
 
-    def _insist(self, closing: _Closing, now: float) -> None:
-        if closing.remind_at is not None and now >= closing.remind_at:
-            closing.remind_at = None
-            self._ask_helpers(closing)
-        if now >= closing.deadline and self._force and not closing.killed:
+    def _insist(self, closing: Closing, now: float) -> None:
+        if now >= closing.remind_at:
+            closing.remind_at = math.inf
+            closing.signal_all(Signal.TERMINATE)
+        if now >= closing.signal_at:
+            closing.ask_by_signal()
+        if now < closing.deadline or not self._force:
+            return
+        if not closing.signalled:
+            closing.deadline = now + self._limits.helpers_s
+            closing.ask_by_signal()
+        elif not closing.killed:
             self._ledger.say(closing.application, "did not exit in time, killed")
             closing.killed = True
-            closing.remind_at = None
+            closing.signal_at = closing.remind_at = math.inf
             closing.deadline = now + self._limits.kill_s
-            for process in closing.application.processes:
-                self._send(closing, process, Signal.KILL)
+            closing.signal_all(Signal.KILL)
 
     # -- outcomes ------------------------------------------------------------------------------
 
-    def _finish_if_over(self, closing: _Closing) -> bool:
+    def _finish_if_over(self, closing: Closing) -> bool:
         if not self._is_over(closing):
             return False
         if closing.handles:
@@ -177,22 +149,30 @@ class Closer:
         elif closing.absent:
             self._ledger.gone(closing.entry)
         else:
-            message = "killed, for it did not exit in time" if closing.killed else ""
-            self._ledger.stopped(closing.entry, message)
+            killed = "killed, for it did not exit in time" if closing.killed else ""
+            self._ledger.stopped(closing.entry, _joined(killed, closing.remark))
         return True
 
-    def _is_over(self, closing: _Closing) -> bool:
+    def _is_over(self, closing: Closing) -> bool:
         if not closing.handles or closing.complaint:
             return True
         out_of_time = self._clock.monotonic() >= closing.deadline
         return out_of_time and (closing.killed or not self._force)
 
-    def _complaint(self, closing: _Closing) -> str:
+    def _complaint(self, closing: Closing) -> str:
         still = ", ".join(str(identity) for identity in closing.handles)
-        return closing.complaint or (
-            f"did not exit within {self._limits.application_s:g} seconds (process {still})"
-        )
+        late = f"did not exit within {self._limits.application_s:g} seconds (process {still})"
+        return _joined(closing.complaint or late, self._question(closing), closing.remark)
+
+    def _question(self, closing: Closing) -> str:
+        """What an application that was asked to close its windows asks its user."""
+        if not closing.by_window or closing.leader is None:
+            return ""
+        deadline = self._clock.monotonic() + self._limits.answer_s
+        found = self._equipment.screens.find([closing.leader], deadline, self._equipment.cancel)
+        dialogs = [title for windows in found.values() for title in windows.dialogs]
+        return f"it asks its user: {', '.join(dialogs)}" if dialogs else ""
 
 
-def _is_shell(process: Process) -> bool:
-    return (process.executable or "").rpartition("/")[2] in _SHELLS
+def _joined(*words: str) -> str:
+    return "; ".join(filter(None, words))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from restartmanager import arguments
+from restartmanager.asking import NoScreens
 from restartmanager.equipment import Equipment, TimeLimits
 from restartmanager.errors import (
     FilterNotFoundError,
@@ -30,15 +31,17 @@ from restartmanager.identity import boot_id
 from restartmanager.journal import JournalEntry, Operation, SessionRecord
 from restartmanager.model import Filter, FilterTrigger, Outcome, Resources
 from restartmanager.plan import ShutdownMode, plan_refresh, plan_shutdown
+from restartmanager.ports import NoEntries
 from restartmanager.progress import CancelToken, Reporter
 from restartmanager.refresh import Refresh
 from restartmanager.restart import Restart, Stale
 from restartmanager.shutdown import Shutdown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from restartmanager.arguments import PathLike
+    from restartmanager.asking import Channels
     from restartmanager.identity import UniqueProcess
     from restartmanager.lookout import Lookout
     from restartmanager.model import Affected
@@ -59,8 +62,11 @@ class Engine:
     store: Store
     lookout: Lookout
     processes: Processes
+    channels: Channels
     clock: Clock
     limits: TimeLimits = field(default_factory=TimeLimits)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The environment of the calling process."""
     _unfinished: set[str] = field(default_factory=set)
 
     # -- start, join, end ----------------------------------------------------------------------
@@ -184,15 +190,16 @@ class Engine:
     ) -> tuple[Outcome, ...]:
         """Stop what uses the registered resources, by a list made now (RmShutdown).
 
-        Raises RebootNeededError or ShutdownError before anything is touched as ``mode`` has it,
-        ShutdownError when something did not stop, OperationCancelledError when called off.
+        Raises RebootNeededError or ShutdownError before anything is touched as ``mode`` has it or
+        an application says no, ShutdownError when something did not stop, OperationCancelledError
+        when called off.
         """
         with self._claim(key, Operation.SHUTDOWN):
             affected = self.affected(key, relaunch_all=relaunch_all)
             plan = plan_shutdown(affected.applications, self.store.filters(key), mode)
             work = Shutdown(
                 self._equipment(key, reporter or Reporter(), cancel),
-                force=mode.force,
+                mode,
                 first_sequence=_last_sequence(self.store.journal(key)),
             )
             outcomes = work.carry_out(plan)
@@ -265,7 +272,7 @@ class Engine:
         the same time each session is taken by one. What fails is an outcome, never an exception.
         """
         outcomes: list[Outcome] = []
-        for record in self.store.sessions():
+        for record in self.store.sessions() if self.store.exists() else ():
             if self.is_abandoned(record) and self._take_over(record):
                 with CancelToken() as never:
                     outcomes += self._restart(record.key, Reporter(), never)
@@ -292,9 +299,14 @@ class Engine:
 
     def _equipment(self, key: str, reporter: Reporter, cancel: CancelToken) -> Equipment:
         return Equipment(
-            self.processes,
-            self.lookout.services,
-            self.clock,
+            processes=self.processes,
+            services=self.lookout.services,
+            channels=self.channels,
+            screens=self.lookout.screens or NoScreens(),
+            entries=self.lookout.entries or NoEntries(),
+            clock=self.clock,
+            uid=self.lookout.uid,
+            variables=self.variables,
             write=lambda entries: self.store.write_entries(key, entries),
             reporter=reporter,
             cancel=cancel,

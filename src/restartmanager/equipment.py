@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from restartmanager.asking import Channels, Screens
     from restartmanager.journal import JournalEntry
-    from restartmanager.ports import Clock, Processes, ServiceManager
+    from restartmanager.ports import Clock, Entries, Processes, ServiceManager
     from restartmanager.progress import CancelToken, Reporter
 
 __all__ = ["Equipment", "TimeLimits"]
@@ -25,6 +26,8 @@ class TimeLimits:
     application_s: float = 30.0
     """From the request to exit until it counts as not obeying. A service may have more: what its
     manager gives it."""
+    answer_s: float = 5.0
+    """How long it may take to answer a question, and then to save (WM_QUERYENDSESSION)."""
     helpers_s: float = 2.0
     """How long helpers may outlive their leader before they are asked themselves."""
     kill_s: float = 5.0
@@ -35,11 +38,20 @@ class TimeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """What shutdown and restart have in common. ``write`` puts entries into the journal."""
+    """What shutdown and restart have in common.
+
+    ``variables`` are the environment of the caller, whose effective user number is ``uid``;
+    ``write`` puts entries into the journal.
+    """
 
     processes: Processes
     services: ServiceManager
+    channels: Channels
+    screens: Screens
+    entries: Entries
     clock: Clock
+    uid: int
+    variables: Mapping[str, str]
     write: Callable[[Iterable[JournalEntry]], None]
     reporter: Reporter
     cancel: CancelToken

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from restartmanager import arguments
 from restartmanager.affected import (
     Surroundings,
+    desktop_unit,
     find_applications,
     pending_kernel,
-    relaunch_everything,
-    with_registration,
+    with_windows,
 )
+from restartmanager.comeback import relaunch_everything, with_entry, with_registration
 from restartmanager.errors import ProcessError
 from restartmanager.history import Alive
 from restartmanager.model import Affected, Application, Resources, ServiceState, Unexplained
@@ -25,28 +26,38 @@ from restartmanager.policy import Policy
 from restartmanager.service_rules import ServiceScene, companions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from restartmanager.arguments import PathLike
+    from restartmanager.asking import Screens
+    from restartmanager.cgroup_paths import UnitAddress
     from restartmanager.identity import UniqueProcess
     from restartmanager.journal import JournalEntry
     from restartmanager.model import Holder, Process, Service, ServiceFacts, Sighting
-    from restartmanager.ports import Packages, Processes, Scanner, ServiceManager
+    from restartmanager.ports import Clock, Entries, Packages, Processes, Scanner, ServiceManager
 
 __all__ = ["Lookout"]
 
+_LOOK_AT_WINDOWS_S = 5.0
 _UNKNOWN_SERVICE = "no service manager of this machine knows a service of that name"
 
 
 @dataclass(slots=True)
 class Lookout:
-    """Looks at the machine for one user, who has the effective user number ``uid``."""
+    """Looks at the machine for one user, who has the effective user number ``uid``.
+
+    Without ``screens`` and ``entries``, which only matter to what is to be closed, applications
+    are told apart by what looks at no display and no desktop entry.
+    """
 
     scanner: Scanner
     processes: Processes
     packages: Packages
     services: ServiceManager
+    clock: Clock
     uid: int
+    screens: Screens | None = None
+    entries: Entries | None = None
     load_policy: Callable[[], Policy] = Policy
     """Called only when somebody is found: reading rules takes longer than finding nobody."""
 
@@ -129,7 +140,18 @@ class Lookout:
             return ()
         around = self._surroundings(sighting, members, registered)
         applications = find_applications(sighting.holders, around)
-        return tuple(self._with_registration(app) for app in applications)
+        return tuple(self._with_way_back(app) for app in self._with_windows(applications))
+
+    def _with_windows(self, applications: Sequence[Application]) -> Sequence[Application]:
+        if self.screens is None:
+            return applications
+        leaders = [app.main_process for app in applications if _is_to_be_asked(app)]
+        deadline = self.clock.monotonic() + _LOOK_AT_WINDOWS_S
+        found = self.screens.find([p for p in leaders if p is not None], deadline)
+        return [
+            with_windows(app, found.get(app.main_process.identity)) if app.main_process else app
+            for app in applications
+        ]
 
     def _surroundings(
         self,
@@ -148,8 +170,27 @@ class Lookout:
         for member in installers:
             line += self._ancestors_and_self(member)
         policy = self.load_policy()
-        scene = self._scene(sighting.holders, parents.values(), line, registered, policy)
-        return Surroundings(self.uid, frozenset(selves), parents, policy, scene)
+        return Surroundings(
+            self.uid,
+            frozenset(selves),
+            parents,
+            policy,
+            self._scene(sighting.holders, parents.values(), line, registered, policy),
+            self._units(holder.process for holder in sighting.holders),
+            line[0].cgroup,
+        )
+
+    def _units(self, processes: Iterable[Process]) -> dict[UnitAddress, Process]:
+        """The oldest process of each unit of a desktop that these are in."""
+        found: dict[UnitAddress, Process] = {}
+        for process in processes:
+            unit = desktop_unit(process)
+            if unit is not None and unit not in found and process.cgroup is not None:
+                above, _, _ = process.cgroup.partition(f"/{unit.name}")
+                oldest = self.processes.oldest(f"{above}/{unit.name}")
+                if oldest is not None and desktop_unit(oldest) == unit:
+                    found[unit] = oldest
+        return found
 
     def _scene(
         self,
@@ -161,7 +202,8 @@ class Lookout:
     ) -> ServiceScene:
         """What there is to know about services: those of the holders, and what goes with them."""
         holding = [holder.process for holder in holders]
-        owners = self.services.owners([*holding, *parents, *installers])
+        involved = (*holding, *parents, *installers)
+        owners = self.services.owners(p for p in involved if desktop_unit(p) is None)
         wanted = {owners[p.identity] for p in holding if p.identity in owners} | registered
         facts: dict[Service, ServiceFacts] = {}
         while wanted:
@@ -196,8 +238,16 @@ class Lookout:
         except ProcessError:  # it has exited since it was seen, which shutdown will find out
             return ()
 
-    def _with_registration(self, application: Application) -> Application:
+    def _with_way_back(self, application: Application) -> Application:
         main = application.main_process
-        if main is None or application.service is not None or application.reboot_reasons:
+        if main is None or not _is_to_be_asked(application):
             return application
-        return with_registration(application, self.processes.registration(main))
+        registration = self.processes.registration(main)
+        if registration is not None:
+            return with_registration(application, registration)
+        return with_entry(application, self.entries.find(main) if self.entries else None)
+
+
+def _is_to_be_asked(application: Application) -> bool:
+    """Whether it is closed by asking its leader."""
+    return application.service is None and not application.reboot_reasons

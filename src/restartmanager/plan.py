@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from restartmanager import filters as filter_rules
+from restartmanager.comeback import why_closed
 from restartmanager.errors import RebootNeededError, ShutdownError
 from restartmanager.journal import JournalStep
 from restartmanager.model import (
@@ -29,6 +30,7 @@ from restartmanager.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from restartmanager.asking import Answers
     from restartmanager.journal import JournalEntry
     from restartmanager.model import Filter
 
@@ -36,6 +38,7 @@ __all__ = [
     "RefreshPlan",
     "ShutdownMode",
     "ShutdownPlan",
+    "plan_after_vote",
     "plan_refresh",
     "plan_restart",
     "plan_shutdown",
@@ -116,6 +119,26 @@ def plan_shutdown(
     return ShutdownPlan(stages, tuple(skipped))
 
 
+def plan_after_vote(plan: ShutdownPlan, against: Answers, mode: ShutdownMode) -> ShutdownPlan:
+    """What is left of a plan when the leaders of these applications speak against it.
+
+    One is enough to close nothing (WM_QUERYENDSESSION); with ``partial`` each speaks for itself,
+    and with ``force`` for nothing.
+    """
+    if not against or mode.force:
+        return plan
+    planned = [app for stage in plan.stages for app in stage]
+    opposed, others = _split(planned, lambda app: bool(_objection(app, against)))
+    if mode.partial:
+        stages = tuple(tuple(app for app in stage if app not in opposed) for stage in plan.stages)
+        skipped = tuple(_skip(app, _objection(app, against)) for app in opposed)
+        return ShutdownPlan(tuple(filter(None, stages)), plan.skipped + skipped)
+    because = f"left open, for the sake of {', '.join(app.name for app in opposed)}"
+    outcomes = [_fail(app, _objection(app, against)) for app in opposed]
+    outcomes += [_skip(app, because) for app in others]
+    return ShutdownPlan((), (*plan.skipped, *outcomes))
+
+
 def plan_refresh(applications: Iterable[Application], filters: Sequence[Filter]) -> RefreshPlan:
     """What to restart after a change, of applications that may use old files.
 
@@ -149,6 +172,14 @@ def plan_restart(entries: Iterable[JournalEntry]) -> tuple[JournalEntry, ...]:
     return tuple(sorted(candidates, key=lambda e: (e.step is JournalStep.NOT_STOPPED, -e.sequence)))
 
 
+def _objection(application: Application, against: Answers) -> str:
+    """What an application says against being closed; empty when it says nothing."""
+    main = application.main_process
+    if main is None or application.service is not None or main.identity not in against:
+        return ""
+    return against[main.identity].words
+
+
 def _using_old_files(applications: Iterable[Application]) -> list[Application]:
     """Those that use old files or were named themselves, and what goes with them."""
     listed = [app for app in applications if not app.evidence or any(e.stale for e in app.evidence)]
@@ -161,7 +192,7 @@ def _using_old_files(applications: Iterable[Application]) -> list[Application]:
 def _why_lost(application: Application, filters: Sequence[Filter]) -> str:
     if filter_rules.action_on(application, filters) is not None:
         return "a filter of the session excludes it"
-    return application.reason or "it would stay closed: it registered nothing to come back by"
+    return f"it would stay closed: {why_closed(application)}"
 
 
 def _by_dependence(applications: Sequence[Application]) -> list[tuple[Application, ...]]:

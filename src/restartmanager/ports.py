@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
     from restartmanager.journal import JournalEntry, Operation, SessionRecord
     from restartmanager.model import (
+        Entry,
         Filter,
         FilterTrigger,
         Hold,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Clock",
+    "Entries",
+    "NoEntries",
     "Packages",
     "ProcessHandle",
     "Processes",
@@ -65,6 +68,10 @@ class Store(Protocol):
     at the same time, and is on disk when the method returns. All may raise StoreError and its
     kinds. A session that does not exist, or no longer, is NoSuchSessionError.
     """
+
+    def exists(self) -> bool:
+        """Whether there is a memory already; asking makes none, as everything else does."""
+        ...
 
     def create_session(self, record: SessionRecord, *, limit: int) -> None:
         """Add a session; SessionLimitError when ``limit`` of them exist already."""
@@ -153,6 +160,23 @@ class Packages(Protocol):
         package manager to ask.
         """
         ...
+
+
+class Entries(Protocol):
+    """The desktop's own word on how applications are started."""
+
+    def find(self, process: Process) -> Entry | None:
+        """The entry of the application that this process leads, by the name of its scope; None
+        where there is none that may be believed and started."""
+        ...
+
+
+class NoEntries:
+    """Entries where nobody asks for them."""
+
+    def find(self, process: Process) -> Entry | None:  # noqa: ARG002 - as the port has it
+        """None."""
+        return None
 
 
 class Scanner(Protocol):
@@ -245,6 +269,11 @@ class Processes(Protocol):
     def is_at_gate(self, identity: UniqueProcess) -> bool:
         """Whether it is a process that ``start`` has created and that has not begun to run its
         program. One whose installer has died never will, but may take a moment to exit."""
+        ...
+
+    def oldest(self, cgroup: str) -> Process | None:
+        """The process of this control group that was started first; None when it is empty, or
+        cannot be seen."""
         ...
 
     def registration(self, process: Process) -> RestartRegistration | None:
@@ -345,6 +374,11 @@ class ServiceManager(Protocol):
 
         What depends on a service and runs is restarted with it.
         """
+        ...
+
+    def adopt(self, process: UniqueProcess, user: int, name: str) -> str:
+        """Have the user's own manager take a process in as a scope with this name. What went
+        wrong, in words; empty when it was done."""
         ...
 
     def reexecute(self, user: int | None) -> str:

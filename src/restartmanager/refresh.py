@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from restartmanager.model import Outcome, Result, Step
+from restartmanager.plan import ShutdownMode
 from restartmanager.restart import Restart
 from restartmanager.shutdown import Shutdown
 
@@ -47,9 +48,9 @@ class Refresh:
 
         Raises OperationCancelledError when it was called off; what is still owed stays owed.
         """
-        closing = Shutdown(
-            self._equipment, force=self._force, first_sequence=self._last_sequence()
-        ).carry_out(plan.closing)
+        mode = ShutdownMode(force=self._force, partial=True)
+        first = self._last_sequence()
+        closing = Shutdown(self._equipment, mode, first_sequence=first).carry_out(plan.closing)
         outcomes = [outcome for outcome in closing if outcome.result is not Result.DONE]
         outcomes += self._reexecuted(plan.managers)
         restart = Restart(self._equipment, find_stale=self._find_stale, filters=self._filters)

@@ -6,12 +6,16 @@ finds it.
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from restartmanager.affected import desktop_unit
+from restartmanager.comeback import after_reboot, scope_name, why_closed
 from restartmanager.errors import ProcessError, ProcessGoneError
 from restartmanager.filters import masks
+from restartmanager.identity import boot_id
 from restartmanager.journal import JournalEntry, JournalStep
 from restartmanager.model import RestartBy, Signal, Status
 
@@ -21,10 +25,12 @@ if TYPE_CHECKING:
     from restartmanager.equipment import Equipment
     from restartmanager.identity import UniqueProcess
     from restartmanager.ledger import StartLedger
-    from restartmanager.model import Filter
+    from restartmanager.model import Filter, Recipe
     from restartmanager.ports import ProcessHandle
 
 __all__ = ["Relauncher"]
+
+_log = logging.getLogger(__name__)
 
 _MASKED = Status.SHUTDOWN_MASKED | Status.RESTART_MASKED
 
@@ -35,12 +41,14 @@ class Relauncher:
     def __init__(
         self, equipment: Equipment, ledger: StartLedger, filters: Sequence[Filter]
     ) -> None:
+        self._equipment = equipment
         self._processes = equipment.processes
         self._clock = equipment.clock
         self._cancel = equipment.cancel
         self._limits = equipment.limits
         self._ledger = ledger
         self._filters = filters
+        self._homeless: set[int] = set()
 
     def start(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
         """Start these applications, in this order; the entries of those that were started, to be
@@ -67,8 +75,7 @@ class Relauncher:
         if masks(application, self._filters) & _MASKED:
             self._ledger.left_stopped(entry, "a filter of the session excludes it")
         elif entry.recipe is None or application.restart_by is RestartBy.NONE:
-            reason = application.reason or "it did not register for being brought back"
-            self._ledger.left_stopped(entry, reason)
+            self._ledger.left_stopped(entry, why_closed(application))
         else:
             return self._start(entry)
         return None
@@ -77,13 +84,15 @@ class Relauncher:
         """Whether an application that may have been asked to exit is there to stay.
 
         The request cannot be taken back: who has it may exit until the time for that has passed.
+        It may have come a while after the entry was written: others were asked first.
         """
         main = entry.application.main_process
         if main is None:
             return False
-        left = entry.at + self._limits.application_s - self._clock.now()
+        longest = self._limits.application_s + 2 * self._limits.answer_s
+        left = entry.at + longest - self._clock.now()
         asked_just_now = entry.step is JournalStep.STOP_INTENDED
-        patience = min(max(0.0, left), self._limits.application_s) if asked_just_now else 0.0
+        patience = min(max(0.0, left), longest) if asked_just_now else 0.0
         try:
             handle = self._processes.open(main.identity)
         except ProcessError:
@@ -115,14 +124,14 @@ class Relauncher:
         return self._clock.monotonic() + self._limits.settle_s
 
     def _start(self, entry: JournalEntry) -> JournalEntry | None:
-        recipe = entry.recipe
-        assert recipe is not None  # noqa: S101 - the caller looked
+        recipe = self._recipe_of(entry)
         (entry,) = self._ledger.intend([entry])
         released = entry
 
         def note_process(identity: UniqueProcess) -> None:
             nonlocal released
             released = self._ledger.released(entry, identity)
+            self._bring_home(entry, identity, recipe.uid)
 
         try:
             self._processes.start(recipe, note_process)
@@ -130,6 +139,28 @@ class Relauncher:
             self._ledger.not_back(replace(entry, started_as=None), error.message)
             return None
         return released
+
+    def _recipe_of(self, entry: JournalEntry) -> Recipe:
+        """How to start it now. What root has of its own login is nobody else's."""
+        recipe, main = entry.recipe, entry.application.main_process
+        assert recipe is not None  # noqa: S101 - the caller looked
+        of_old = main is not None and main.identity.boot_id != boot_id()
+        if of_old and recipe.uid == self._equipment.uid:
+            return after_reboot(recipe, self._equipment.variables)
+        return recipe
+
+    def _bring_home(self, entry: JournalEntry, process: UniqueProcess, user: int) -> None:
+        """Put the new process, which has run nothing yet, where its owner's programs are: what
+        becomes of the installer must not matter to it."""
+        if user in self._homeless:  # a manager that does not answer is not waited for again
+            return
+        main = entry.application.main_process
+        unit = desktop_unit(main) if main is not None else None
+        name = scope_name(unit, process)
+        trouble = self._equipment.services.adopt(process, user, name)
+        if trouble:
+            self._homeless.add(user)
+            _log.debug("process %d stays where the installer is: %s", process.pid, trouble)
 
 
 def _kill(handle: ProcessHandle) -> None:

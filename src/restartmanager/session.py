@@ -185,16 +185,19 @@ class PrimarySession(_Session):
     ) -> Stopped:
         """Stop what uses the registered resources, by a list made now.
 
-        As a context manager, the result brings everything back on leaving the block. ``force``
-        kills what does not exit in time (30 seconds). ``only_registered`` stops nothing unless
-        everything would come back. ``partial`` closes what can be closed although something cannot.
+        All applications that listen are asked first: one that says no, or cannot tell, keeps all
+        of them open. As a context manager, the result brings everything back on leaving the block.
+        ``force`` overrides a "no", and kills what does not exit in time (30 seconds).
+        ``only_registered`` stops nothing unless everything would come back. ``partial`` closes what
+        can be closed although something cannot, or says no.
         ``relaunch="all"`` also brings back programs that registered nothing, by the command they
         were started with. ``on_progress`` gets strictly increasing percentages, ``on_event`` what
         happens to which application.
 
         Raises RebootNeededError when something cannot be stopped (nothing was touched),
-        ShutdownError when something did not stop, OperationCancelledError after ``cancel``. In
-        each case leaving the session's own block brings back what was stopped.
+        ShutdownError when an application said no (likewise) or something did not stop,
+        OperationCancelledError after ``cancel``. In each case leaving the session's own block
+        brings back what was stopped.
         """
         mode = ShutdownMode(force=force, only_registered=only_registered, partial=partial)
         reporter = Reporter(on_progress, on_event)

@@ -20,9 +20,13 @@ from typing import TYPE_CHECKING
 from restartmanager.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from restartmanager.asking import Conversations
     from restartmanager.engine import Engine
     from restartmanager.equipment import TimeLimits
     from restartmanager.lookout import Lookout
+    from restartmanager.model import Process
     from restartmanager.policy import Policy
     from restartmanager.ports import ServiceManager
 
@@ -50,24 +54,39 @@ _SHIPPED_POLICY = os.path.join(os.path.dirname(__file__), "policy.toml")
 
 def make_engine() -> Engine:
     """The engine for the calling user on this machine."""
-    from restartmanager.linux.clock import SystemClock
+    from restartmanager.desktop.applications import DesktopEntries
+    from restartmanager.desktop.screens import DesktopScreens
     from restartmanager.linux.traces import NoTraces, SystemTraces
     from restartmanager.store.sqlite import SqliteStore
     from restartmanager.tracing import TracedEngine
 
     lookout = make_lookout()
+    lookout.screens = DesktopScreens()
+    lookout.entries = DesktopEntries()
     return TracedEngine(
         store=SqliteStore(state_folder()),
         lookout=lookout,
         processes=lookout.processes,
-        clock=SystemClock(),
+        channels=_Channels(),
+        clock=lookout.clock,
         limits=limits(),
+        variables=os.environ,
         traces=SystemTraces() if _wanted(_TRACES_VARIABLE) else NoTraces(),
     )
 
 
+class _Channels:
+    """The channels of this machine, loaded when somebody is to be asked: few operations do."""
+
+    def open(self, processes: Sequence[Process]) -> Conversations:
+        from restartmanager.linux.channels import LinuxChannels
+
+        return LinuxChannels().open(processes)
+
+
 def make_lookout() -> Lookout:
     """What looks at this machine for the calling user; it remembers nothing."""
+    from restartmanager.linux.clock import SystemClock
     from restartmanager.linux.packages import SystemPackages
     from restartmanager.linux.processes import LinuxProcesses
     from restartmanager.linux.scanner import LinuxScanner
@@ -83,6 +102,7 @@ def make_lookout() -> Lookout:
         processes=LinuxProcesses(),
         packages=SystemPackages(),
         services=make_services(),
+        clock=SystemClock(),
         uid=os.geteuid(),
         load_policy=policy,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from restartmanager.api import recover
 from restartmanager.errors import (
     StoreBusyError,
     StoreDamagedError,
@@ -391,6 +392,23 @@ def test_a_directory_in_place_of_the_file_is_refused(folder: str, database: str)
     os.chmod(folder, 0o700)
     with pytest.raises(StoreUnsafeError, match="not a regular file"):
         SqliteStore(folder).sessions()
+
+
+def test_asking_whether_there_is_a_memory_makes_none(tmp_path: Path) -> None:
+    store = SqliteStore(str(tmp_path / "state"))
+    assert not store.exists()
+    assert not (tmp_path / "state").exists()
+    store.sessions()
+    assert store.exists()
+
+
+def test_recovery_makes_no_memory_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At every user's first login it would be made otherwise."""
+    monkeypatch.setenv("RESTARTMANAGER_STATE_DIR", str(tmp_path / "state"))
+    assert recover() == ()
+    assert not (tmp_path / "state").exists()
 
 
 def test_missing_folders_are_created_for_the_user_alone(tmp_path: Path) -> None:

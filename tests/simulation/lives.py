@@ -7,13 +7,16 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from restartmanager.asking import Answer, AnswerKind, WindowKind, Windows
 from restartmanager.equipment import TimeLimits
 from restartmanager.errors import RestartManagerError
 from restartmanager.model import FilterAction, RestartRegistration
 from restartmanager.session import PrimarySession
+from restartmanager.testing.conversations import Listening, SimulatedChannels
 from restartmanager.testing.crashing_store import Crash, CrashingStore
 from restartmanager.testing.machine import SimulatedScanner
 from restartmanager.testing.memory_store import MemoryStore
+from restartmanager.testing.screens import SimulatedScreens
 from restartmanager.testing.services import SimulatedServices, Unit
 from restartmanager.testing.world import Program, Temper, World
 from simulated import Installer
@@ -27,6 +30,17 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("/usr/lib/a.so", "/usr/lib/b.so", "/usr/lib/unrelated.so")
 REGISTERED = LIBRARIES[:2]
+VETO = Answer(AnswerKind.NO, "not now")
+QUERIES = (Answer(AnswerKind.YES),) * 5 + (
+    VETO,
+    Answer(AnswerKind.NONSENSE),
+    Answer(AnswerKind.DIED),
+)
+ENDS = (Answer(AnswerKind.DONE),) * 3 + (
+    Answer(AnswerKind.SIGNAL),
+    Answer(AnswerKind.DIED),
+    Answer(AnswerKind.NONSENSE),
+)
 
 
 def contained(call: Callable[[], object]) -> Callable[[], None]:
@@ -50,6 +64,23 @@ class Ward:
     comes_back: bool
     masked: bool = False
     left_by_itself: bool = False
+    listening: Listening | None = None
+
+    @property
+    def heard(self) -> list[str]:
+        return [] if self.listening is None else self.listening.heard
+
+    @property
+    def says_no(self) -> bool:
+        """Whether it was asked without force, and speaks against it at once."""
+        listening = self.listening
+        at_once = listening is not None and listening.query == VETO and listening.after_s == 0
+        return at_once and "query update" in self.heard
+
+    @property
+    def agrees(self) -> bool:
+        listening = self.listening
+        return listening is not None and listening.query.kind is AnswerKind.YES
 
 
 @dataclass
@@ -76,6 +107,7 @@ class Life:
     innocents: list[UniqueProcess] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     crashed: bool = False
+    vetoed: bool = False
     settled_at: float | None = None
 
     def play(self) -> list[str]:
@@ -83,8 +115,11 @@ class Life:
         self.world.gate_s = self.random.choice([0.0, 0.0, 0.4, 3.0, 1000.0])
         for library in LIBRARIES:
             self.world.install(library)
+        self.channels = SimulatedChannels(self.world)
+        self.screens = SimulatedScreens(self.world)
         for number in range(self.random.randint(1, 6)):
             self._populate(number)
+            self._give_voice(self.wards[-1])
         self.services = SimulatedServices(self.world)
         self._employ()
         self.store = WatchedStore(self)
@@ -95,12 +130,12 @@ class Life:
     def _recover(self, store: MemoryStore) -> None:
         """Two recover at the same time, and the first of them may die in the middle."""
         first = self._installer_that_may_die(store, 12)
-        other = Installer(self.world, store, services=self.services)
+        other = self._installer(store)
         self.world.at(self.random.uniform(0, 1), contained(other.engine().recover))
         with contextlib.suppress(Crash):
             first.engine().recover()
         self.world.end(first.me)
-        last = Installer(self.world, store, services=self.services).engine()
+        last = self._installer(store).engine()
         last.recover()
         self.world.pass_time(self.world.time + 100)
         last.recover()
@@ -122,6 +157,26 @@ class Life:
         self.wards.append(ward)
         if pick.random() < 0.2:
             self.world.at(pick.uniform(0, 40), lambda: self._leave(ward))
+
+    def _give_voice(self, ward: Ward) -> None:
+        """Some listen, some have windows, and some of those ask their user first, or hang."""
+        pick = self.random
+        if pick.random() < 0.4:
+            listening = Listening(
+                query=pick.choice(QUERIES),
+                end=pick.choice(ENDS),
+                after_s=pick.choice([0.0, 0.0, 0.0, 0.0, 3.0, None]),
+                exits_after_s=pick.choice([0.0, 1.0, 4.0, 20.0, None]),
+            )
+            ward.listening = self.channels.listens(ward.original, listening)
+        if pick.random() < 0.3:
+            windows = Windows(
+                pick.choice([WindowKind.MAIN, WindowKind.MAIN, WindowKind.OTHER]),
+                titles=("a title",),
+                responds=pick.choice([None, True, True, True, True, False]),
+            )
+            question = "save?" if pick.random() < 0.3 else ""
+            self.screens.shows(ward.original, windows, question)
 
     def _employ(self) -> None:
         """Services, some of which need others; each may have a socket that somebody knocks at."""
@@ -185,7 +240,16 @@ class Life:
     def _installer_that_may_die(self, store: MemoryStore, writes: int) -> Installer:
         at = self.random.choice([None, self.random.randint(0, writes)])
         crashing = CrashingStore(store, at=at, after=self.random.random() < 0.5)
-        return Installer(self.world, cast("Store", crashing), services=self.services)
+        return self._installer(cast("Store", crashing))
+
+    def _installer(self, store: Store) -> Installer:
+        return Installer(
+            self.world,
+            store,
+            services=self.services,
+            channels=self.channels,
+            screens=self.screens,
+        )
 
     def _transaction(self, installer: Installer) -> None:
         pick = self.random
@@ -199,8 +263,10 @@ class Life:
                 session.add_filter(FilterAction.NO_SHUTDOWN, process=ward.original)
         if pick.random() < 0.2:
             self.world.at(pick.uniform(0, 35), contained(session.cancel))
+        force = pick.random() < 0.4
         with contextlib.suppress(RestartManagerError):
-            session.shutdown(force=pick.random() < 0.4)
+            session.shutdown(force=force)
+        self._check_vote(session.key)
         self.world.install(pick.choice(LIBRARIES))
         if pick.random() < 0.2:
             return  # it dies, or forgets: the next one recovers
@@ -224,6 +290,17 @@ class Life:
         for charge in self.charges:
             self._check_charge(charge)
         return self.violations
+
+    def _check_vote(self, key: str) -> None:
+        """A "no" without force keeps everything as it was, and who agreed hears that it is off."""
+        if not any(ward.says_no for ward in self.wards):
+            return
+        self.vetoed = True
+        if self.store.journal(key):
+            self._complain("in spite of a veto something was touched")
+        for ward in self.wards:
+            if self.world.signals(ward.original) or any(w.startswith("end") for w in ward.heard):
+                self._complain(f"in spite of a veto {ward.executable} was told to exit")
 
     def _check_charge(self, charge: Charge) -> None:
         unit = charge.unit
@@ -249,16 +326,28 @@ class Life:
 
     def _check_ward(self, ward: Ward) -> None:
         signals = self.world.signals(ward.original)
-        if signals and (ward.masked or not ward.holds_registered):
+        told = any(words.startswith("end") for words in ward.heard)
+        if (signals or told) and (ward.masked or not ward.holds_registered):
             self._complain(f"{ward.executable} was signalled")
         count = sum(
             ward.ticket in self.world.lives[process].facts.arguments
             for process in self.world.running(ward.executable)
         )
+        in_time = ward.listening is not None and ward.listening.after_s == 0
+        if ward.agrees and in_time and ward.heard[-1:] in (["query update"], ["query forced"]):
+            self._complain(f"{ward.executable} agreed, and was never told what followed")
         if count > 1:
             self._complain(f"{ward.executable} runs {count} times")
-        if count == 0 and ward.comes_back and not ward.left_by_itself and not self._late(ward):
+        gone = ward.left_by_itself or self._died_of_the_question(ward) or self._late(ward)
+        if count == 0 and ward.comes_back and not gone:
             self._complain(f"{ward.executable} was lost")
+
+    def _died_of_the_question(self, ward: Ward) -> bool:
+        """Before anything was written down."""
+        listening = ward.listening
+        return (
+            bool(ward.heard) and listening is not None and listening.query.kind is AnswerKind.DIED
+        )
 
     def _late(self, ward: Ward) -> bool:
         """It obeyed only after its time was over, and after the last look at it: reported as not
@@ -269,6 +358,8 @@ class Life:
         if life.exits_at is None or not life.signals:
             return False
         patience = TimeLimits().application_s
+        if any(words.startswith("end") for words in ward.heard):  # the signal came later
+            patience -= TimeLimits().answer_s
         last_look = self.settled_at - 2 * TimeLimits().settle_s
         return life.exits_at > max(life.signals[0][0] + patience, last_look)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from restartmanager.errors import RestartManagerError
 from restartmanager.journal import JournalStep
+from restartmanager.testing.conversations import SimulatedConversations
 from restartmanager.testing.machine import SimulatedProcesses
 from restartmanager.testing.memory_store import MemoryStore
 from simulation.lives import Life
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from restartmanager.testing.machine import SimulatedHandle
 
 SEEDS = range(3000)
+KINDS = ("lost", "times", "signalled", "held down", "in spite of a veto", "never told")
 
 
 def violations() -> set[str]:
@@ -34,7 +36,7 @@ def violations() -> set[str]:
             complaints = life.what_is_wrong()
         for complaint in complaints:
             words = complaint.partition(": ")[2]
-            found |= {kind for kind in ("lost", "times", "signalled", "held down") if kind in words}
+            found |= {kind for kind in KINDS if kind in words}
     return found
 
 
@@ -62,6 +64,16 @@ def test_without_the_identity_check_strangers_are_signalled(
 
     monkeypatch.setattr(SimulatedProcesses, "open", by_number)
     assert "signalled" in violations()
+
+
+def test_a_vote_that_nobody_counts_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restartmanager.shutdown.objections", lambda _: {})
+    assert "in spite of a veto" in violations()
+
+
+def test_who_agreed_and_hears_nothing_more_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SimulatedConversations, "close", lambda _: None)
+    assert "never told" in violations()
 
 
 class Mistaken:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from restartmanager.affected import Surroundings, find_applications
+from restartmanager.affected import Surroundings, desktop_unit, find_applications
 from restartmanager.identity import UniqueProcess
 from restartmanager.model import (
     AppType,
@@ -21,6 +21,8 @@ from restartmanager.policy import Policy, Rule
 from restartmanager.wiring import shipped_policy
 
 FILE = "/usr/lib/libwidget.so"
+SCOPE = "/user.slice/user@1000.service/app.slice/app-gnome-org.example.App-42.scope"
+PODMAN = f"/user.slice/user@1000.service/user.slice/libpod-{'ab' * 32}.scope/container"
 
 
 def process(pid: int, executable: str = "/usr/bin/app", **facts: object) -> Process:
@@ -86,6 +88,30 @@ def test_programs_that_share_an_interpreter_are_not_copies_of_one_another() -> N
     assert families([worker], [server]) == [{10, 30}]
 
 
+def test_a_sandboxed_copy_is_a_helper_and_another_program_in_a_namespace_is_not() -> None:
+    main = process(10)
+    for executable, expected in (("/usr/bin/app", [{10, 20}]), ("/bin/sh", [{10}, {20}])):
+        inside = process(20, executable, parent_pid=10, process_group=10, same_pid_namespace=False)
+        assert families([main, inside]) == expected
+
+
+def test_a_program_in_a_scope_of_its_own_is_no_helper() -> None:
+    child = process(20, parent_pid=10, process_group=10, cgroup=SCOPE)
+    assert families([process(10), child]) == [{10}, {20}]
+
+
+def test_the_oldest_process_of_a_scope_leads_all_of_its_users_there() -> None:
+    oldest = process(10, "/usr/bin/browser", cgroup=SCOPE)
+    others = [process(pid, f"/usr/bin/x{pid}", cgroup=SCOPE) for pid in (20, 30)]
+    of_root = process(40, cgroup=SCOPE, uid=0)
+    contained = process(50, cgroup=SCOPE.replace("/app-", f"{PODMAN}/app-"))
+    unit = desktop_unit(oldest)
+    assert unit is not None
+    around = Surroundings(uid=0, units={unit: oldest})
+    found = find_applications([holder(p) for p in (*others, of_root, contained)], around)
+    assert [{p.pid for p in app.processes} for app in found] == [{10, 20, 30}, {40}, {50}]
+
+
 def test_another_users_child_is_not_a_helper() -> None:
     child = process(20, parent_pid=10, process_group=10, uid=1001)
     assert families([process(10), child]) == [{10}, {20}]
@@ -130,6 +156,24 @@ def test_type_follows_the_terminal(terminal: bool, kind: AppType) -> None:
     assert application.type is kind
 
 
+@pytest.mark.parametrize(
+    ("unit", "seen"),
+    [
+        ("user@1000.service/app.slice/app-gnome-org.example.App-42.scope", True),
+        ("user@1000.service/app.slice/app-org.kde.kate@0a1b2c.service", True),
+        ("user@1000.service/app.slice/app-org.kde.kate@autostart.service", False),
+        ("user@1000.service/app.slice/app-server.service", False),
+        ("user@1000.service/app.slice/run-42.scope", False),
+        ("app-org.kde.kate@0a1b2c.service", False),
+        ("app-42.scope", False),
+    ],
+)
+def test_what_a_desktop_has_started_is_seen(unit: str, seen: bool) -> None:
+    someone = process(10, cgroup=f"/user.slice/{unit}", terminal=True)
+    (application,) = find_applications([holder(someone)], Surroundings(uid=0))
+    assert (application.type is AppType.MAIN_WINDOW) == seen
+
+
 # -- whether it may be stopped -----------------------------------------------------------------
 
 PROTECTED = Policy(
@@ -157,6 +201,22 @@ def test_reasons(facts: dict[str, object], uid: int, reason: RebootReason, kind:
     assert application.reboot_reasons == reason
     assert application.type is kind
     assert bool(application.reason) == bool(reason)
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_container_is_named_with_the_advice_what_to_do(apart: bool) -> None:
+    inside = process(10, cgroup=PODMAN, same_pid_namespace=not apart)
+    (application,) = find_applications([holder(inside)], Surroundings(uid=0))
+    assert application.type is AppType.CONTAINER
+    assert application.reboot_reasons == RebootReason.SESSION_MISMATCH
+    words = "it lives in a container: restart the container (as user 1000): podman restart abab"
+    assert application.reason.startswith(words)
+
+
+def test_the_container_of_the_caller_is_none() -> None:
+    around = Surroundings(uid=0, own_cgroup=PODMAN)
+    (application,) = find_applications([holder(process(10, cgroup=PODMAN))], around)
+    assert not application.reboot_reasons
 
 
 def test_reasons_of_all_members_count() -> None:

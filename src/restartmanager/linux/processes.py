@@ -66,6 +66,13 @@ class LinuxProcesses:
         except (ProcessGoneError, ProcessAccessError):
             return False
 
+    def oldest(self, cgroup: str) -> Process | None:
+        """The process of this control group that was started first; None when it is empty, or
+        cannot be seen."""
+        from restartmanager.linux.cgroups import oldest_process
+
+        return oldest_process(cgroup)
+
     def registration(self, process: Process) -> RestartRegistration | None:
         """What the process registered about coming back; None when nothing (valid) was, or the
         caller may not look."""

@@ -11,6 +11,7 @@ Windows API, so that they mean the same in every front door.
 from __future__ import annotations
 
 from restartmanager.model.acting import (
+    Entry,
     Filter,
     FilterAction,
     FilterTrigger,
@@ -55,6 +56,7 @@ __all__ = [
     "Affected",
     "AppType",
     "Application",
+    "Entry",
     "Evidence",
     "FileIdentity",
     "FileResource",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from restartmanager.model.applications import Application
 
 __all__ = [
+    "Entry",
     "Filter",
     "FilterAction",
     "FilterTrigger",
@@ -78,6 +79,19 @@ class RestartRegistration(NamedTuple):
 
     command: tuple[str, ...]
     flags: RestartFlags = RestartFlags.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How a desktop starts an application: by this program with these arguments, the name of the
+    program first. An empty ``directory`` means that it does not matter."""
+
+    path: str
+    executable: str
+    arguments: tuple[str, ...]
+    directory: str = ""
+    terminal: bool = False
+    """Whether it is started on a terminal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,9 @@ class InitScripts:
 
         yield from self._each(treatments, renew, cancel, at_once=self._system.at_once)
 
+    def adopt(self, process: UniqueProcess, user: int, name: str) -> str:  # noqa: ARG002 - nobody
+        return f"{self._system.manager} takes in no processes"
+
     def reexecute(self, user: int | None) -> str:  # noqa: ARG002 - it cannot be done for any
         return f"{self._system.manager} has no manager that could run its own program anew"
 

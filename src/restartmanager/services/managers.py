@@ -93,6 +93,14 @@ class Managers:
             if not cancel.cancelled:
                 yield from manager.renew({key: treatments[key] for key in mine}, cancel=cancel)
 
+    def adopt(self, process: UniqueProcess, user: int, name: str) -> str:
+        troubles = []
+        for manager in self._managers.values():
+            troubles.append(manager.adopt(process, user, name))
+            if not troubles[-1]:
+                return ""
+        return "; ".join(troubles) or "there is no service manager"
+
     def reexecute(self, user: int | None) -> str:
         troubles = [manager.reexecute(user) for manager in self._managers.values()]
         return "" if "" in troubles else "; ".join(troubles) or "there is no service manager"

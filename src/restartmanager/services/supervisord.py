@@ -182,6 +182,9 @@ class SupervisordPrograms:
         yield from self._side_by_side(reloaded, _reload, cancel)
         yield from self._side_by_side(restarted, restart, cancel)
 
+    def adopt(self, process: UniqueProcess, user: int, name: str) -> str:  # noqa: ARG002 - nobody
+        return "supervisord takes in no processes"
+
     def reexecute(self, user: int | None) -> str:  # noqa: ARG002 - it cannot be done for any
         return "supervisord cannot run its own program anew without ending its programs"
 

@@ -12,6 +12,7 @@ import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from restartmanager.cgroup_paths import unit_at
 from restartmanager.model import (
     RebootReason,
     Service,
@@ -21,10 +22,10 @@ from restartmanager.model import (
 )
 from restartmanager.progress import CancelToken
 from restartmanager.services.bus import Bus, BusGoneError, Refusal
-from restartmanager.services.cgroup_paths import unit_at
 from restartmanager.services.unit_facts import Unit, declared_wish, is_unit_name
 from restartmanager.services.unit_jobs import explained
 from restartmanager.services.unit_runs import ReleaseRun, RenewRun, StartRun, StopRun
+from restartmanager.services.unit_scopes import make_scope
 from restartmanager.services.units import (
     failed_units,
     list_units,
@@ -159,6 +160,13 @@ class Systemd:
     ) -> Iterator[ServiceResult]:
         for user, mine in _by_user(treatments):
             yield from self._act(user, RenewRun({key: treatments[key] for key in mine}, cancel))
+
+    def adopt(self, process: UniqueProcess, user: int, name: str) -> str:
+        try:
+            with contextlib.closing(self._connect(user)) as bus:
+                return make_scope(bus, process.pid, name)
+        except BusGoneError as error:
+            return f"its manager cannot be asked: {error}"
 
     def reexecute(self, user: int | None) -> str:
         try:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from restartmanager.services.bus import Refusal
 from restartmanager.services.journal_lines import last_lines
 from restartmanager.services.units import manager_call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from restartmanager.model import Service
     from restartmanager.progress import CancelToken
@@ -49,10 +49,22 @@ class Jobs:
         wanted = list(names)
         answers = self._bus.call_all(manager_call(member, "ss", name, mode) for name in wanted)
         for name, answer in zip(wanted, answers, strict=True):
-            if isinstance(answer, Refusal):
-                self._refused.append((name, _refusal_words(answer)))
-            elif answer and isinstance(answer[0], str):
-                self._names[answer[0]] = name
+            self._note(name, answer)
+
+    def start_transient(
+        self, name: str, properties: Sequence[tuple[str, tuple[str, object]]]
+    ) -> None:
+        """Have the manager make a unit and start it."""
+        call = manager_call(
+            "StartTransientUnit", "ssa(sv)a(sa(sv))", name, "fail", list(properties), []
+        )
+        self._note(name, self._bus.call(call))
+
+    def _note(self, name: str, answer: tuple[Any, ...] | Refusal) -> None:
+        if isinstance(answer, Refusal):
+            self._refused.append((name, _refusal_words(answer)))
+        elif answer and isinstance(answer[0], str):
+            self._names[answer[0]] = name
 
     def finished(self, deadline: float, cancel: CancelToken) -> list[tuple[str, str]]:
         """The units whose jobs are over, each with what went wrong, if anything did. Waits for one

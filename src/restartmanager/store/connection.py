@@ -128,6 +128,11 @@ class Database:
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
+    @property
+    def missing(self) -> bool:
+        """Whether there is no memory yet. Raises StoreError where it cannot be told."""
+        return self._folder.mark() is None
+
     def close(self) -> None:
         """Give the connection back; the next transaction opens another one."""
         self._slot.close()

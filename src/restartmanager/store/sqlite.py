@@ -46,6 +46,10 @@ class SqliteStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def exists(self) -> bool:
+        """Whether there is a memory already; asking makes none."""
+        return not self._database.missing
+
     # -- sessions ------------------------------------------------------------------------------
 
     def create_session(self, record: SessionRecord, *, limit: int) -> None:

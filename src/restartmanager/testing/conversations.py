@@ -21,7 +21,7 @@ __all__ = ["Listening", "SimulatedChannels", "SimulatedConversations"]
 
 _YES = Answer(AnswerKind.YES)
 _DONE = Answer(AnswerKind.DONE)
-_OVER = frozenset({AnswerKind.DIED, AnswerKind.NONSENSE})
+_OVER = frozenset({AnswerKind.DIED, AnswerKind.IMPOSTOR, AnswerKind.NONSENSE})
 
 
 @dataclass(slots=True)

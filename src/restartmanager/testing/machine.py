@@ -98,6 +98,14 @@ class SimulatedProcesses:
     def is_at_gate(self, identity: UniqueProcess) -> bool:
         return self._world.is_running(identity) and self._world.lives[identity].at_gate
 
+    def oldest(self, cgroup: str) -> Process | None:
+        inside = [
+            life.facts
+            for identity, life in self._world.lives.items()
+            if life.facts.cgroup == cgroup and self._world.is_running(identity)
+        ]
+        return min(inside, key=lambda p: (p.identity.start_ticks, p.pid), default=None)
+
     def registration(self, process: Process) -> RestartRegistration | None:
         return self._world.lives[process.identity].registration
 

@@ -58,6 +58,10 @@ class MemoryStore:
         with self._lock:
             return self._find(key).record
 
+    def exists(self) -> bool:
+        """Whether there is a memory already: always."""
+        return True
+
     def sessions(self) -> tuple[SessionRecord, ...]:
         """All sessions, oldest first."""
         with self._lock:

@@ -59,6 +59,8 @@ class SimulatedServices:
 
     world: World
     units: dict[str, Unit] = field(default_factory=dict)
+    adopted: dict[UniqueProcess, tuple[int, str]] = field(default_factory=dict)
+    """The processes that were put into scopes: whose, and what they are called."""
 
     # -- what a test does ----------------------------------------------------------------------
 
@@ -222,6 +224,12 @@ class SimulatedServices:
             for name in renewed:
                 self._start(self._service(name), Hold())
             yield result
+
+    def adopt(self, process: UniqueProcess, user: int, name: str) -> str:
+        if all(life.facts.uid != user for life in self.world.lives.values()):
+            return "the simulated machine has no such manager"
+        self.adopted[process] = (user, name)
+        return ""
 
     def reexecute(self, user: int | None) -> str:  # noqa: ARG002 - there is none to choose from
         return "the simulated machine has no such manager"

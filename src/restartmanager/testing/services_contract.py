@@ -14,13 +14,13 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from restartmanager.identity import UniqueProcess
 from restartmanager.model import Hold, Service, ServiceState, Treatment
 from restartmanager.progress import CancelToken
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from restartmanager.identity import UniqueProcess
     from restartmanager.model import Process, ServiceFacts, ServiceResult
     from restartmanager.ports import Clock, Processes, ServiceManager
 
@@ -356,6 +356,11 @@ class ServicesContract(ServicesHooks):
     def test_a_manager_that_cannot_be_renewed_says_so(self) -> None:
         """That of a user who has none is one."""
         assert self.manager().reexecute(2**31 - 2)
+
+    def test_a_process_is_not_put_where_nobody_is(self) -> None:
+        """The manager of a user who has none."""
+        process = UniqueProcess.current()
+        assert self.manager().adopt(process, 2**31 - 2, "restartmanager-contract.scope")
 
     def test_a_user_without_such_a_manager_has_no_services(self) -> None:
         """The same name there is another service, of which nothing is known, or only that nobody

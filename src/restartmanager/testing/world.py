@@ -117,6 +117,7 @@ class World:
         terminal: bool = False,
         registration: RestartRegistration | None = None,
         temper: Temper | None = None,
+        cgroup: str | None = None,
     ) -> UniqueProcess:
         """Start the program of that path; it holds what its program uses, as it is now."""
         program = self.programs.get(executable, Program())
@@ -133,6 +134,7 @@ class World:
             process_group=self._group(identity, parent),
             session=identity.pid,
             terminal=terminal,
+            cgroup=cgroup,
         )
         lives_s = program.temper.lives_s
         exits_at = None if lives_s is None else self.time + lives_s

@@ -7,7 +7,7 @@ unit. What lies below it belongs to the unit, whatever it is called. Pure.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["UnitAddress", "unit_at"]
 
@@ -15,8 +15,7 @@ _USER_MANAGER = re.compile(r"user@([0-9]{1,10})\.service")
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,250}\.(?:service|scope|socket|mount|swap)")
 
 
-@dataclass(frozen=True, slots=True)
-class UnitAddress:
+class UnitAddress(NamedTuple):
     """A unit, and the user in whose manager it runs; None: the system's."""
 
     name: str
