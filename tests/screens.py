@@ -20,14 +20,14 @@ from restartmanager.identity import UniqueProcess
 from restartmanager.linux.processes import LinuxProcesses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from integration.conftest import Children
     from restartmanager.asking import Windows
     from restartmanager.model import Process
 
-__all__ = ["Screen", "needs"]
+__all__ = ["Screen", "needs", "screen", "soon"]
 
 PATIENCE_S = 30.0
 _PACKAGES = {"Xvfb": "xvfb", "desktop-file-validate": "desktop-file-utils"}
@@ -132,8 +132,11 @@ class Screen:
     def await_windows(
         self, child: subprocess.Popen[bytes], condition: Callable[[Windows], bool]
     ) -> None:
+        self.await_process(self.process(child), condition)
+
+    def await_process(self, process: Process, condition: Callable[[Windows], bool]) -> None:
         def holds() -> bool:
-            windows = self.windows(child)
+            windows = X11Windows().find([process], soon()).get(process.identity)
             return windows is not None and condition(windows)
 
         self._await(holds)
@@ -160,6 +163,16 @@ class Screen:
         for kind in (X.KeyPress, X.KeyRelease):
             xtest.fake_input(self._display, kind, code)
         self._display.sync()
+
+
+@pytest.fixture
+def screen(children: Children, tmp_path: Path) -> Iterator[Screen]:
+    """A screen for one test."""
+    made = Screen(children, tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def soon() -> float:

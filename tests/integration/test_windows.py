@@ -19,7 +19,7 @@ from restartmanager.desktop.windows import X11Windows
 from restartmanager.identity import UniqueProcess
 from restartmanager.linux.processes import LinuxProcesses
 from restartmanager.progress import CancelToken
-from screens import PATIENCE_S, Screen, soon
+from screens import PATIENCE_S, Screen, screen, soon
 
 if TYPE_CHECKING:
     import subprocess
@@ -27,16 +27,9 @@ if TYPE_CHECKING:
 
     from integration.conftest import Children
 
+__all__ = ["screen"]  # a fixture
+
 USER = 54321
-
-
-@pytest.fixture
-def screen(children: Children, tmp_path: Path) -> Iterator[Screen]:
-    made = Screen(children, tmp_path)
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def wait(child: subprocess.Popen[bytes]) -> int:
