@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -155,6 +156,22 @@ def test_one_that_floods_the_socket_gets_a_signal(
     (outcome,) = session.shutdown().outcomes
     assert outcome.message == "it could not be asked: it says more than was asked"
     assert app.child.wait(PATIENCE_S) == -15
+
+
+def test_who_only_asks_loads_nothing_that_speaks_to_applications(tmp_path: Path) -> None:
+    """Answering a question must be quick, and disturb nobody."""
+    used = tmp_path / "used"
+    used.write_text("x")
+    code = (
+        "import sys; from restartmanager import questions; held = open(sys.argv[1])\n"
+        "assert questions.who_uses(sys.argv[1]).applications; questions.stale()\n"
+        "print(*(name for name in sys.modules if name.startswith('restartmanager.')))"
+    )
+    command = [sys.executable, "-c", code, str(used)]
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert "restartmanager.lookout" in loaded
+    talkative = ("restartmanager.desktop", "restartmanager.linux.channel", "restartmanager.wire")
+    assert [name for name in loaded if name.startswith(talkative)] == []
 
 
 # -- on a screen ---------------------------------------------------------------------------------

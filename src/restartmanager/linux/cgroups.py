@@ -45,7 +45,7 @@ def _numbers(path: str) -> list[int]:
     try:
         with open(path, "rb") as file:
             text = file.read(_SIZE_LIMIT)
-    except OSError:
+    except (OSError, ValueError):  # a NUL byte in the path
         return []
     return [int(word) for word in text.split() if word.isdigit() and int(word) > 0]
 

@@ -1,0 +1,44 @@
+"""Who is in a control group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from restartmanager.linux.cgroups import oldest_process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from integration.conftest import Children
+
+
+def group(mount: Path, *numbers: int) -> None:
+    """A control group at /app with these processes."""
+    (mount / "app").mkdir()
+    (mount / "app" / "cgroup.procs").write_text("".join(f"{number}\n" for number in numbers))
+
+
+def test_the_oldest_process_is_the_one_that_was_started_first(
+    children: Children, tmp_path: Path
+) -> None:
+    first, second = children.sleeper(), children.sleeper()
+    gone = children.sleeper()
+    gone.kill()
+    gone.wait()
+    group(tmp_path, second.pid, gone.pid, 0, first.pid)  # 0: of another pid namespace
+    found = oldest_process("/app", str(tmp_path))
+    assert found is not None
+    assert found.pid == first.pid
+
+
+def test_an_empty_group_has_none(tmp_path: Path) -> None:
+    group(tmp_path)
+    assert oldest_process("/app", str(tmp_path)) is None
+
+
+@pytest.mark.parametrize("path", ["/missing", "/../app", "/app/../app", "/a\0b"])
+def test_what_is_no_group_has_none(children: Children, tmp_path: Path, path: str) -> None:
+    group(tmp_path, children.sleeper().pid)
+    assert oldest_process(path, str(tmp_path)) is None
