@@ -7,6 +7,7 @@ come twice. This is what ``RM_UNIQUE_PROCESS`` is on Windows.
 
 from __future__ import annotations
 
+import errno
 import os
 from functools import cache
 from typing import NamedTuple
@@ -41,7 +42,9 @@ class UniqueProcess(NamedTuple):
             return cls(pid, parse_start_ticks(_read(f"/proc/{pid}/stat")), boot_id())
         except PermissionError:
             raise ProcessAccessError(pid, "look at it") from None
-        except (FileNotFoundError, ProcessLookupError, ValueError, OverflowError):
+        except (OSError, ValueError) as error:
+            if getattr(error, "errno", None) in {errno.EMFILE, errno.ENFILE}:
+                raise  # that we can open no more files says nothing about the process
             raise ProcessGoneError(pid) from None
 
     @classmethod

@@ -31,7 +31,8 @@ from restartmanager.linux import (
 from restartmanager.linux.kernel import btf, facts
 from restartmanager.model import RestartRegistration
 from restartmanager.policy_file import parse_policy
-from restartmanager.services import cgroup_paths, unit_facts
+from restartmanager.services import cgroup_paths, supervisor_rpc, unit_facts
+from restartmanager.services.acting import ServiceTroubleError
 from restartmanager.store import codec
 from restartmanager.testing import samples
 from restartmanager.wire import LineReader, Reply, Request, socket_owner
@@ -193,6 +194,12 @@ CONTAINERS = (
     b"/machine.slice/machine-a\\x2db.scope/payload",
     b"/lxc.payload.web/init.scope",
 )
+SUPERVISORD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n<?xml version='1.0'?><methodResponse>"
+    b"<params><param><value><array><data><value><struct><member><name>pid</name><value><int>812"
+    b"</int></value></member></struct></value></data></array></value></param></params>"
+    b"</methodResponse>"
+)
 REGISTRATION = registration.pack(samples.PRIMARY, RestartRegistration(("/usr/bin/a", "--x")))
 FACTS = b'{"kernel": "a kernel", "facts": {"task_iterator": 1, "meta_seq": 0}}'
 
@@ -253,6 +260,12 @@ PARSERS = (
     ),
     Parser("unit file", lambda data: unit_facts.declared_wish(text(data)), (UNIT,)),
     Parser("container of a cgroup", container, CONTAINERS),
+    Parser(
+        "supervisord's answer",
+        supervisor_rpc.parse_answer,
+        (SUPERVISORD,),
+        (supervisor_rpc.FaultError, ServiceTroubleError),
+    ),
     Parser("registration", registration.unpack, (REGISTRATION,)),
     Parser(
         "session key",

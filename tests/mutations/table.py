@@ -363,4 +363,11 @@ MUTATIONS = (
         "",
         "tests/integration/test_desktop_places.py::test_root_looks_into_the_systems_folders_only",
     ),
+    Mutation(
+        17,
+        "services/script_files.py",
+        "    return facts.st_uid == 0 and not facts.st_mode & 0o022",
+        "    return facts.st_uid == 0",
+        "tests/integration/test_service_files.py::test_only_what_root_alone_can_write_is_a_script",
+    ),
 )
