@@ -17,15 +17,14 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks.page import put
+from benchmarks.store import KEY, files
 
 from restartmanager.journal import SessionRecord
-from restartmanager.model import FileIdentity, FileResource, Resources
 from restartmanager.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
 
-KEY = "0" * 32
 PROCESSES = 8
 PARTS = 10
 
@@ -37,19 +36,6 @@ _TEXT = """\
 |---|--:|
 {rows}
 """
-
-
-def files(numbers: list[int]) -> Resources:
-    """Files as the scanner would report them."""
-    return Resources(
-        files=tuple(
-            FileResource(
-                f"/usr/lib/x86_64-linux-gnu/package-{n // 1000:05}/some/where/{n % 1000:04}.so",
-                FileIdentity(2049, n + 1, 1_700_000_000_000_000_000 + n, n, n),
-            )
-            for n in numbers
-        )
-    )
 
 
 def register(folder: str, numbers: list[int], batch: int, together: Barrier) -> list[float]:
