@@ -183,7 +183,7 @@ MUTATIONS = (
         "store/folder.py",
         "            why = _why_way_unsafe(self.path)",
         '            why = ""',
-        TROUBLE + "test_nobody_turns_the_folder_elsewhere_in_time",
+        TROUBLE + "test_a_folder_below_one_of_somebody_else_is_refused",
     ),
     Mutation(
         7,
