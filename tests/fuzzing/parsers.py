@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from made_up_btf import Kernel
-from restartmanager import arguments, containers, identity, registration, scripts
+from restartmanager import arguments, cgroup_paths, containers, identity, registration, scripts
 from restartmanager.cli.text import escape
 from restartmanager.desktop import displays, entries, scopes
 from restartmanager.errors import ConfigurationError, NoSuchSessionError, UsageError
@@ -31,7 +31,7 @@ from restartmanager.linux import (
 from restartmanager.linux.kernel import btf, facts
 from restartmanager.model import RestartRegistration
 from restartmanager.policy_file import parse_policy
-from restartmanager.services import cgroup_paths, supervisor_rpc, unit_facts
+from restartmanager.services import supervisor_rpc, unit_facts
 from restartmanager.services.acting import ServiceTroubleError
 from restartmanager.store import codec
 from restartmanager.testing import samples

@@ -14,6 +14,7 @@ from restartmanager.tracing import TracedEngine
 from simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_world
 
 if TYPE_CHECKING:
+    from restartmanager.engine import Engine
     from restartmanager.testing.world import World
     from restartmanager.traces import Trace
 
@@ -36,11 +37,16 @@ def log() -> Log:
     return Log()
 
 
+def traced(plain: Engine, log: Log) -> TracedEngine:
+    """The same engine, with its deeds told."""
+    ports = plain.store, plain.lookout, plain.processes, plain.channels, plain.clock
+    return TracedEngine(*ports, traces=log)
+
+
 def traced_session(world: World, log: Log) -> PrimarySession:
     installer = Installer(world)
     plain = installer.engine()
-    ports = plain.store, plain.lookout, plain.processes, plain.clock, plain.limits
-    engine = TracedEngine(*ports, traces=log)
+    engine = traced(plain, log)
     session = PrimarySession(engine, engine.start().key)
     session.register(files=[LIBRARY])
     return session
@@ -110,8 +116,7 @@ def test_a_recovery_is_told_when_there_was_something_to_do(log: Log) -> None:
     installer.session().shutdown()
     world.end(installer.me)
     plain = Installer(world, installer.store).engine()
-    ports = plain.store, plain.lookout, plain.processes, plain.clock, plain.limits
-    engine = TracedEngine(*ports, traces=log)
+    engine = traced(plain, log)
     engine.recover()
     engine.recover()
     assert log.events() == ["recovered"]
