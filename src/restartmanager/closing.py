@@ -133,7 +133,8 @@ class Closer:
             closing.deadline = now + self._limits.helpers_s
             closing.ask_by_signal()
         elif not closing.killed:
-            self._ledger.say(closing.application, "did not exit in time, killed")
+            message = "did not exit in time, killed"
+            self._ledger.say(closing.application, message, self._limits.kill_s)
             closing.killed = True
             closing.signal_at = closing.remind_at = math.inf
             closing.deadline = now + self._limits.kill_s

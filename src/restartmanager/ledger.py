@@ -73,12 +73,22 @@ class StopLedger:
         now = self._equipment.clock.now()
         self.write([replace(entry, application=application, step=step, at=now, message=message)])
         self.outcomes.append(Outcome(application, Step.STOP, result, message))
-        self.say(application, message or "closed")
+        self._report(application, message or "closed", result=result)
 
-    def say(self, application: Application, message: str) -> None:
-        """Tell who watches."""
+    def say(self, application: Application, message: str, patience_s: float | None = None) -> None:
+        """Tell who watches what was begun, and how long the application has for it."""
+        self._report(application, message, patience_s)
+
+    def _report(
+        self,
+        application: Application,
+        message: str,
+        patience_s: float | None = None,
+        result: Result | None = None,
+    ) -> None:
         percent = 100 * len(self.outcomes) // max(1, self._total)
-        self._equipment.reporter.report(Progress(percent, application, Step.STOP, message))
+        report = Progress(percent, application, Step.STOP, message, patience_s, result)
+        self._equipment.reporter.report(report)
 
     def check_cancelled(self) -> None:
         """Raise OperationCancelledError, with the outcomes so far, where it was called off."""
@@ -98,6 +108,8 @@ class StartLedger:
         """Put on record that these are about to be started; the entries as they are now."""
         noted = [self._at_step(entry, JournalStep.START_INTENDED) for entry in entries]
         self._equipment.write(noted)
+        for entry in noted:
+            self._tell(entry.application, "is being started")
         return noted
 
     def renewing(self, applications: Sequence[Application], sequence: int) -> list[JournalEntry]:
@@ -109,6 +121,8 @@ class StartLedger:
             for number, application in enumerate(applications, sequence + 1)
         ]
         self._equipment.write(entries)
+        for entry in entries:
+            self._tell(entry.application, "is being restarted")
         return entries
 
     def released(self, entry: JournalEntry, process: UniqueProcess | None) -> JournalEntry:
@@ -163,6 +177,9 @@ class StartLedger:
         self._say(outcome)
 
     def _say(self, outcome: Outcome) -> None:
+        self._tell(outcome.application, outcome.message or "is back", outcome.result)
+
+    def _tell(self, application: Application, message: str, result: Result | None = None) -> None:
         percent = min(100, 100 * len(self.outcomes) // max(1, self._total))
-        message = outcome.message or "is back"
-        self._equipment.reporter.report(Progress(percent, outcome.application, Step.START, message))
+        report = Progress(percent, application, Step.START, message, result=result)
+        self._equipment.reporter.report(report)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from restartmanager.model import Application, Step
+    from restartmanager.model import Application, Result, Step
 
 __all__ = ["CancelToken", "Progress", "Reporter"]
 
@@ -23,12 +23,16 @@ class Progress:
     """One report: ``percent`` of the applications are dealt with, and what happens right now.
 
     ``application`` and ``step`` tell what was just begun or finished; ``message`` is for people.
+    ``patience_s`` is how long it has from now for what was begun, in seconds; None where nobody
+    knows. ``result`` is how the step went, once it is over.
     """
 
     percent: int
     application: Application | None = None
     step: Step | None = None
     message: str = ""
+    patience_s: float | None = None
+    result: Result | None = None
 
 
 class Reporter:

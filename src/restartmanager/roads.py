@@ -132,7 +132,8 @@ class ChannelRoad:
                     closing.remark = f"it could not be asked: {answer.reason}"
                 left.append(closing)
                 continue
-            self._ledger.say(closing.application, "told to save and exit")
+            patience_s = self._equipment.limits.application_s
+            self._ledger.say(closing.application, "told to save and exit", patience_s)
             if answer.kind is AnswerKind.DONE:
                 closing.signal_at = deadline
             elif answer.kind is not AnswerKind.DIED:
@@ -168,7 +169,8 @@ class WindowRoad:
             elif windows is not None and windows.asked:
                 closing.by_window = True
                 closing.deadline = clock.monotonic() + limits.application_s
-                self._ledger.say(closing.application, "asked to close its windows")
+                message = "asked to close its windows"
+                self._ledger.say(closing.application, message, limits.application_s)
             elif windows is not None and windows.responds is False and not self._force:
                 closing.complaint = "its windows do not respond"
             else:
@@ -185,11 +187,10 @@ class SignalRoad:
 
     def take(self, closings: Sequence[Closing]) -> list[Closing]:
         """Ask all; nobody is left."""
+        patience_s = self._equipment.limits.application_s
         for closing in closings:
-            self._ledger.say(closing.application, "asked to exit")
-            closing.deadline = (
-                self._equipment.clock.monotonic() + self._equipment.limits.application_s
-            )
+            self._ledger.say(closing.application, "asked to exit", patience_s)
+            closing.deadline = self._equipment.clock.monotonic() + patience_s
             closing.ask_by_signal()
         return []
 

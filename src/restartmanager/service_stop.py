@@ -38,8 +38,9 @@ class ServiceStopper:
         """
         entries = self._intend(stage)
         self._ledger.write(list(entries.values()))
+        patience_s = self._limits.application_s if self._force else None  # else its manager's
         for entry in entries.values():
-            self._ledger.say(entry.application, "told to stop")
+            self._ledger.say(entry.application, "told to stop", patience_s)
         holds = {service: entry.hold for service, entry in entries.items() if entry.hold}
         results = self._services.stop(
             holds,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from restartmanager.cli.console import Console
 from restartmanager.cli.interrupts import Interrupts
+from restartmanager.cli.live import Live
 from restartmanager.cli.render import outcome_lines
 from restartmanager.errors import ActionError, OperationCancelledError, RebootNeededError
 
@@ -27,24 +28,30 @@ _NOTHING = {
 }
 
 
-def act(operation: str, session: PrimarySession, work: Work, *, as_json: bool = False) -> None:
+def act(
+    operation: str,
+    session: PrimarySession,
+    work: Work,
+    *,
+    force: bool = False,
+    as_json: bool = False,
+) -> None:
     """Do the work, show its progress on standard error and what became of each application on
     standard output. A signal calls it off. What it raises is raised again after the outcomes were
     shown."""
-    notes = Console(sys.stderr)
+    live = Live(Console(sys.stderr), force=force)
     with Interrupts() as interrupts, interrupts.cancelling(session) as cancel_if_asked:
 
         def event(progress: Progress) -> None:
-            notes.show(progress)
+            live.show(progress)
             cancel_if_asked(progress)
 
         try:
-            outcomes = work(event)
+            with live:
+                outcomes = work(event)
         except (ActionError, OperationCancelledError) as error:
-            notes.settle()
             _show(operation, error.outcomes, error, as_json=as_json)
             raise
-    notes.settle()
     _show(operation, outcomes, None, as_json=as_json)
 
 

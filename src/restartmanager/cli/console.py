@@ -12,8 +12,6 @@ from restartmanager.cli.text import fill, shorten
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from restartmanager.progress import Progress
-
 __all__ = ["Console", "Look", "somebody_is_there"]
 
 _BOLD, _DIM, _RED, _GREEN, _YELLOW = "1", "2", "31", "32", "33"
@@ -95,15 +93,21 @@ class Console:
         if hint:
             self.lines(fill(hint, self.look.width, "  hint: "))
 
-    def show(self, progress: Progress) -> None:
-        """What happens right now, on a line that the next one overwrites; terminals only."""
-        if not (self._on_terminal and os.environ.get("TERM", "dumb") != "dumb"):
-            return
-        from restartmanager.cli.render import progress_line
+    @property
+    def overwrites(self) -> bool:
+        """Whether a line can be shown that the next one overwrites."""
+        return self._on_terminal and os.environ.get("TERM", "dumb") != "dumb"
 
-        text = shorten(progress_line(progress), (self.look.width or 80) - 1)
-        self._write(f"\r\x1b[K{text}")
-        self._transient = True
+    def show(self, text: str) -> None:
+        """A line that the next one overwrites; terminals only."""
+        if self.overwrites:
+            self._write(f"\r\x1b[K{shorten(text, (self.look.width or 80) - 1)}")
+            self._transient = True
+
+    def redraw(self, lines: Iterable[str]) -> None:
+        """These lines in place of all that the terminal shows."""
+        self._transient = False
+        self._write("\x1b[H\x1b[2J" + "".join(f"{line}\n" for line in lines))
 
     def settle(self) -> None:
         """Take the passing line away."""

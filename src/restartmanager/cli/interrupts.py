@@ -67,13 +67,13 @@ class Interrupts:
 
         # In a thread of its own: the handler interrupts the main thread, which may just hold the
         # lock that cancelling needs.
-        with self._meaning(lambda: _thread.start_new_thread(cancel, ())):
+        with self.meaning(lambda: _thread.start_new_thread(cancel, ())):
             yield event
 
     @contextlib.contextmanager
     def postponed(self) -> Iterator[None]:
         """Only note signals."""
-        with self._meaning(lambda: None):
+        with self.meaning(lambda: None):
             yield
 
     @contextlib.contextmanager
@@ -89,7 +89,8 @@ class Interrupts:
             self._arrived(came, None)
 
     @contextlib.contextmanager
-    def _meaning(self, action: Callable[[], object]) -> Iterator[None]:
+    def meaning(self, action: Callable[[], object]) -> Iterator[None]:
+        """Do this on a signal, in its handler."""
         before, self._action = self._action, action
         try:
             yield

@@ -12,6 +12,7 @@ from restartmanager.cli.child import run_command
 from restartmanager.cli.console import Console
 from restartmanager.cli.exitcodes import ExitCode
 from restartmanager.cli.interrupts import Interrupts
+from restartmanager.cli.live import Live
 from restartmanager.cli.recover import recover_first
 from restartmanager.cli.render import (
     affected_lines,
@@ -95,7 +96,12 @@ class Transaction:
             raise
         except RestartManagerError as error:
             self._tell(error)
-            return ExitCode.NOT_RUN
+            return self._trouble(error)
+
+    def _trouble(self, error: RestartManagerError) -> int:
+        """The exit status where the command could not be run."""
+        del error
+        return ExitCode.NOT_RUN
 
     def _within(self, session: PrimarySession, resources: Resources) -> int:
         session.register(**resources)
@@ -166,21 +172,22 @@ class Transaction:
 
     def _close(self, session: PrimarySession) -> bool:
         """Close what stands in the way; whether the command may run."""
-        wishes = self._wishes
+        wishes, live = self._wishes, self._live()
         with self._interrupts.cancelling(session) as cancel_if_asked:
 
             def event(progress: Progress) -> None:
-                self._notes.show(progress)
+                live.show(progress)
                 cancel_if_asked(progress)
 
             try:
-                stopped = session.shutdown(
-                    force=wishes.force,
-                    partial=wishes.partial,
-                    only_registered=wishes.only_registered,
-                    relaunch=wishes.relaunch,
-                    on_event=event,
-                )
+                with live:
+                    stopped = session.shutdown(
+                        force=wishes.force,
+                        partial=wishes.partial,
+                        only_registered=wishes.only_registered,
+                        relaunch=wishes.relaunch,
+                        on_event=event,
+                    )
             except RestartManagerError as error:
                 self._tell(error)
                 if isinstance(error, OperationCancelledError):
@@ -197,39 +204,44 @@ class Transaction:
     def _bring_back(self, session: PrimarySession) -> bool:
         """Bring back what was closed; whether all of it came."""
         try:
-            outcomes = session.restart(on_event=self._notes.show)
+            with self._live() as live:
+                outcomes = session.restart(on_event=live.show)
         except OutOfSequenceError:
             return True  # the shutdown failed before it began
         except RestartError as error:
             self._tell(error)
             return False
         except RestartManagerError as error:
-            # The session is kept: its memory knows what is still owed.
-            self._left_for_recovery = True
-            self._tell(error)
-            self._notes.problem("Something may still be closed.", "Try 'restartctl recover'.")
+            self._leave_for_recovery(error)
             return False
-        self._notes.settle()
         self._notes.lines(outcome_lines(outcomes, self._notes.look))
         return True
+
+    def _leave_for_recovery(self, error: RestartManagerError) -> None:
+        """Keep the session: its memory knows what is still owed."""
+        self._left_for_recovery = True
+        self._tell(error)
+        self._notes.problem("Something may still be closed.", "Try 'restartctl recover'.")
 
     def _refresh(self, session: PrimarySession) -> bool:
         """Restart what uses the old files; whether all of it is up to date."""
         wishes = self._wishes
         try:
-            outcomes = session.refresh(
-                force=wishes.force, relaunch=wishes.relaunch, on_event=self._notes.show
-            )
+            with self._live() as live:
+                outcomes = session.refresh(
+                    force=wishes.force, relaunch=wishes.relaunch, on_event=live.show
+                )
         except RestartManagerError as error:
             self._tell(error)
             return False
-        self._notes.settle()
         self._notes.lines(outcome_lines(outcomes, self._notes.look))
         return True
 
+    def _live(self) -> Live:
+        return Live(self._notes, force=self._wishes.force)
+
     def _tell(self, error: RestartManagerError) -> None:
         look = self._notes.look
-        self._notes.settle()
         if isinstance(error, ActionError | OperationCancelledError):
             shown = () if isinstance(error, RebootNeededError) else error.outcomes
             self._notes.lines(outcome_lines(shown, look))
