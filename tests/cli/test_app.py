@@ -46,7 +46,7 @@ def test_every_help_has_examples(verb: tuple[str, ...]) -> None:
 def test_the_verbs() -> None:
     names = {" ".join(verb) for verb in VERBS}
     assert names == {
-        *("who", "stale", "run", "recover", "doctor", "completion", "demo", "session"),
+        *("who", "stale", "run", "ui", "recover", "doctor", "completion", "demo", "session"),
         *(
             f"session {step}"
             for step in (
@@ -88,7 +88,7 @@ def test_who_imports_nothing_of_other_verbs() -> None:
     )
     modules = set(done.stderr.split())
     assert not modules & {
-        *("sqlite3", "logging", "restartmanager.store", "restartmanager.session"),
+        *("sqlite3", "logging", "rich", "restartmanager.store", "restartmanager.session"),
         *("restartmanager.engine", "restartmanager.shutdown", "restartmanager.restart"),
     }
     loaded = {name for name in modules if name.startswith("restartmanager.cli.")}

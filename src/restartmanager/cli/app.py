@@ -33,6 +33,7 @@ class _Verbs(LazyGroup):
         "who": Part("who:who", "Who uses these files?"),
         "stale": Part("stale:stale", "What runs replaced code, and what would cure it?"),
         "run": Part("run:run", "Run a command with what uses these files closed meanwhile."),
+        "ui": Part("ui:ui", "Choose on a page of the terminal what to close for a change."),
         "session": Part("session:session", "The same step by step, for scripts."),
         "recover": Part("recover:recover", "Bring back what a dead installer left stopped."),
         "doctor": Part("doctor:doctor", "What can be done on this machine, and what is missing."),

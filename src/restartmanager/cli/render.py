@@ -33,7 +33,9 @@ __all__ = [
     "count",
     "error_lines",
     "evidence_words",
+    "fate_words",
     "outcome_lines",
+    "outcome_words",
     "pid_words",
     "progress_line",
     "reservations",
@@ -109,7 +111,7 @@ def _block(application: Application, look: Look, *, fate: bool) -> list[str]:
     texts = use_texts(application, _use, "old version")
     if application.needs and not texts:
         texts.append(escape(application.reason))
-    if fate and (text := _fate(application)):
+    if fate and (text := fate_words(application)):
         texts.append(text)
     return application_lines(application, texts, look, fate=fate)
 
@@ -223,7 +225,7 @@ def _use(path: str, how: Sequence[How]) -> str:
     return " and ".join(phrases) or f"uses {shown}"
 
 
-def _fate(application: Application) -> str:
+def fate_words(application: Application) -> str:
     """What shutting down and restarting means for it, or has meant."""
     status = application.status
     reason = escape(application.reason)
@@ -254,12 +256,13 @@ def outcome_lines(outcomes: Iterable[Outcome], look: Look) -> list[str]:
             Result.FAILED: look.bad(),
         }[outcome.result]
         name = escape(outcome.application.name)
-        head, *rest = fill(f"{name}: {_became(outcome)}", look.width, "  ", "    ")
+        head, *rest = fill(f"{name}: {outcome_words(outcome)}", look.width, "  ", "    ")
         lines += [f"{mark} {head[2:]}", *rest]
     return lines
 
 
-def _became(outcome: Outcome) -> str:
+def outcome_words(outcome: Outcome) -> str:
+    """What became of it, as the rest of a sentence about it."""
     message = escape(outcome.message)
     if outcome.result is Result.FAILED:
         return message or "it failed"

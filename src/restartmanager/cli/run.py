@@ -10,7 +10,7 @@ import click
 from restartmanager.cli.commands import Command, examples
 from restartmanager.cli.params import mode_options, resource_options
 
-__all__ = ["run"]
+__all__ = ["run", "tell_if_missing"]
 
 
 @examples(
@@ -69,9 +69,7 @@ def run(  # noqa: PLR0913 - each is one independent wish
     Exit status: the command's own; 124 something did not come back, 125 the command was not run
     (something could not be closed), 126 it cannot be executed, 127 there is no such command.
     """
-    from restartmanager.cli.child import missing
     from restartmanager.cli.console import somebody_is_there
-    from restartmanager.cli.exitcodes import ExitCode
     from restartmanager.cli.transaction import Transaction, Wishes
     from restartmanager.identity import UniqueProcess
 
@@ -84,9 +82,8 @@ def run(  # noqa: PLR0913 - each is one independent wish
         raise click.UsageError(
             "Nothing to change: give --file, --tree, --package, --service or --pid."
         )
-    status = missing(command[0])  # before anything is closed for its sake
+    status = tell_if_missing(command[0])  # before anything is closed for its sake
     if status is not None:
-        _tell_missing(command[0], status is ExitCode.NOT_FOUND)
         return status
     wishes = Wishes(
         force=force,
@@ -107,9 +104,16 @@ def run(  # noqa: PLR0913 - each is one independent wish
     )
 
 
-def _tell_missing(name: str, absent: bool) -> None:  # noqa: FBT001 - one of two sentences
+def tell_if_missing(name: str) -> int | None:
+    """Say so where this command cannot be run; the exit status then, else None."""
+    from restartmanager.cli.child import missing
     from restartmanager.cli.console import Console
+    from restartmanager.cli.exitcodes import ExitCode
     from restartmanager.cli.text import escape
 
-    what = "there is no such command" if absent else "it cannot be executed"
-    Console(sys.stderr).problem(f"{escape(name)}: {what}. Nothing was closed.")
+    status = missing(name)
+    if status is not None:
+        absent = status is ExitCode.NOT_FOUND
+        what = "there is no such command" if absent else "it cannot be executed"
+        Console(sys.stderr).problem(f"{escape(name)}: {what}. Nothing was closed.")
+    return status
