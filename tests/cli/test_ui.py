@@ -4,21 +4,17 @@ processes."""
 from __future__ import annotations
 
 import asyncio
-import os
-import pty
-import select
 import signal
-import subprocess
-import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from textual.widgets import DataTable, Static
 
-from cli.machinery import PATIENCE_S, RESTARTCTL, Machine
+from cli.machinery import PATIENCE_S, Machine
 from cli.samples import EDITOR as CONSOLE
 from cli.samples import LOGIN, NGINX, STOPPED
+from cli.terminal import Terminal
 from restartmanager.cli.screen.app import FilesInUse, Phase
 from restartmanager.cli.screen.choices import Choice, Row, merge, next_choice, possible
 from restartmanager.cli.screen.work import Work
@@ -320,61 +316,9 @@ def test_a_choice_outlives_a_fresh_list_where_it_is_still_possible() -> None:
 # -- real processes, on a terminal -------------------------------------------------------------
 
 
-class Terminal:
-    """restartctl ui on a terminal of its own."""
-
-    def __init__(self, machine: Machine, *arguments: str, **environment: str) -> None:
-        self._controller, terminal = pty.openpty()
-        self.child = subprocess.Popen(
-            [*RESTARTCTL, "ui", *arguments],
-            env={
-                **machine.environment,
-                "TERM": "xterm-256color",
-                "LC_ALL": "C.UTF-8",
-                "COLUMNS": "100",
-                "LINES": "30",
-                **environment,
-            },
-            stdin=terminal,
-            stdout=terminal,
-            stderr=terminal,
-            start_new_session=True,
-        )
-        machine.started.append(self.child)
-        os.close(terminal)
-        self.text = ""
-
-    def await_text(self, text: str) -> None:
-        """Read until this was written after what was awaited before."""
-        deadline = time.monotonic() + PATIENCE_S
-        while text not in self.text:
-            assert self._read(deadline), self.text[-2000:]
-        self.text = self.text.partition(text)[2]
-
-    def press(self, keys: str) -> None:
-        os.write(self._controller, keys.encode())
-
-    def end(self) -> int:
-        deadline = time.monotonic() + PATIENCE_S
-        while self._read(deadline):
-            pass
-        os.close(self._controller)
-        return self.child.wait(PATIENCE_S)
-
-    def _read(self, deadline: float) -> bool:
-        """More of its output; whether there is more to come."""
-        ready, _, _ = select.select([self._controller], [], [], deadline - time.monotonic())
-        assert ready, f"nothing more came after {self.text[-2000:]}"
-        try:
-            self.text += os.read(self._controller, 65536).decode(errors="replace")
-        except OSError:  # EIO: nobody has the terminal open any more
-            return False
-        return True
-
-
 def test_a_whole_visit(machine: Machine) -> None:
     holder, other = machine.hold("register"), machine.hold("register", name="player")
-    terminal = Terminal(machine, "--file", machine.file)
+    terminal = Terminal(machine, "ui", "--file", machine.file)
     terminal.await_text("2 applications use")
     terminal.press("\r")
     terminal.await_text("All is closed")
@@ -394,7 +338,7 @@ def test_a_visit_with_a_command(machine: Machine) -> None:
     machine.hold("register")
     done = machine.folder / "done"
     command = ["sh", "-c", f"echo it runs; touch {done}; exit 7"]
-    terminal = Terminal(machine, "--file", machine.file, "--", *command)
+    terminal = Terminal(machine, "ui", "--file", machine.file, "--", *command)
     terminal.await_text("1 application uses")
     terminal.press("\r")
     assert terminal.end() == 7
@@ -407,7 +351,7 @@ def test_a_visit_with_a_command(machine: Machine) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_the_visit_leaves_nothing_closed(machine: Machine, number: int) -> None:
     machine.hold("register")
-    terminal = Terminal(machine, "--file", machine.file)
+    terminal = Terminal(machine, "ui", "--file", machine.file)
     terminal.await_text("1 application uses")
     terminal.press("\r")
     terminal.await_text("All is closed")
@@ -418,7 +362,7 @@ def test_a_signal_to_the_visit_leaves_nothing_closed(machine: Machine, number: i
 
 def test_leaving_says_that_nothing_was_closed(machine: Machine) -> None:
     holder = machine.hold("register")
-    terminal = Terminal(machine, "--file", machine.file, "--", "true")
+    terminal = Terminal(machine, "ui", "--file", machine.file, "--", "true")
     terminal.await_text("1 application uses")
     terminal.press("q")
     assert terminal.end() == 125
@@ -437,7 +381,7 @@ def test_without_a_terminal(machine: Machine) -> None:
 
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"PYTHONIOENCODING": "latin-1"}])
 def test_terminals_that_cannot_show_it(machine: Machine, environment: dict[str, str]) -> None:
-    terminal = Terminal(machine, "--file", machine.file, **environment)
+    terminal = Terminal(machine, "ui", "--file", machine.file, **environment)
     assert terminal.end() == 2
     assert "restartctl run" in terminal.text
 
@@ -457,5 +401,5 @@ def test_resources_are_needed(machine: Machine) -> None:
 
 
 def test_a_command_that_is_not_there(machine: Machine) -> None:
-    terminal = Terminal(machine, "--file", machine.file, "--", "no-such-command-anywhere")
+    terminal = Terminal(machine, "ui", "--file", machine.file, "--", "no-such-command-anywhere")
     assert terminal.end() == 127

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import click
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KEY_VARIABLE",
     "PATH",
+    "Shape",
     "json_option",
     "key_argument",
     "mode_options",
@@ -22,6 +24,7 @@ __all__ = [
     "relaunch_option",
     "resource_options",
     "seconds_of",
+    "shape_options",
 ]
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
@@ -87,6 +90,64 @@ def json_option(function: _Function) -> _Function:
     """--json."""
     return click.option("--json", "as_json", is_flag=True, help="Print a JSON document instead.")(
         function
+    )
+
+
+class Shape(NamedTuple):
+    """How an answer is wanted that is not to be as usual. ``by`` is "service", "user", "file" or
+    None; with ``interval_s`` it is asked for again and again."""
+
+    tree: bool
+    by: str | None
+    lines: bool
+    interval_s: float | None
+
+
+def shape_options(function: _Function) -> _Function:
+    """--json, --tree, --by, --lines, --watch and --interval: ``as_json``, and ``shape``, which is
+    None where none of the others was given."""
+
+    @wraps(function)
+    def shaped(**given: object) -> object:
+        interval_s = cast("float", given.pop("interval"))
+        shape = Shape(
+            bool(given.pop("tree")),
+            cast("str | None", given.pop("by")),
+            bool(given.pop("as_lines")),
+            interval_s if given.pop("watched") else None,
+        )
+        if shape.lines and (shape.tree or shape.by):
+            raise click.UsageError("--lines goes without --tree and --by.")
+        if given["as_json"] and any(shape):
+            raise click.UsageError("--json goes without --lines, --tree, --by and --watch.")
+        return function(shape=shape if any(shape) else None, **given)
+
+    return _all_of(
+        cast("_Function", shaped),
+        click.option("as_json", "--json", is_flag=True, help="Print a JSON document instead."),
+        click.option(
+            "as_lines",
+            "--lines",
+            is_flag=True,
+            help="Print a line for each use, tabs between its fields, for scripts.",
+        ),
+        click.option("--tree", is_flag=True, help="Draw it as a tree: application, process, use."),
+        click.option(
+            "--by",
+            type=click.Choice(["service", "user", "file"]),
+            help="Group it by service, user or file.",
+        ),
+        click.option(
+            "watched", "--watch", "-w", is_flag=True, help="Look again until it is interrupted."
+        ),
+        click.option(
+            "--interval",
+            callback=seconds_of,
+            default="2s",
+            show_default=True,
+            metavar="DURATION",
+            help="With --watch: how long from one look to the next.",
+        ),
     )
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "affected_lines",
     "application_lines",
+    "application_text",
     "count",
     "error_lines",
     "evidence_words",
@@ -40,6 +41,7 @@ __all__ = [
     "progress_line",
     "reservations",
     "use_texts",
+    "use_words",
     "user_name",
 ]
 
@@ -108,7 +110,7 @@ def reservations(affected: Affected, look: Look, *, root: bool) -> list[str]:
 
 
 def _block(application: Application, look: Look, *, fate: bool) -> list[str]:
-    texts = use_texts(application, _use, "old version")
+    texts = use_texts(application, use_words, "old version")
     if application.needs and not texts:
         texts.append(escape(application.reason))
     if fate and (text := fate_words(application)):
@@ -126,12 +128,18 @@ def application_lines(
 ) -> list[str]:
     """A block: the name with the facts, and these texts below it."""
     name = escape(application.name)
-    facts = ", ".join(filter(None, _facts(application, fate=fate)))
-    head = fill(f"{name}  {facts}" if facts else name, look.width, indent, f"{indent}  ")
+    text = application_text(application, fate=fate)
+    head = fill(text, look.width, indent, f"{indent}  ")
     lines = [indent + look.bold(name) + head[0].removeprefix(indent + name), *head[1:]]
     for text in texts:
         lines += fill(text, look.width, f"{indent}  ", f"{indent}    ")
     return lines
+
+
+def application_text(application: Application, *, fate: bool = False) -> str:
+    """The name with the facts."""
+    facts = ", ".join(filter(None, _facts(application, fate=fate)))
+    return escape(application.name) + (f"  {facts}" if facts else "")
 
 
 def _facts(application: Application, *, fate: bool) -> Iterable[str]:
@@ -201,11 +209,14 @@ def use_texts(
 
 def evidence_words(item: Evidence) -> str:
     """What a process does with a registered file, as the rest of a sentence about it."""
-    return _use(item.path, item.how) + (" (old version)" if item.stale else "")
+    return use_words(item.path, item.how) + (" (old version)" if item.stale else "")
 
 
-def _use(path: str, how: Sequence[How]) -> str:
-    """The ways in one phrase. A running program is always mapped as well: no need to say so."""
+def use_words(path: str, how: Sequence[How]) -> str:
+    """What a process does with a file, in one phrase.
+
+    A running program is always mapped as well: no need to say so.
+    """
     shown = escape(path)
     kinds = set(how) - ({How.MAPPED} if How.EXECUTABLE in how else set())
     phrases = [

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from restartmanager.cli.commands import Command, examples
-from restartmanager.cli.params import json_option, relaunch_option
+from restartmanager.cli.params import relaunch_option, shape_options
+
+if TYPE_CHECKING:
+    from restartmanager.cli.params import Shape
+    from restartmanager.model import Affected
 
 __all__ = ["stale"]
 
@@ -18,6 +22,7 @@ __all__ = ["stale"]
     ("What still runs the old version, after an update?", "restartctl stale"),
     ("Restart it, services by their managers:", "restartctl stale --restart"),
     ("What would that restart?", "restartctl stale --restart --dry-run"),
+    ("Service by service:", "restartctl stale --tree --by service"),
     ("Why is something not listed?", "restartctl stale --ignored"),
     ("What does it take? For a fleet:", "restartctl stale --json | jq -r .required"),
 )
@@ -28,7 +33,7 @@ __all__ = ["stale"]
 @click.option("--yes", "-y", is_flag=True, help="With --restart: do not ask, also on a terminal.")
 @click.option("--force", is_flag=True, help="With --restart: kill what does not exit in time.")
 @relaunch_option
-@json_option
+@shape_options
 def stale(  # noqa: PLR0913 - each is one independent wish
     *,
     ignored: bool,
@@ -38,6 +43,7 @@ def stale(  # noqa: PLR0913 - each is one independent wish
     force: bool,
     relaunch: Literal["registered", "all"],
     as_json: bool,
+    shape: Shape | None,
 ) -> int:
     """Say what runs code that was replaced since it was started, and what would cure it.
 
@@ -57,6 +63,13 @@ def stale(  # noqa: PLR0913 - each is one independent wish
 
     if not restart and (dry_run or yes or force):
         raise click.UsageError("--dry-run, --yes and --force go with --restart.")
+    if shape is not None:
+        if restart or ignored:
+            raise click.UsageError(
+                "--tree, --by, --lines and --watch go without --restart and --ignored."
+            )
+        affected = _shown(shape)
+        return ExitCode.NO if affected.applications else ExitCode.DONE
     affected = questions.stale()
     if restart and affected.applications:
         return _restart(relaunch, dry_run=dry_run, yes=yes, force=force, as_json=as_json)
@@ -75,6 +88,18 @@ def stale(  # noqa: PLR0913 - each is one independent wish
         notes = Console(sys.stderr)
         notes.lines(reservations(affected, notes.look, root=os.geteuid() == 0))
     return ExitCode.NO if affected.applications else ExitCode.DONE
+
+
+def _shown(shape: Shape) -> Affected:
+    """Ask, and show the answer in that shape."""
+    from restartmanager import questions
+    from restartmanager.cli.grouping import Wording
+    from restartmanager.cli.stale_view import run_words, stale_lines
+    from restartmanager.cli.views import View
+
+    grouped = shape.tree or shape.by is not None
+    nobody = "Nothing runs replaced code." if grouped else ""  # else it is the advice
+    return View(Wording(run_words, "replaced"), stale_lines, nobody, shape).show(questions.stale)
 
 
 def _restart(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from restartmanager.model import Affected, Application, Ignored
     from restartmanager.plan import RefreshPlan
 
-__all__ = ["ignored_lines", "refresh_lines", "stale_lines"]
+__all__ = ["ignored_lines", "refresh_lines", "run_words", "stale_lines"]
 
 _CURES = {
     Required.NONE: "Nothing more is needed for",
@@ -81,13 +81,14 @@ def _called(application: Application) -> str:
 
 
 def _block(application: Application, look: Look) -> list[str]:
-    texts = use_texts(application, _runs, "replaced")
+    texts = use_texts(application, run_words, "replaced")
     if text := _remark(application):
         texts.append(text)
     return application_lines(application, texts, look, indent=_INDENT)
 
 
-def _runs(path: str, how: Sequence[How]) -> str:
+def run_words(path: str, how: Sequence[How]) -> str:
+    """What a process does with a replaced file."""
     return f"runs the old {'script ' if How.SCRIPT in how else ''}{escape(path)}"
 
 

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from restartmanager.cli.commands import Command, examples
-from restartmanager.cli.params import PATH, json_option, package_option
+from restartmanager.cli.params import PATH, package_option, shape_options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from restartmanager.cli.console import Look
+    from restartmanager.cli.params import Shape
     from restartmanager.model import Affected
 
 __all__ = ["who"]
@@ -24,13 +28,18 @@ _TYPED_AT_MOST = 100
     ("Who uses this library, also in a version that was replaced?", "restartctl who /usr/lib/x.so"),
     ("Why can the disk not be unmounted?", "restartctl who /mnt/usb"),
     ("Who uses anything of this package?", "restartctl who --package libssl3"),
+    ("Everything below a folder, file by file:", "restartctl who --tree --by file /opt/app"),
+    ("Until the last one has gone:", "restartctl who --watch /mnt/usb"),
     ("In a script:", "restartctl who ./app.db >/dev/null && echo in use"),
+    ("", "restartctl who --lines /opt/app | cut -f 1 | sort -u"),
 )
 @click.command(cls=Command)
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=PATH)
 @package_option
-@json_option
-def who(paths: tuple[str, ...], *, packages: tuple[str, ...], as_json: bool) -> int:
+@shape_options
+def who(
+    paths: tuple[str, ...], *, packages: tuple[str, ...], as_json: bool, shape: Shape | None
+) -> int:
     """Say who uses these files right now, and how.
 
     A directory stands for everything below it, a package for the files it owns. Files that are
@@ -39,12 +48,17 @@ def who(paths: tuple[str, ...], *, packages: tuple[str, ...], as_json: bool) -> 
 
     Exit status: 0 somebody uses them, 1 nobody that can be seen.
     """
-    from restartmanager.cli.exitcodes import ExitCode
     from restartmanager.questions import who_uses
 
     if not (paths or packages):
         raise click.UsageError("Nothing to ask about: give a PATH or --package.")
-    affected = _without_ourselves(who_uses(*paths, packages=packages))
+
+    def ask() -> Affected:
+        return _without_ourselves(who_uses(*paths, packages=packages))
+
+    if shape is not None:
+        return _status(_shown(ask, shape, len(paths + packages)))
+    affected = ask()
     _note_missing(paths)
     if as_json:
         from restartmanager.cli.jsonform import affected_document, dumps
@@ -60,10 +74,32 @@ def who(paths: tuple[str, ...], *, packages: tuple[str, ...], as_json: bool) -> 
         if affected.applications and left:
             notes.say()
         elif not affected.applications and not affected.unexplained:
-            notes.say("Nobody uses it." if len(paths + packages) == 1 else "Nobody uses these.")
+            notes.say(_nobody(len(paths + packages)))
         notes.lines(left)
+    return _status(affected)
+
+
+def _shown(ask: Callable[[], Affected], shape: Shape, asked_about: int) -> Affected:
+    """Ask, and show the answer in that shape."""
+    from restartmanager.cli.grouping import Wording
+    from restartmanager.cli.render import affected_lines, use_words
+    from restartmanager.cli.views import View
+
+    def plain(affected: Affected, look: Look) -> list[str]:
+        return affected_lines(affected, look, fate=False)
+
+    return View(Wording(use_words, "old version"), plain, _nobody(asked_about), shape).show(ask)
+
+
+def _status(affected: Affected) -> int:
+    from restartmanager.cli.exitcodes import ExitCode
+
     in_use = affected.applications or affected.unexplained
     return ExitCode.DONE if in_use else ExitCode.NO
+
+
+def _nobody(asked_about: int) -> str:
+    return "Nobody uses it." if asked_about == 1 else "Nobody uses these."
 
 
 def _without_ourselves(affected: Affected) -> Affected:
