@@ -49,3 +49,24 @@ def test_what_does_not_come_back(machine: Machine) -> None:
     document = json.loads(done.stdout)
     assert_valid("outcomes", document)
     assert document["complete"] is False
+
+
+def test_what_it_would_bring_back(machine: Machine) -> None:
+    machine.hold("register")
+    assert machine.ok("recover", "--dry-run") == "Nothing would have to be done.\n"
+    _killed_run(machine)
+    for _ in range(2):
+        done = machine.ok("recover", "--dry-run")
+        first, second = done.splitlines()
+        assert first == "Would be brought back:"
+        assert second.startswith("  editor  was pid ")
+        assert second.endswith(": comes back by the command it registered")
+    document = machine.json("recover", "--dry-run")
+    assert_valid("plan", document)
+    assert [(item["step"], item["application"]["name"]) for item in document["steps"]] == [
+        ("start", "editor")
+    ]
+    assert not machine.holders()
+    machine.run("run", "--dry-run", "-f", machine.file, "--", "true")
+    assert not machine.holders()  # a dry run does not recover either
+    assert "abandoned" in machine.ok("session", "ls")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from restartmanager.cli.checks import Check
+    from restartmanager.cli.preview import Preview
     from restartmanager.identity import UniqueProcess
     from restartmanager.journal import JournalEntry, SessionRecord
     from restartmanager.model import (
@@ -40,6 +41,7 @@ __all__ = [
     "dumps",
     "filters_document",
     "outcomes_document",
+    "plan_document",
     "session_document",
     "sessions_document",
     "text_from_json",
@@ -137,6 +139,22 @@ def outcomes_document(
                 "application": _application(outcome.application),
             }
             for outcome in outcomes
+        ],
+    }
+
+
+def plan_document(preview: Preview) -> dict[str, Any]:
+    """``restartmanager/plan/1``: what an operation would do."""
+    return {
+        "schema": "restartmanager/plan/1",
+        "operation": preview.operation,
+        "steps": [
+            {
+                "step": item.step,
+                "message": item.message,
+                "application": _application(item.application),
+            }
+            for item in preview.steps
         ],
     }
 

@@ -16,6 +16,7 @@ __all__ = [
     "KEY_VARIABLE",
     "PATH",
     "Shape",
+    "dry_run_option",
     "json_option",
     "key_argument",
     "mode_options",
@@ -148,6 +149,13 @@ def shape_options(function: _Function) -> _Function:
             metavar="DURATION",
             help="With --watch: how long from one look to the next.",
         ),
+    )
+
+
+def dry_run_option(function: _Function) -> _Function:
+    """--dry-run."""
+    return click.option("--dry-run", "-n", is_flag=True, help="Only say what would be done.")(
+        function
     )
 
 

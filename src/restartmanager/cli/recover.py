@@ -7,18 +7,20 @@ import sys
 import click
 
 from restartmanager.cli.commands import Command, examples
-from restartmanager.cli.params import json_option
+from restartmanager.cli.params import dry_run_option, json_option
 
 __all__ = ["recover", "recover_first"]
 
 
 @examples(
     ("An update was killed half way:", "restartctl recover"),
+    ("What would that bring back?", "restartctl recover --dry-run"),
     ("At boot, from a unit:", "restartctl recover --json"),
 )
 @click.command(cls=Command)
+@dry_run_option
 @json_option
-def recover(*, as_json: bool) -> int:
+def recover(*, dry_run: bool, as_json: bool) -> int:
     """Bring back what an installer left closed that died, or whose session has expired.
 
     The next session does so, too; this is for those who do not want to wait for one.
@@ -31,6 +33,12 @@ def recover(*, as_json: bool) -> int:
     from restartmanager.cli.render import outcome_lines
     from restartmanager.errors import RestartError
 
+    if dry_run:
+        from restartmanager.cli import preview
+        from restartmanager.wiring import make_engine
+
+        preview.show(preview.of_recovery(make_engine()), as_json=as_json)
+        return ExitCode.DONE
     outcomes = api.recover()
     error = RestartError(outcomes) if any(outcome.failed for outcome in outcomes) else None
     out = Console(sys.stdout)

@@ -7,22 +7,31 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from restartmanager.cli.commands import Command, examples
-from restartmanager.cli.params import json_option, key_argument, mode_options, relaunch_option
+from restartmanager.cli.params import (
+    dry_run_option,
+    json_option,
+    key_argument,
+    mode_options,
+    relaunch_option,
+)
 
 if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
+    from restartmanager.session import PrimarySession
 
-__all__ = ["cancel", "refresh", "restart", "shutdown"]
+__all__ = ["cancel", "preview_restart", "refresh", "restart", "shutdown"]
 
 
 @examples(
     ("Close what uses the registered files:", "restartctl session shutdown"),
     ("Only if everything would come back:", "restartctl session shutdown --only-registered"),
     ("Also what does not obey:", "restartctl session shutdown --force"),
+    ("What would be closed, in which order?", "restartctl session shutdown --dry-run"),
 )
 @click.command(cls=Command)
 @key_argument
 @mode_options
+@dry_run_option
 @json_option
 def shutdown(  # noqa: PLR0913 - each is one independent wish
     key: str,
@@ -31,6 +40,7 @@ def shutdown(  # noqa: PLR0913 - each is one independent wish
     partial: bool,
     only_registered: bool,
     relaunch: Literal["registered", "all"],
+    dry_run: bool,
     as_json: bool,
 ) -> int:
     """Close what uses the registered files, by a list made now.
@@ -46,6 +56,14 @@ def shutdown(  # noqa: PLR0913 - each is one independent wish
     from restartmanager.cli.exitcodes import ExitCode
 
     session = open_session(key)
+    if dry_run:
+        from restartmanager.cli import preview
+        from restartmanager.plan import ShutdownMode
+
+        mode = ShutdownMode(force=force, partial=partial, only_registered=only_registered)
+        applications = session.affected(relaunch=relaunch).applications
+        preview.show(preview.of_shutdown(applications, session.filters(), mode), as_json=as_json)
+        return ExitCode.DONE
     act(
         "shutdown",
         session,
@@ -58,16 +76,21 @@ def shutdown(  # noqa: PLR0913 - each is one independent wish
                 on_event=on_event,
             ).outcomes
         ),
+        force=force,
         as_json=as_json,
     )
     return ExitCode.DONE
 
 
-@examples(("Bring back what was closed:", "restartctl session restart"))
+@examples(
+    ("Bring back what was closed:", "restartctl session restart"),
+    ("What would come back?", "restartctl session restart --dry-run"),
+)
 @click.command(cls=Command)
 @key_argument
+@dry_run_option
 @json_option
-def restart(key: str, *, as_json: bool) -> int:
+def restart(key: str, *, dry_run: bool, as_json: bool) -> int:
     """Bring back what was closed, and see that it lives and uses the new files.
 
     Exit status: 0 done, 2 nothing was shut down yet, 3 something did not come back, 7 called off.
@@ -77,6 +100,9 @@ def restart(key: str, *, as_json: bool) -> int:
     from restartmanager.cli.exitcodes import ExitCode
 
     session = open_session(key)
+    if dry_run:
+        preview_restart(session, "restart", as_json=as_json)
+        return ExitCode.DONE
     act("restart", session, lambda on_event: session.restart(on_event=on_event), as_json=as_json)
     return ExitCode.DONE
 
@@ -91,8 +117,16 @@ def restart(key: str, *, as_json: bool) -> int:
 @key_argument
 @click.option("--force", is_flag=True, help="Kill what does not exit in time.")
 @relaunch_option
+@dry_run_option
 @json_option
-def refresh(key: str, *, force: bool, relaunch: Literal["registered", "all"], as_json: bool) -> int:
+def refresh(
+    key: str,
+    *,
+    force: bool,
+    relaunch: Literal["registered", "all"],
+    dry_run: bool,
+    as_json: bool,
+) -> int:
     """Restart where it stands what uses old versions of the registered files.
 
     In place of 'shutdown' and 'restart', after the files were changed. What cannot be stopped, or
@@ -105,13 +139,33 @@ def refresh(key: str, *, force: bool, relaunch: Literal["registered", "all"], as
     from restartmanager.cli.exitcodes import ExitCode
 
     session = open_session(key)
+    if dry_run:
+        from restartmanager.cli import preview
+
+        applications = session.affected(relaunch=relaunch).applications
+        preview.show(preview.of_refresh(applications, session.filters()), as_json=as_json)
+        return ExitCode.DONE
     act(
         "refresh",
         session,
         lambda on_event: session.refresh(force=force, relaunch=relaunch, on_event=on_event),
+        force=force,
         as_json=as_json,
     )
     return ExitCode.DONE
+
+
+def preview_restart(session: PrimarySession, operation: str, *, as_json: bool) -> None:
+    """Say what a restart would bring back; ``operation`` is what it would be part of."""
+    from restartmanager.cli import preview
+    from restartmanager.errors import OutOfSequenceError
+    from restartmanager.wiring import make_engine
+
+    store = make_engine().store
+    if operation == "restart" and not store.session(session.key).shut_down:
+        raise OutOfSequenceError("Restart", "shutdown")
+    journal = store.journal(session.key)
+    preview.show(preview.of_restart(journal, session.filters(), operation), as_json=as_json)
 
 
 @examples(("From another terminal:", "restartctl session cancel 0123456789abcdef0123456789abcdef"))

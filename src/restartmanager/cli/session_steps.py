@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from restartmanager.cli.commands import Command, examples
-from restartmanager.cli.params import PATH, key_argument, resource_options, seconds_of
+from restartmanager.cli.params import (
+    PATH,
+    dry_run_option,
+    key_argument,
+    resource_options,
+    seconds_of,
+)
 
 if TYPE_CHECKING:
     from restartmanager.session import JoinedSession, PrimarySession
@@ -125,7 +131,8 @@ def register(  # noqa: PLR0913 - one for each kind of resource
 @click.command(cls=Command)
 @key_argument
 @click.option("--leave-stopped", is_flag=True, help="Do not bring anything back.")
-def end(key: str, *, leave_stopped: bool) -> int:
+@dry_run_option
+def end(key: str, *, leave_stopped: bool, dry_run: bool) -> int:
     """End a session, after bringing back what is still closed.
 
     Exit status: 0 done, 3 something did not come back (the session is ended all the same), 7
@@ -138,6 +145,9 @@ def end(key: str, *, leave_stopped: bool) -> int:
     from restartmanager.wiring import make_engine
 
     session = open_session(key)
+    if dry_run:
+        _preview_end(session, leave_stopped=leave_stopped)
+        return ExitCode.DONE
     try:
         if not leave_stopped and make_engine().owes(session.key):
             act("end", session, lambda on_event: session.restart(on_event=on_event))
@@ -146,6 +156,14 @@ def end(key: str, *, leave_stopped: bool) -> int:
         raise
     session.end(leave_stopped=True)
     return ExitCode.DONE
+
+
+def _preview_end(session: PrimarySession, *, leave_stopped: bool) -> None:
+    from restartmanager.cli.session_acting import preview_restart
+
+    if not leave_stopped:
+        preview_restart(session, "end", as_json=False)
+    click.echo("The session would be ended.")
 
 
 # -- both roles --------------------------------------------------------------------------------

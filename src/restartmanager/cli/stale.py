@@ -121,6 +121,11 @@ def _restart(
 
     affected = make_lookout().stale(relaunch_all=relaunch == "all")
     plan = plan_refresh(affected.applications, ())
+    if dry_run and as_json:
+        from restartmanager.cli import preview
+
+        preview.show(preview.of_refresh(affected.applications, ()), as_json=True)
+        return ExitCode.NO
     notes = Console(sys.stderr)
     notes.lines(refresh_lines(plan, notes.look))
     if dry_run or not len(plan):
@@ -135,6 +140,7 @@ def _restart(
             lambda on_event: session.refresh(
                 everything=True, force=force, relaunch=relaunch, on_event=on_event
             ),
+            force=force,
             as_json=as_json,
         )
     return ExitCode.NO if questions.stale().applications else ExitCode.DONE

@@ -32,6 +32,8 @@ from restartmanager.errors import (
     UsageError,
 )
 from restartmanager.model import Status
+from restartmanager.session import PrimarySession
+from restartmanager.wiring import make_engine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Affected
     from restartmanager.progress import Progress
-    from restartmanager.session import PrimarySession
 
 __all__ = ["Transaction", "Wishes"]
 
@@ -86,8 +87,7 @@ class Transaction:
         """Do it all; the exit status of ``restartctl run``."""
         try:
             with self._interrupts:
-                recover_first()
-                session = api.start_session()
+                session = self._start()
                 try:
                     return self._within(session, resources)
                 finally:
@@ -97,6 +97,15 @@ class Transaction:
         except RestartManagerError as error:
             self._tell(error)
             return self._trouble(error)
+
+    def _start(self) -> PrimarySession:
+        """A session, after what an earlier one left closed was brought back; a dry run leaves even
+        that alone."""
+        if self._wishes.dry_run:
+            engine = make_engine()
+            return PrimarySession(engine, engine.start().key)
+        recover_first()
+        return api.start_session()
 
     def _trouble(self, error: RestartManagerError) -> int:
         """The exit status where the command could not be run."""

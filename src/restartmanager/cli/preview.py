@@ -1,0 +1,133 @@
+"""What an operation would do, without doing it: the same plans, shown instead of carried out."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from restartmanager.cli.console import Console
+from restartmanager.cli.render import application_text, fate_words
+from restartmanager.cli.text import escape, fill
+from restartmanager.filters import masks
+from restartmanager.model import Status
+from restartmanager.plan import plan_refresh, plan_restart, plan_shutdown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from restartmanager.cli.console import Look
+    from restartmanager.engine import Engine
+    from restartmanager.journal import JournalEntry
+    from restartmanager.model import Application, Filter, Outcome
+    from restartmanager.plan import RefreshPlan, ShutdownMode
+
+__all__ = ["Planned", "Preview", "of_recovery", "of_refresh", "of_restart", "of_shutdown", "show"]
+
+_HEADINGS = {
+    "close": "Would be closed:",
+    "start": "Would be brought back:",
+    "restart": "Would be restarted by their manager:",
+    "reload": "Would be reloaded by their manager:",
+    "renew": "Would be closed and brought back:",
+    "re-execute": "Would run their program anew:",
+    "leave": "Would be left alone:",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What would be done to one application; ``message`` says what comes of it."""
+
+    step: str
+    application: Application
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an operation would do, in its order."""
+
+    operation: str
+    steps: tuple[Planned, ...]
+
+
+def of_shutdown(
+    applications: Iterable[Application], filters: Sequence[Filter], mode: ShutdownMode
+) -> Preview:
+    """What a shutdown would do. Raises what it would raise before it touches anything."""
+    plan = plan_shutdown(applications, filters, mode)
+    closed = [Planned("close", app, fate_words(app)) for stage in plan.stages for app in stage]
+    return Preview("shutdown", (*closed, *_left(plan.skipped)))
+
+
+def of_restart(
+    journal: Iterable[JournalEntry], filters: Sequence[Filter], operation: str = "restart"
+) -> Preview:
+    """What a restart would do; ``operation`` is what it would be part of."""
+    steps = []
+    for entry in plan_restart(journal):
+        application = _masked(entry.application, filters)
+        masked = application.status & (Status.RESTART_MASKED | Status.SHUTDOWN_MASKED)
+        back = application.restartable and not masked
+        steps.append(Planned("start" if back else "leave", application, fate_words(application)))
+    return Preview(operation, tuple(steps))
+
+
+def of_refresh(applications: Iterable[Application], filters: Sequence[Filter]) -> Preview:
+    """What a refresh would do."""
+    plan = plan_refresh(applications, filters)
+    return Preview("refresh", (*_refreshed(plan), *_left(plan.closing.skipped)))
+
+
+def of_recovery(engine: Engine) -> Preview:
+    """What a recovery would do."""
+    steps: list[Planned] = []
+    for record in engine.store.sessions():
+        if engine.is_abandoned(record):
+            journal, filters = engine.store.journal(record.key), engine.store.filters(record.key)
+            steps += of_restart(journal, filters).steps
+    return Preview("recover", tuple(steps))
+
+
+def show(preview: Preview, *, as_json: bool) -> None:
+    """Show it on standard output."""
+    out = Console(sys.stdout)
+    if as_json:
+        from restartmanager.cli.jsonform import dumps, plan_document
+
+        out.say(dumps(plan_document(preview)))
+    else:
+        out.lines(preview_lines(preview, out.look))
+
+
+def preview_lines(preview: Preview, look: Look) -> list[str]:
+    """The applications below what would be done to them, in order."""
+    lines: list[str] = []
+    heading = ""
+    for item in preview.steps:
+        if item.step != heading:
+            heading = item.step
+            lines.append(_HEADINGS[heading])
+        name = application_text(item.application)
+        text = f"{name}: {escape(item.message)}" if item.message else name
+        lines += fill(text, look.width, "  ", "    ")
+    return lines or ["Nothing would have to be done."]
+
+
+def _refreshed(plan: RefreshPlan) -> Iterable[Planned]:
+    for application in plan.managers:
+        yield Planned("re-execute", application)
+    for service in plan.services:
+        yield Planned("reload" if service.reload_suffices else "restart", service)
+    for stage in plan.closing.stages:
+        for application in stage:
+            yield Planned("renew", application, fate_words(application))
+
+
+def _left(skipped: Iterable[Outcome]) -> Iterable[Planned]:
+    return (Planned("leave", item.application, item.message) for item in skipped)
+
+
+def _masked(application: Application, filters: Sequence[Filter]) -> Application:
+    return replace(application, status=application.status | masks(application, filters))
