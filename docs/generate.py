@@ -1,12 +1,13 @@
-"""Write docs/reference/command-line.md from the help texts of restartctl.
+"""Write docs/reference/command-line.md and the manual page from the help texts of restartctl.
 
-``python docs/generate.py`` writes the page. With ``--check`` it writes nothing: its exit
-status is 1 when the page is out of date.
+``python docs/generate.py`` writes them. With ``--check`` it writes nothing: its exit status is 1
+when one of them is out of date.
 """
 # ruff: noqa: INP001, T201 - a program of its own
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +19,14 @@ from restartmanager.cli.app import restartctl
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["PAGE", "page"]
+sys.path.insert(0, str(Path(__file__).parent))  # imported by a test, it is not there
+from manpage import man_page  # type: ignore[import-not-found]
 
-PAGE = Path(__file__).parent / "reference" / "command-line.md"
+__all__ = ["MANUAL", "PAGE", "manual", "page"]
+
+_REFERENCE = Path(__file__).parent / "reference"
+PAGE = _REFERENCE / "command-line.md"
+MANUAL = Path(__file__).parents[1] / "data" / "man" / "man1" / "restartctl.1"
 
 _HEAD = """\
 # Command line
@@ -49,6 +55,20 @@ def page() -> str:
     return "".join(parts)
 
 
+def manual() -> str:
+    """The manual page; what the statuses and variables mean stands in the reference."""
+    commands = _commands(restartctl, None, "restartctl")
+    statuses = _table("exit-codes.md", r"\| (\d+) \| `\w+` \| (.*) \|")
+    variables = _table("settings.md", r"\| `(RESTARTMANAGER_\w+)` \| (.*?) \| .*\|")
+    return man_page(commands, statuses, variables, click_version())
+
+
+def _table(name: str, row: str) -> list[tuple[str, str]]:
+    text = (_REFERENCE / name).read_text(encoding="utf-8")
+    rows = re.findall(f"^{row}$", text, re.MULTILINE)
+    return [(cell, meaning.replace("`", "")) for cell, meaning in rows]
+
+
 def _commands(
     command: click.Command, parent: click.Context | None, name: str
 ) -> Iterator[tuple[click.Command, click.Context]]:
@@ -67,14 +87,17 @@ def _commands(
 
 def main() -> int:
     """Write or check."""
-    text = page()
+    texts = {PAGE: page(), MANUAL: manual()}
     if sys.argv[1:] == ["--check"]:
-        return 0 if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text else 1
+        fresh = (path.exists() and path.read_text("utf-8") == text for path, text in texts.items())
+        return 0 if all(fresh) else 1
     if sys.argv[1:]:
         print(__doc__, file=sys.stderr)
         return 2
-    PAGE.write_text(text, encoding="utf-8")
-    print(f"wrote {PAGE}")
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path}")
     return 0
 
 

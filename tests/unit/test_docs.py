@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,6 +154,20 @@ def test_the_command_line_page_is_up_to_date() -> None:
     if made_with[1] != generate.click_version():
         pytest.skip(f"help texts look different with click {generate.click_version()}")
     assert text == generate.page(), "run: python docs/generate.py"
+    assert generate.MANUAL.read_text() == generate.manual(), "run: python docs/generate.py"
+
+
+def test_the_manual_page_is_well_formed() -> None:
+    groff = shutil.which("groff")
+    if groff is None:
+        pytest.skip("groff is not installed")
+    manual = ROOT / "data" / "man" / "man1" / "restartctl.1"
+    done = subprocess.run(
+        [groff, "-man", "-ww", "-Tutf8", str(manual)], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    for verb in "who", "run", "ui", "session start", "completion":
+        assert f"restartctl {verb}" in done.stdout
 
 
 def _generate() -> ModuleType:
