@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lint types layers format scenarios bench crashes crowd fuzz mutations simulation clean
+.PHONY: demo test check lint types layers format docs scenarios bench crashes crowd fuzz mutations simulation clean
 
 demo: .venv/ready        ## the main job, on real processes, in seconds
 	$(BIN)/restartctl demo
@@ -25,6 +25,10 @@ layers: .venv/ready
 format: .venv/ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: .venv/ready        ## the documentation as a site, in build/site; warnings are errors
+	$(BIN)/pip install --quiet --group docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 scenarios: .venv/ready   ## who finds what: every situation, we and the other tools (as root)
 	PYTHONPATH=tests $(BIN)/python -m scenarios.table --write docs/detection.md

@@ -56,6 +56,8 @@ FROM_NOTHING = (
     "docs/how-to/application-that-is-asked.md",
     "docs/how-to/after-a-reboot.md",
     "docs/how-to/services.md",
+    "docs/how-to/package-scripts.md",
+    "docs/how-to/replace-needrestart.md",
 )
 """Pages that set up everything themselves."""
 
@@ -253,8 +255,9 @@ def test_examples_on_a_running_editor(desk: Desk, tmp_path: Path, path: str) -> 
 @pytest.mark.parametrize("path", FROM_NOTHING)
 def test_examples_from_nothing(desk: Desk, tmp_path: Path, path: str) -> None:
     page = Page(path).read()
-    if any("socat" in block.text for block in page.blocks):
-        needs("socat")
+    for command in "socat", "dpkg-deb", "rpmbuild", "apt-config":
+        if any(command in block.text for block in page.blocks if block.runs):
+            needs(command)
     blocks = tmp_path / "blocks"
     blocks.mkdir()
     outputs = desk.perform(page.script(blocks, before=""), desk.home)
