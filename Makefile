@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check lint types layers format docs pictures scenarios bench crashes crowd fuzz mutations simulation clean
+.PHONY: demo test check lint types layers format docs pictures changes build scenarios bench crashes crowd fuzz mutations simulation clean
 
 demo: .venv/ready        ## the main job, on real processes, in seconds
 	$(BIN)/restartctl demo
@@ -29,6 +29,14 @@ format: .venv/ready
 docs: .venv/ready        ## the documentation as a site, in build/site; warnings are errors
 	$(BIN)/pip install --quiet --group docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+changes: .venv/ready     ## what the next release will say of itself
+	$(BIN)/pip install --quiet --group release
+	$(BIN)/towncrier build --draft --version next
+
+build: .venv/ready       ## wheel and sdist, in dist
+	$(BIN)/pip install --quiet --group release
+	$(BIN)/python -m build --quiet
 
 pictures: .venv/ready    ## the pictures of the README, from real programs
 	$(BIN)/python docs/pictures.py

@@ -206,6 +206,13 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         program = commands / name
         program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {words}"$@"\n')
         program.chmod(0o755)
+    with desk_with(commands, tmp_path) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def desk_with(commands: Path, tmp_path: Path) -> Iterator[Desk]:
+    """A desk where python and restartctl are those in that folder."""
     home = tmp_path / "home"
     shutil.copytree(ROOT / "examples", home / "examples")
     kept = {name: value for name, value in os.environ.items() if name.startswith("COV")}

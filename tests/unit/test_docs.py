@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SOURCES = ROOT / "src" / "restartmanager"
-PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "changes" / "README.md", *DOCS.rglob("*.md")])
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -141,6 +141,23 @@ def test_every_json_document_is_listed() -> None:
     schemas = {path.stem for path in (SOURCES / "schemas").glob("*.json")}
     listed = _DOCUMENT.findall(text)
     assert {f"{name}-{version}" for name, version in listed} == schemas
+
+
+def test_every_python_that_is_promised_is_tested() -> None:
+    about = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    promised = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', about)
+    (matrix,) = re.findall(r"python: \[(.*)\]", workflow)
+    assert re.findall(r"3\.\d+", matrix) == promised
+
+
+def test_every_change_has_a_kind() -> None:
+    about = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    kinds = re.findall(r'directory = "(\w+)", name', about)
+    for path in set((ROOT / "changes").iterdir()) - {ROOT / "changes" / "README.md"}:
+        _, kind, ending = path.name.split(".")
+        assert (kind in kinds, ending) == (True, "md"), path
+        assert path.read_text(encoding="utf-8").strip()
 
 
 # -- contents ----------------------------------------------------------------------------------
