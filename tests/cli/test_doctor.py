@@ -2,12 +2,13 @@
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from cli.machinery import Machine, assert_valid
 from restartmanager import wiring
-from restartmanager.cli import checks
+from restartmanager.cli import checks, surroundings
 from restartmanager.linux import packages
 
 
@@ -144,3 +145,47 @@ def test_the_names_are_the_librarys() -> None:
     assert checks._KERNEL_VARIABLE == wiring._KERNEL_VARIABLE
     assert tuple(query for query, *_ in packages._QUERIES) == checks._PACKAGE_TOOLS
     assert checks._PACKAGE_TOOLS_PATH == packages._PATH
+
+
+# -- what is around ------------------------------------------------------------------------------
+
+
+def test_policy_files_are_named_and_a_broken_one_is_essential(machine: Machine) -> None:
+    folder = machine.folder / "policy"
+    folder.mkdir(mode=0o755)
+    machine.environment["RESTARTMANAGER_POLICY_DIR"] = str(folder)
+    (folder / "site.toml").write_text("")
+    assert _found(machine, "Policy")[:2] == (
+        True,
+        f"the package's own rules, and {folder}/site.toml",
+    )
+    (folder / "site.toml").write_text("[[critical]]\nexecutables = ['x']\n")
+    done = machine.run("doctor")
+    assert done.returncode == 1
+    assert f"{folder}/site.toml" in done.stdout
+    assert "nothing is closed until it is mended" in done.stdout
+
+
+def test_user_managers(tmp_path: Path) -> None:
+    assert surroundings.user_managers(str(tmp_path), 0).ok  # nobody is logged in
+    for user in "0", "4294967", "other":
+        (tmp_path / user).mkdir()
+    assert not surroundings.user_managers(str(tmp_path), 0).ok
+    (tmp_path / "4294967" / "systemd").mkdir()
+    (tmp_path / "4294967" / "systemd" / "private").touch()
+    assert surroundings.user_managers(str(tmp_path), 0).finding == "of uid 4294967"
+    assert surroundings.user_managers(str(tmp_path), 4294967).ok
+    assert not surroundings.user_managers(str(tmp_path), 1).ok
+
+
+def test_displays_and_extras() -> None:
+    assert surroundings.displays([], installed=False).ok
+    check = surroundings.displays(["X0", "X12"], installed=False)
+    assert (check.ok, check.finding) == (False, "displays :0, :12, python-xlib is not installed")
+    assert surroundings.displays(["X0"], installed=True).ok
+    assert not surroundings.page(installed=False).ok
+
+
+def test_extras_as_they_are(machine: Machine) -> None:
+    assert _found(machine, "Full-screen view")[:2] == (True, "textual is installed")
+    assert "python-xlib is installed" in _found(machine, "X11")[1]

@@ -40,6 +40,8 @@ class Check:
 
 def all_checks() -> list[Check]:
     """Everything that matters, the essential first."""
+    from restartmanager.cli.surroundings import surroundings
+
     return [
         _python(),
         _pidfd(),
@@ -49,6 +51,7 @@ def all_checks() -> list[Check]:
         *_ways_of_asking(),
         _package_managers(),
         *_service_managers(),
+        *surroundings(),
     ]
 
 
