@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from dataclasses import replace
 from typing import IO
 
 import pytest
@@ -80,6 +81,15 @@ def test_a_narrow_terminal_and_hostile_names(by: str | None) -> None:
     assert all(line.isprintable() for line in lines)
     for line in lines:
         assert width_of(line) <= 40 or "/" in line or "\\e" in line  # which are never cut
+
+
+def test_wide_characters_take_two_columns() -> None:
+    wide = replace(EDITOR, name="編集者" * 8)
+    look = Look(width=40, symbols=True)
+    for line in tree_lines([wide], "user", WORDING, look):
+        assert width_of(line) <= 40 or "編" in line or "/" in line  # names and paths are never cut
+    (head, *_) = group_lines([wide], "file", WORDING, look)[1:]
+    assert head.startswith("  編集者")
 
 
 # -- lines for programs ------------------------------------------------------------------------
@@ -210,6 +220,15 @@ def test_a_reader_that_leaves_ends_the_watching(machine: Machine) -> None:
     watching.stdout.close()
     holder.child.kill()
     assert watching.wait(PATIENCE_S) == 141
+
+
+def test_a_terminal_that_cannot_move_its_cursor_shows_lines(machine: Machine) -> None:
+    holder = machine.hold()
+    terminal = Terminal(machine, "who", "--watch", machine.file, TERM="dumb")
+    terminal.await_text(f"+\t{holder.pid}\t")
+    terminal.child.send_signal(signal.SIGINT)
+    assert terminal.end() == 0
+    assert "\x1b" not in terminal.text
 
 
 def test_a_terminal_shows_the_newest_answer(machine: Machine) -> None:

@@ -296,6 +296,27 @@ def test_hostile_names_are_escaped_and_are_no_markup(size: tuple[int, int]) -> N
     asyncio.run(play())
 
 
+def test_a_narrow_terminal_shows_what_matters_of_wide_names() -> None:
+    stage = Stage()
+    name = "/opt/編集者"
+    stage.world.programs[name] = stage.world.programs[VIEWER]
+    stage.world.run(name)
+
+    async def play() -> None:
+        async with stage.shown((40, 12)) as pilot:
+            await pilot.press("down", "down")
+            columns = [str(column.value) for column in stage.page.query_one(DataTable).columns]
+            assert columns == ["choice", "name", "now"]
+            assert stage.cells("name")[2].startswith("編集者 ")
+            await pilot.resize_terminal(100, 12)
+            await pilot.pause()
+            assert "owner" in {column.value for column in stage.page.query_one(DataTable).columns}
+            row = stage.page.query_one(DataTable).cursor_row
+            assert row == 2  # nobody loses their place over it
+
+    asyncio.run(play())
+
+
 # -- choices -----------------------------------------------------------------------------------
 
 
