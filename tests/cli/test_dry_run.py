@@ -116,3 +116,19 @@ def test_stale_has_it_as_a_document_too(machine: Machine) -> None:
     }
     assert steps[holder.pid] == "renew"
     assert holder.lives
+
+
+def test_the_end_of_a_session_as_documents(machine: Machine, session: str) -> None:
+    machine.hold("register")
+    machine.ok("session", "shutdown", session)
+    plan = machine.json("session", "end", session, "--dry-run")
+    assert_valid("plan", plan)
+    assert [item["step"] for item in plan["steps"]] == ["start"]
+    left = machine.json("session", "end", session, "--dry-run", "--leave-stopped")
+    assert left["steps"] == []
+    outcomes = machine.json("session", "end", session)
+    assert_valid("outcomes", outcomes)
+    assert (outcomes["operation"], outcomes["complete"]) == ("end", True)
+    assert [item["result"] for item in outcomes["outcomes"]] == ["done"]
+    other = machine.ok("session", "start").strip()
+    assert_valid("outcomes", machine.json("session", "end", other))

@@ -12,6 +12,7 @@ from restartmanager.cli.commands import Command, examples
 from restartmanager.cli.params import (
     PATH,
     dry_run_option,
+    json_option,
     key_argument,
     resource_options,
     seconds_of,
@@ -132,7 +133,8 @@ def register(  # noqa: PLR0913 - one for each kind of resource
 @key_argument
 @click.option("--leave-stopped", is_flag=True, help="Do not bring anything back.")
 @dry_run_option
-def end(key: str, *, leave_stopped: bool, dry_run: bool) -> int:
+@json_option
+def end(key: str, *, leave_stopped: bool, dry_run: bool, as_json: bool) -> int:
     """End a session, after bringing back what is still closed.
 
     Exit status: 0 done, 3 something did not come back (the session is ended all the same), 7
@@ -146,11 +148,20 @@ def end(key: str, *, leave_stopped: bool, dry_run: bool) -> int:
 
     session = open_session(key)
     if dry_run:
-        _preview_end(session, leave_stopped=leave_stopped)
+        _preview_end(session, leave_stopped=leave_stopped, as_json=as_json)
         return ExitCode.DONE
     try:
         if not leave_stopped and make_engine().owes(session.key):
-            act("end", session, lambda on_event: session.restart(on_event=on_event))
+            act(
+                "end",
+                session,
+                lambda on_event: session.restart(on_event=on_event),
+                as_json=as_json,
+            )
+        elif as_json:
+            from restartmanager.cli.jsonform import dumps, outcomes_document
+
+            click.echo(dumps(outcomes_document("end", ())))
     except RestartError:
         session.end(leave_stopped=True)
         raise
@@ -158,12 +169,16 @@ def end(key: str, *, leave_stopped: bool, dry_run: bool) -> int:
     return ExitCode.DONE
 
 
-def _preview_end(session: PrimarySession, *, leave_stopped: bool) -> None:
+def _preview_end(session: PrimarySession, *, leave_stopped: bool, as_json: bool) -> None:
+    from restartmanager.cli import preview
     from restartmanager.cli.session_acting import preview_restart
 
-    if not leave_stopped:
-        preview_restart(session, "end", as_json=False)
-    click.echo("The session would be ended.")
+    if leave_stopped:
+        preview.show(preview.Preview("end", ()), as_json=as_json)
+    else:
+        preview_restart(session, "end", as_json=as_json)
+    if not as_json:
+        click.echo("The session would be ended.")
 
 
 # -- both roles --------------------------------------------------------------------------------
