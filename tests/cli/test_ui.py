@@ -309,10 +309,11 @@ def test_a_narrow_terminal_shows_what_matters_of_wide_names() -> None:
             assert columns == ["choice", "name", "now"]
             assert stage.cells("name")[2].startswith("編集者 ")
             await pilot.resize_terminal(100, 12)
-            await pilot.pause()
-            assert "owner" in {column.value for column in stage.page.query_one(DataTable).columns}
-            row = stage.page.query_one(DataTable).cursor_row
-            assert row == 2  # nobody loses their place over it
+            table = stage.page.query_one(DataTable)
+            async with asyncio.timeout(PATIENCE_S):
+                while "owner" not in {column.value for column in table.columns}:
+                    await pilot.pause()
+            assert table.cursor_row == 2  # nobody loses their place over it
 
     asyncio.run(play())
 
