@@ -15,11 +15,13 @@ from cli.machinery import PATIENCE_S, Machine
 from cli.samples import EDITOR as CONSOLE
 from cli.samples import LOGIN, NGINX, STOPPED
 from cli.terminal import Terminal
+from restartmanager.asking import Answer, AnswerKind
 from restartmanager.cli.screen.app import FilesInUse, Phase
 from restartmanager.cli.screen.choices import Choice, Row, merge, next_choice, possible
 from restartmanager.cli.screen.work import Work
 from restartmanager.errors import StoreBusyError
 from restartmanager.model import Result, Signal
+from restartmanager.testing.conversations import Listening, SimulatedChannels
 from restartmanager.testing.world import Temper
 from simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_world
 
@@ -204,6 +206,34 @@ def test_what_does_not_close_can_be_closed_by_force() -> None:
     asyncio.run(play())
     assert stage.world.signals(stage.viewer)[-1] is Signal.KILL
     assert not stage.runs(stage.viewer)
+
+
+def test_who_says_no_is_not_closed_unless_by_force() -> None:
+    stage = Stage(command=("./update",))
+    channels = SimulatedChannels(stage.world)
+    channels.listens(stage.viewer, Listening(query=Answer(AnswerKind.NO, "a film is on")))
+    stage.installer.channels = channels
+    stage.session = stage.installer.session()
+    stage.page = FilesInUse(Work(stage.session, "registered"), command=("./update",))
+
+    async def play() -> None:
+        async with stage.shown() as pilot:
+            await pilot.press("enter")
+            await stage.reach(pilot, Phase.CLOSED)
+            assert stage.text("#title") == "Not everything could be closed"
+            assert "a film is on" in stage.cells("now")[1]
+            assert stage.runs(stage.viewer)
+            assert not stage.runs(stage.editor)
+            await pilot.press("f")
+            while stage.page.is_running:
+                await stage.page.workers.wait_for_complete()
+                await pilot.pause()
+
+    asyncio.run(play())
+    assert stage.page.agreed
+    assert not stage.runs(stage.viewer)
+    became = {outcome.application.name: outcome.result for outcome in stage.page.closed}
+    assert became == {"editor": Result.DONE, "viewer": Result.DONE}
 
 
 def test_who_comes_meanwhile_is_not_closed_unseen() -> None:

@@ -26,6 +26,7 @@ from restartmanager.cli.screen.choices import Choice, merge, next_choice, possib
 from restartmanager.cli.screen.table import Applications
 from restartmanager.cli.text import escape
 from restartmanager.errors import OperationCancelledError
+from restartmanager.model import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -196,7 +197,7 @@ class FilesInUse(App[None]):
             case Phase.CHOOSING if running:
                 uses = "uses" if running == 1 else "use"
                 return f"{count(running, 'application')} {uses} what will be changed"
-            case Phase.CLOSED if _failed(self.closed):
+            case Phase.CLOSED if _still_open(self.closed):
                 return "Not everything could be closed"
             case Phase.OVER if not self.agreed:
                 return "Called off"
@@ -209,7 +210,7 @@ class FilesInUse(App[None]):
                 hidden = 0 if self._affected is None else self._affected.not_inspectable
                 unseen = f"{count(hidden, 'process', 'processes')} could not be looked into. "
                 return f"{self._note}{unseen if hidden else ''}Enter: {self._next()}{force}."
-            case Phase.CLOSED if _failed(self.closed):
+            case Phase.CLOSED if _still_open(self.closed):
                 return f"Enter: {self._next()} all the same. F: close the rest by force."
             case Phase.CLOSED:
                 return "Enter: bring everything back."
@@ -230,7 +231,7 @@ class FilesInUse(App[None]):
         """Which keys mean something now; textual asks."""
         del parameters
         if action == "force" and self.phase is Phase.CLOSED:
-            return _failed(self.closed)
+            return _still_open(self.closed)
         return self.phase in _WHEN.get(action, Phase)
 
     def action_choose(self) -> None:
@@ -345,25 +346,30 @@ class FilesInUse(App[None]):
             self._close()
 
     def _close(self) -> None:
-        self._outcomes.clear()
+        self._outcomes = {}
         self._waiting = Waiting(force=self._force)
         close = partial(self._work.close, self._rows, self._reported, force=self._force)
         self._begin(Phase.CLOSING, close, self._was_closed)
 
     def _was_closed(self, outcomes: tuple[Outcome, ...]) -> None:
-        self.closed = outcomes
-        self._outcomes = {item.application.key: item for item in outcomes}
+        self._note_closed(outcomes)
         self.phase = Phase.CLOSED
         if self._leaving:
             self._bring_back()
-        elif self._command and not _failed(outcomes):
+        elif self._command and not _still_open(self.closed):
             self.agreed = True
             self.exit()
         self._draw()
 
+    def _note_closed(self, outcomes: Sequence[Outcome]) -> None:
+        """What became of each in the end, of several tries."""
+        known = {item.application.key: item for item in (*self.closed, *outcomes)}
+        self.closed = tuple(known.values())
+        self._outcomes = known
+
     def _bring_back(self) -> None:
         self._waiting = Waiting(force=self._force)
-        self._outcomes.clear()
+        self._outcomes = {}
         bring_back = partial(self._work.bring_back, self._reported, force=self._force)
         self._begin(Phase.RETURNING, bring_back, self._returned)
 
@@ -377,7 +383,7 @@ class FilesInUse(App[None]):
 
     def _broken(self, error: Exception) -> None:
         if isinstance(error, OperationCancelledError) and self.phase is Phase.CLOSING:
-            self.closed = error.outcomes
+            self._note_closed(error.outcomes)
             self._bring_back()
         else:
             self.trouble = error
@@ -397,5 +403,6 @@ class FilesInUse(App[None]):
         self._draw()
 
 
-def _failed(outcomes: Sequence[Outcome]) -> bool:
-    return any(outcome.failed for outcome in outcomes)
+def _still_open(outcomes: Sequence[Outcome]) -> bool:
+    """Whether something is not closed that was to be: it failed, or has said no."""
+    return any(outcome.result is not Result.DONE for outcome in outcomes)
