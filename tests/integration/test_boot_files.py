@@ -65,5 +65,6 @@ def test_a_wheel_has_them(tmp_path: Path) -> None:
     assert {name for name in names if name} == {
         "lib/systemd/system/restartmanager-recover.service",
         "lib/systemd/user/restartmanager-recover.service",
+        "share/man/man1/restartctl.1",
         "share/restartmanager/autostart/restartmanager-recover.desktop",
     }
