@@ -60,11 +60,12 @@ def run(  # noqa: PLR0913 - each is one independent wish
 ) -> int:
     """Close what uses these files, run a command, and bring everything back.
 
-    Services are stopped by their managers, with what could start them again, and started
-    afterwards. Everything comes back whatever the command does, also when this is interrupted.
-    The command finds the session's key in RESTARTMANAGER_SESSION_KEY and may register more. Its
-    output is its own: what restartctl has to say goes to standard error. On a terminal it asks
-    before it closes anything.
+    Applications that can be asked are asked first: one that says no keeps everything open, unless
+    --force overrides it. Services are stopped by their managers, with what could start them again,
+    and started afterwards. Everything comes back whatever the command does, also when this is
+    interrupted. The command finds the session's key in RESTARTMANAGER_SESSION_KEY and may register
+    more. Its output is its own: what restartctl has to say goes to standard error. On a terminal
+    it asks before it closes anything.
 
     Exit status: the command's own; 124 something did not come back, 125 the command was not run
     (something could not be closed), 126 it cannot be executed, 127 there is no such command.

@@ -45,7 +45,8 @@ def shutdown(  # noqa: PLR0913 - each is one independent wish
 ) -> int:
     """Close what uses the registered files, by a list made now.
 
-    Each is asked to exit and has 30 seconds for it. When something cannot be closed at all,
+    Applications that can be asked are asked first: one that says no keeps everything open, unless
+    --force overrides it. Each has 30 seconds to exit. When something cannot be closed at all,
     nothing is touched. Ctrl-C or 'restartctl session cancel' calls it off.
 
     Exit status: 0 done, 3 something did not stop, 4 something cannot be stopped (nothing was

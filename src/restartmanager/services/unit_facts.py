@@ -115,6 +115,11 @@ class Unit:
         others = [name for name in self.names(*_DEPENDENT) if not name.endswith(".service")]
         return tuple(dict.fromkeys([*self.names("TriggeredBy"), *others]))
 
+    @property
+    def dependents(self) -> tuple[str, ...]:
+        """The services that stop when this unit stops."""
+        return tuple(name for name in self.names(*_DEPENDENT) if name.endswith(".service"))
+
     def trouble(self) -> str:
         """Why it failed, in words; empty where it did not."""
         result = self.text("Result")
@@ -127,7 +132,6 @@ class Unit:
         self, service: Service, main: UniqueProcess | None, active: Collection[str]
     ) -> ServiceFacts:
         """The facts about the service; ``active`` are the surroundings that are active."""
-        dependents = [name for name in self.names(*_DEPENDENT) if name.endswith(".service")]
         return ServiceFacts(
             service=service,
             state=self.state,
@@ -138,7 +142,7 @@ class Unit:
             unstartable=self._unstartable(),
             dependents=tuple(
                 Service(service.manager, name, user=service.user)
-                for name in dependents
+                for name in self.dependents
                 if name != service.name
             ),
             hold=self._hold(active),

@@ -15,6 +15,7 @@ from restartmanager.model import Hold, ServiceResult, ServiceState, Treatment
 from restartmanager.services.unit_jobs import Jobs, explained
 from restartmanager.services.units import (
     list_units,
+    load_units,
     main_process,
     manager_call,
     read_properties,
@@ -247,16 +248,48 @@ class RenewRun(StartRun):
     def __init__(self, treatments: Mapping[Service, Treatment], cancel: CancelToken) -> None:
         super().__init__(dict.fromkeys(treatments, Hold()), cancel)
         self._treatments = treatments
+        self._dependents: dict[str, frozenset[str]] = {}
+
+    def _active(self, bus: Bus) -> set[str]:
+        """Those that run, and what runs and stops with them: it is restarted as well, and awaited.
+
+        The manager would do that by itself, in jobs that it does not tell of.
+        """
+        self._dependents = {name: _dependents(bus, name) for name in self._restarted}
+        names = {*self.pending, *(n for names in self._dependents.values() for n in names)}
+        found = list_units(bus, names)
+        return {name for name, unit in found.items() if unit.state is ServiceState.ACTIVE}
+
+    @property
+    def _restarted(self) -> list[str]:
+        return [s.name for s, wish in self._treatments.items() if wish is not Treatment.RELOAD]
 
     def _begin(self, jobs: Jobs) -> None:
-        reloaded = [s.name for s, wish in self._treatments.items() if wish is Treatment.RELOAD]
-        jobs.add("ReloadOrTryRestartUnit", reloaded)
-        jobs.add("TryRestartUnit", [name for name in self.pending if name not in reloaded])
-        self._waits_for = {name: {name} for name in self.pending}
+        self._waits_for = {
+            name: self._running & {name, *self._dependents.get(name, ())} for name in self.pending
+        }
+        restarted = {n for name in self._restarted for n in self._waits_for[name]}
+        reloaded = self._running & self.pending.keys() - restarted
+        # Not TryRestartUnit: it finds a dependent stopped that the restart of another one has
+        # just stopped, and leaves it so.
+        jobs.add("RestartUnit", sorted(restarted))
+        jobs.add("ReloadOrRestartUnit", sorted(reloaded))
 
-    def _active(self, bus: Bus) -> set[str]:  # noqa: ARG002 - that all of them run goes unsaid
-        return set()
+    def _remarks(self, name: str) -> Iterator[str]:  # noqa: ARG002 - the same for all of them
+        """That it ran before is why it was renewed."""
+        yield from ()
 
     def _trouble(self, name: str, unit: Unit) -> str:
         """That it is active says nothing here: it was before."""
         return super()._trouble(name, unit) or self._words.get(name, "")
+
+
+def _dependents(bus: Bus, name: str) -> frozenset[str]:
+    """The services that stop when this one stops, and those that stop with them."""
+    found: set[str] = set()
+    following = {name}
+    while following:
+        units = load_units(bus, following)
+        found |= following
+        following = {n for unit in units.values() for n in unit.dependents} - found
+    return frozenset(found - {name})
