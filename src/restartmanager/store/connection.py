@@ -131,7 +131,7 @@ class Database:
     @property
     def missing(self) -> bool:
         """Whether there is no memory yet. Raises StoreError where it cannot be told."""
-        return self._folder.mark() is None
+        return self._folder.is_empty()
 
     def close(self) -> None:
         """Give the connection back; the next transaction opens another one."""

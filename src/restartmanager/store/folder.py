@@ -57,6 +57,14 @@ class StateFolder:
         if why:
             raise StoreUnsafeError(self.path, why)
 
+    def is_empty(self) -> bool:
+        """Whether there is no database in it yet; nothing is created."""
+        with self._translating():
+            if not os.path.lexists(self.path):
+                return True
+        self.prepare()  # which only looks, for it is there
+        return self.mark() is None
+
     def mark(self) -> FileMark | None:
         """The mark of the database that stands there now; None where there is none."""
         with self._translating():

@@ -40,6 +40,9 @@ _MAP_DELETE_BATCH = 27
 _LINK_CREATE = 28
 _ITER_CREATE = 33
 _MAP_TYPE_HASH, _MAP_TYPE_ARRAY = 1, 2
+_TRIES = 50
+"""The check of a program is given up when something else wants the thread's attention: EAGAIN says
+to try again (bpf(2) does not; libbpf does)."""
 _NO_PREALLOC = 1
 _PROG_TYPE_TRACING = 26
 _TRACE_ITER = 28
@@ -272,10 +275,13 @@ def _bpf(step: str, command: int, attributes: _Attributes) -> int:
         raise BpfError(step, errno.ENOSYS)
     number = _SYSTEM_CALLS[os.uname().machine]
     size = ctypes.sizeof(attributes)
-    result: int = _library().syscall(number, command, ctypes.byref(attributes), size)
-    if result < 0:
-        raise BpfError(step, ctypes.get_errno())
-    return result
+    for _ in range(_TRIES):
+        result: int = _library().syscall(number, command, ctypes.byref(attributes), size)
+        if result >= 0:
+            return result
+        if ctypes.get_errno() != errno.EAGAIN:
+            break
+    raise BpfError(step, ctypes.get_errno())
 
 
 @cache
