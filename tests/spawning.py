@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,26 @@ def await_program(child: subprocess.Popen[bytes]) -> None:
                     return
         except PermissionError:  # it may not be looked into, and so not be waited for
             return
+        os.sched_yield()
+
+
+def descriptors_of(pid: int) -> dict[str, str]:
+    """The descriptors of a process, and where they lead."""
+    links = {}
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            links[number] = os.readlink(f"/proc/{pid}/fd/{number}")
+    return links
+
+
+def settled_descriptors_of(pid: int, expected: set[str]) -> set[str]:
+    """Where the descriptors of a process lead; as soon as that is ``expected``, and in the end
+    whatever it is: a program that has just been run opens its libraries for a moment."""
+    deadline = time.monotonic() + 20
+    while True:
+        found = set(descriptors_of(pid).values())
+        if found == expected or time.monotonic() > deadline:
+            return found
         os.sched_yield()
 
 

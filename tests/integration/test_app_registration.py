@@ -14,6 +14,7 @@ from restartmanager.linux import registrations
 from restartmanager.linux.processes import LinuxProcesses
 from restartmanager.model import RestartFlags, RestartRegistration
 from restartmanager.registration import MEMFD_NAME
+from spawning import descriptors_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +115,7 @@ def test_a_forked_child_is_not_registered(children: Children) -> None:
 
 
 def links(pid: int) -> list[str]:
-    return [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]
+    return [*descriptors_of(pid).values()]
 
 
 def test_a_forked_child_registers_for_itself_alone(children: Children) -> None:
@@ -166,8 +167,8 @@ def test_another_user_can_neither_read_nor_alter_it(children: Children, as_nobod
     process = PROCESSES.describe(UniqueProcess.of(pid))
     (path,) = [
         f"/proc/{pid}/fd/{number}"
-        for number in os.listdir(f"/proc/{pid}/fd")
-        if MEMFD_NAME in os.readlink(f"/proc/{pid}/fd/{number}")
+        for number, link in descriptors_of(pid).items()
+        if MEMFD_NAME in link
     ]
     with pytest.raises(PermissionError), open(path, "r+b", buffering=0) as file:
         file.write(b"not even root")

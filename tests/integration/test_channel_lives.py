@@ -15,6 +15,7 @@ from restartmanager.identity import UniqueProcess
 from restartmanager.linux.channels import LinuxChannels
 from restartmanager.model import Signal
 from restartmanager.wire import EndReason, socket_name
+from spawning import descriptors_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,7 +189,7 @@ def listening_sockets(pid: int) -> int:
     """How many of its descriptors are sockets that listen."""
     with open("/proc/net/unix", encoding="utf-8") as file:
         listening = {line.split()[6] for line in file if line.split()[3] == "00010000"}
-    links = [os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")]
+    links = descriptors_of(pid).values()
     return sum(link.removeprefix("socket:[").rstrip("]") in listening for link in links)
 
 

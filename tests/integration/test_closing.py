@@ -19,11 +19,12 @@ from restartmanager.api import start_session
 from restartmanager.asking import WindowKind
 from restartmanager.errors import ShutdownError
 from restartmanager.identity import UniqueProcess
+from restartmanager.linux.processes import LinuxProcesses
 from restartmanager.linux.recipes import parse_status
 from restartmanager.model import AppType, Result
 from restartmanager.wire import socket_name
 from screens import screen
-from spawning import PROGRAMS
+from spawning import PROGRAMS, settled_descriptors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -216,6 +217,7 @@ def test_an_editor_and_a_terminal_with_a_shell_are_asked_closed_and_brought_back
     editor = screen.shown("mousepad", "--disable-server")
     terminal = screen.shown("xterm", "-e", "/bin/sh")
     shell = shell_in(terminal.pid)
+    its_shell = UniqueProcess.of(shell)
     session.register(files=[library])
     found = session.affected(relaunch="all").applications
     types = {app.main_process.pid: app.type for app in found if app.main_process}
@@ -228,7 +230,7 @@ def test_an_editor_and_a_terminal_with_a_shell_are_asked_closed_and_brought_back
         assert {o.result for o in stopped.outcomes} == {Result.DONE}
         assert editor.wait(PATIENCE_S) == 0  # asked, and no signal
         terminal.wait(PATIENCE_S)
-        assert not os.path.exists(f"/proc/{shell}")
+        assert not LinuxProcesses().is_alive(its_shell)  # although nobody may have reaped it yet
         replace_file(library)
     back = {o.application.name: o.process for o in stopped.restarted if o.result is Result.DONE}
     assert sorted(back) == ["mousepad", "xterm"]
@@ -332,8 +334,7 @@ def test_root_brings_back_the_applications_of_two_users_as_theirs(
         names = {item.partition(b"=")[0] for item in variables}
         assert names == {b"LD_PRELOAD", b"OWNER", b"RESTARTMANAGER_RESTARTED"}
         assert b"OWNER=" + own in variables
-        opened = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
-        assert opened == {"/dev/null"}
+        assert settled_descriptors_of(pid, {"/dev/null"}) == {"/dev/null"}
         assert maps(pid, library)
     assert seen == set(USERS)
 

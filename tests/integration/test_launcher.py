@@ -24,6 +24,7 @@ from restartmanager.linux import launcher, starting
 from restartmanager.linux.processes import LinuxProcesses
 from restartmanager.linux.recipes import parse_status
 from restartmanager.model import Recipe, Signal
+from spawning import descriptors_of, settled_descriptors_of
 
 if TYPE_CHECKING:
     from integration.conftest import Children
@@ -110,26 +111,14 @@ LIBRARY_SIGNALS = 1 << 31 | 1 << 32
 they are depends on what the tests themselves were started from."""
 
 
-def open_in(pid: int) -> dict[str, str]:
-    """The descriptors of a process, and where they lead."""
-    links = {}
-    for number in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(FileNotFoundError):
-            links[number] = os.readlink(f"/proc/{pid}/fd/{number}")
-    return links
-
-
 def assert_of_its_own(pid: int) -> None:
     """Nothing of ours: session, group, parent, terminal, descriptors, signal handling."""
     state, parent, group, session, terminal = proc_stat(pid)[:5]
     assert state in {b"S", b"R", b"D"}
     assert int(parent) != os.getpid()
     assert (int(group), int(session), int(terminal)) == (pid, pid, 0)
-    expected = dict.fromkeys("012", "/dev/null")
-    deadline = time.monotonic() + 20
-    while (links := open_in(pid)) != expected and time.monotonic() < deadline:
-        os.sched_yield()  # a program that has just been run opens its libraries for a moment
-    assert links == expected
+    assert settled_descriptors_of(pid, {"/dev/null"}) == {"/dev/null"}
+    assert sorted(descriptors_of(pid)) == ["0", "1", "2"]
     status = status_of(pid)
     blocked, ignored = int(status[b"SigBlk"], 16), int(status[b"SigIgn"], 16)
     assert (blocked & ~LIBRARY_SIGNALS, ignored & ~LIBRARY_SIGNALS) == (0, 0)
