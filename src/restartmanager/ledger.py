@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.errors import OperationCancelledError
 from restartmanager.journal import JournalEntry, JournalStep
@@ -11,13 +11,13 @@ from restartmanager.model import Hold, Outcome, Result, Status, Step
 from restartmanager.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from restartmanager.equipment import Equipment
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Application, Recipe
 
-__all__ = ["StartLedger", "StopLedger"]
+__all__ = ["StartLedger", "StopLedger", "Verified"]
 
 
 class StopLedger:
@@ -96,6 +96,14 @@ class StopLedger:
             raise OperationCancelledError("Shutdown", self.outcomes)
 
 
+class Verified(NamedTuple):
+    """What was seen of one that had been started: it is back where there is no ``trouble``."""
+
+    entry: JournalEntry
+    trouble: str = ""
+    remark: str = ""
+
+
 class StartLedger:
     """Keeps the journal, the outcomes and the progress of one restart of ``total`` applications."""
 
@@ -131,26 +139,24 @@ class StartLedger:
         self._equipment.write([noted])
         return noted
 
-    def back(self, entry: JournalEntry, message: str = "") -> None:
-        """It is back."""
-        status = entry.application.status & ~Status.ERROR_ON_RESTART | Status.RESTARTED
-        self._settle(entry, JournalStep.STARTED, status, Result.DONE, message)
+    def verified(self, seen: Iterable[Verified]) -> None:
+        """They are back or not; all goes on record at once, for all of it was seen at once."""
+        self._record([self._judged(*each) for each in seen])
 
-    def not_back(self, entry: JournalEntry, message: str) -> None:
+    def not_back(self, entry: JournalEntry, trouble: str) -> None:
         """It should have come back and did not."""
-        status = entry.application.status | Status.ERROR_ON_RESTART
-        self._settle(entry, JournalStep.NOT_STARTED, status, Result.FAILED, message)
+        self.verified([Verified(entry, trouble)])
 
     def left_stopped(self, entry: JournalEntry, message: str) -> None:
         """It stays closed, as it should."""
         status = entry.application.status & ~Status.RUNNING | Status.STOPPED
-        self._settle(entry, JournalStep.LEFT_STOPPED, status, Result.SKIPPED, message)
+        self._record([self._settled(entry, JournalStep.LEFT_STOPPED, status, message)])
 
     def never_stopped(self, entry: JournalEntry) -> None:
         """It runs, and nobody has to bring it back."""
         status = entry.application.status
         message = "it was never stopped"
-        self._settle(entry, JournalStep.NOT_STOPPED, status, Result.SKIPPED, message)
+        self._record([self._settled(entry, JournalStep.NOT_STOPPED, status, message)])
 
     def broken(self, outcome: Outcome) -> None:
         """Something else went wrong over it."""
@@ -165,16 +171,34 @@ class StartLedger:
     def _at_step(self, entry: JournalEntry, step: JournalStep) -> JournalEntry:
         return replace(entry, step=step, at=self._equipment.clock.now(), message="")
 
-    def _settle(
-        self, entry: JournalEntry, step: JournalStep, status: Status, result: Result, message: str
-    ) -> None:
+    def _judged(
+        self, entry: JournalEntry, trouble: str, remark: str
+    ) -> tuple[JournalEntry, Outcome]:
+        status = entry.application.status
+        if trouble:
+            status |= Status.ERROR_ON_RESTART
+            return self._settled(entry, JournalStep.NOT_STARTED, status, trouble, Result.FAILED)
+        status = status & ~Status.ERROR_ON_RESTART | Status.RESTARTED
+        return self._settled(entry, JournalStep.STARTED, status, remark, Result.DONE)
+
+    def _settled(
+        self,
+        entry: JournalEntry,
+        step: JournalStep,
+        status: Status,
+        message: str,
+        result: Result = Result.SKIPPED,
+    ) -> tuple[JournalEntry, Outcome]:
         application = replace(entry.application, status=status)
         noted = replace(self._at_step(entry, step), application=application, message=message)
-        self._equipment.write([noted])
         process = None if result is Result.SKIPPED else entry.started_as
-        outcome = Outcome(application, Step.START, result, message, process)
-        self.outcomes.append(outcome)
-        self._say(outcome)
+        return noted, Outcome(application, Step.START, result, message, process)
+
+    def _record(self, settled: Sequence[tuple[JournalEntry, Outcome]]) -> None:
+        self._equipment.write([entry for entry, _ in settled])
+        for _, outcome in settled:
+            self.outcomes.append(outcome)
+            self._say(outcome)
 
     def _say(self, outcome: Outcome) -> None:
         self._tell(outcome.application, outcome.message or "is back", outcome.result)

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from restartmanager.errors import ProcessError
-from restartmanager.ledger import StartLedger
+from restartmanager.ledger import StartLedger, Verified
 from restartmanager.plan import plan_restart
 from restartmanager.progress import Progress
 from restartmanager.relaunching import Relauncher
@@ -108,16 +108,18 @@ class Restart:
         gone = self._watch([entry.started_as for entry in started if entry.started_as])
         broken = starter.broken()
         stale = self._find_stale()
+        seen = []
         for entry in started:
             process, service = entry.started_as, entry.application.service
             if service is not None and service in broken:
-                ledger.not_back(entry, broken[service])
+                seen.append(Verified(entry, broken[service]))
             elif service is None and process in gone:
-                ledger.not_back(entry, "it exited right after its start")
+                seen.append(Verified(entry, "it exited right after its start"))
             elif service in stale.services or (process is not None and process.pid in stale.pids):
-                ledger.not_back(entry, "it came back, and still uses the old files")
+                seen.append(Verified(entry, "it came back, and still uses the old files"))
             else:
-                ledger.back(entry, starter.remark(service))
+                seen.append(Verified(entry, remark=starter.remark(service)))
+        ledger.verified(seen)
         starter.report_casualties()
 
     def _watch(self, processes: Iterable[UniqueProcess]) -> set[UniqueProcess]:

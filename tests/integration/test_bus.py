@@ -120,6 +120,13 @@ def test_answers_may_come_in_any_order(listening: Callable[[Manager], str]) -> N
     bus.close()
 
 
+def test_answers_to_what_was_never_asked_are_none(listening: Callable[[Manager], str]) -> None:
+    answers = b"".join(reply(MessageType.method_return, n, "u", (n,)) for n in (7, 1, 1, 9, 2))
+    bus = connect(listening(after_greeting(answers)))
+    assert bus.call_all([CALL] * 2) == [(1,), (2,)]
+    bus.close()
+
+
 def test_signals_that_come_between_are_kept_and_noise_is_not(
     listening: Callable[[Manager], str],
 ) -> None:

@@ -98,6 +98,34 @@ def test_what_ignores_the_request_is_killed_by_its_manager_when_its_time_is_over
     assert state("stubborn.service") == ["active"]
 
 
+def test_what_its_unit_gives_more_time_than_we_is_given_that_time(
+    units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESTARTMANAGER_TIMEOUT_S", "0.5")
+    units.start(units.service("stubborn.service", "--stubborn", service=["TimeoutStopSec=2"]))
+    with rm.start_session() as impatient:
+        impatient.register(files=[units.library])
+        with impatient.shutdown() as stopped:
+            assert stopped.outcomes[0].message == "killed, for it did not stop in time"
+        assert state("stubborn.service") == ["active"]
+
+
+def test_what_its_unit_gives_all_the_time_in_the_world_has_ours(
+    units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESTARTMANAGER_TIMEOUT_S", "1")
+    never = "TimeoutStopSec=infinity"
+    units.start(units.service("stubborn.service", "--stubborn", service=[never]))
+    before = main_pid("stubborn.service")
+    with rm.start_session() as impatient:
+        impatient.register(files=[units.library])
+        with pytest.raises(ShutdownError, match="did not stop in time"):
+            impatient.shutdown()
+        assert main_pid("stubborn.service") == before
+        systemctl("kill", "--signal=KILL", "stubborn.service")
+    assert state("stubborn.service") == ["active"]
+
+
 def test_force_kills_what_has_not_obeyed_within_our_own_time(
     units: Units, session: PrimarySession, monkeypatch: pytest.MonkeyPatch
 ) -> None:

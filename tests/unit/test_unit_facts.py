@@ -86,7 +86,7 @@ def test_a_users_dependents_are_the_same_users() -> None:
         ({"LoadState": "masked"}, "masked"),
         ({"Transient": True}, "no unit file"),
         ({"FragmentPath": ""}, "no unit file"),
-        ({"RefuseManualStart": True}, "refuses to be started"),
+        ({"CanStart": False}, "refuses to be started"),
         ({"FragmentPath": "", "SourcePath": "/etc/init.d/web"}, ""),
         ({}, ""),
     ],
@@ -136,7 +136,7 @@ anything = st.recursive(
 
 NAMES = [
     *(*LOADED, "TriggeredBy", "RequiredBy", "MainPID", "Result", "KillMode", "BusName"),
-    *("TimeoutStopUSec", "Transient", "SubState", "UnitFileState"),
+    *("TimeoutStopUSec", "Transient", "SubState", "UnitFileState", "CanStop", "DropInPaths"),
 ]
 
 

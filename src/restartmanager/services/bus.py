@@ -20,7 +20,7 @@ from jeepney import DBusAddress, HeaderFields, Message, MessageType, new_method_
 from jeepney.low_level import calc_msg_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from restartmanager.progress import CancelToken
 
@@ -136,18 +136,22 @@ class Bus:
         BusGoneError."""
         waiting = deque(calls)
         numbers: list[int] = []
+        awaited: set[int] = set()
         answers: dict[int, tuple[Any, ...] | Refusal] = {}
         deadline = time.monotonic() + _PATIENCE_S
-        while waiting or len(answers) < len(numbers):
-            while waiting and len(numbers) - len(answers) < _AT_ONCE:
-                numbers.append(self._send(_message(waiting.popleft())))
-            message = self._receive(deadline)
-            number = message.header.fields.get(HeaderFields.reply_serial)
-            if message.header.message_type is MessageType.signal:
-                self._keep(message)
-            elif number is not None:
-                answers[number] = _answer(message)
-                deadline = time.monotonic() + _PATIENCE_S
+        while waiting or awaited:
+            free = min(len(waiting), _AT_ONCE - len(awaited))
+            sent = self._send([_message(waiting.popleft()) for _ in range(free)])
+            numbers += sent
+            awaited.update(sent)
+            for message in self._arrived(deadline):
+                number = message.header.fields.get(HeaderFields.reply_serial)
+                if message.header.message_type is MessageType.signal:
+                    self._keep(message)
+                elif number in awaited:
+                    awaited.discard(number)
+                    answers[number] = _answer(message)
+                    deadline = time.monotonic() + _PATIENCE_S
         return [answers[number] for number in numbers]
 
     def signals(self, deadline: float, cancel: CancelToken | None = None) -> list[Signal]:
@@ -172,7 +176,8 @@ class Bus:
     def _ask_bus(self, member: str, signature: str, arguments: tuple[object, ...]) -> None:
         bus = "org.freedesktop.DBus"
         address = DBusAddress("/org/freedesktop/DBus", bus_name=bus, interface=bus)
-        number = self._send(new_method_call(address, member, signature or None, arguments))
+        call = new_method_call(address, member, signature or None, arguments)
+        (number,) = self._send([call])
         deadline = time.monotonic() + _PATIENCE_S
         while True:
             message = self._receive(deadline)
@@ -182,13 +187,22 @@ class Bus:
         if isinstance(answer, Refusal):
             raise BusGoneError(f"the message bus refuses {member}: {answer.message}")
 
-    def _send(self, message: Message) -> int:
-        self._serial += 1
+    def _send(self, messages: Sequence[Message]) -> list[int]:
+        """Send these at once; their serial numbers."""
+        first = self._serial + 1
+        self._serial += len(messages)
+        numbers = list(range(first, self._serial + 1))
+        data = [m.serialise(serial=number) for m, number in zip(messages, numbers, strict=True)]
         try:
-            self._socket.sendall(message.serialise(serial=self._serial))
+            self._socket.sendall(b"".join(data))
         except OSError as error:
             raise BusGoneError(error.strerror or "the connection was lost") from None
-        return self._serial
+        return numbers
+
+    def _arrived(self, deadline: float) -> Iterator[Message]:
+        """What has come; one message at least, that is waited for."""
+        yield self._receive(deadline)
+        yield from iter(self._next, None)
 
     def _receive(self, deadline: float) -> Message:
         while True:

@@ -18,10 +18,28 @@ if TYPE_CHECKING:
 
     from restartmanager.identity import UniqueProcess
 
-__all__ = ["SERVICE_PROPERTIES", "Unit", "declared_wish", "is_unit_name", "state_of"]
+__all__ = [
+    "DEPENDENTS",
+    "FACTS",
+    "SPECIAL_FACTS",
+    "Unit",
+    "declared_wish",
+    "is_unit_name",
+    "state_of",
+]
 
-SERVICE_PROPERTIES = ("MainPID", "KillMode", "BusName", "Result")
-"""What is asked of the Service interface besides everything of the Unit interface."""
+DEPENDENTS = ("RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf", "PropagatesStopTo")
+"""The properties that name what stops when a unit stops."""
+FACTS = (
+    *("Id", "Names", "Description", "LoadState", "ActiveState"),
+    *("FragmentPath", "SourcePath", "DropInPaths", "Transient"),
+    *("CanStop", "CanStart", "TriggeredBy", *DEPENDENTS),
+    *("Service.MainPID", "Service.KillMode", "Service.BusName"),
+)
+"""What is asked about every service, one by one: all of a unit at once takes its manager ten times
+as long, most of it for UnitFileState."""
+SPECIAL_FACTS = ("SubState", "UnitFileState", "InvocationID", "Service.Result")
+"""What is asked besides about those that are special."""
 
 _NAME = re.compile(r"[A-Za-z0-9:_.\\@-]{1,250}\.[a-z]{3,10}")
 _NAMES_AT_MOST = 10_000
@@ -32,7 +50,6 @@ _STATES = {
     "inactive": ServiceState.INACTIVE,
     "failed": ServiceState.FAILED,
 }
-_DEPENDENT = ("RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf", "PropagatesStopTo")
 _RESULTS = {
     "exit-code": "its program ended with an error",
     "signal": "its program was killed by a signal",
@@ -88,7 +105,17 @@ class Unit:
                 found |= dict.fromkeys(filter(is_unit_name, values[:_NAMES_AT_MOST]))
         return tuple(found)
 
+    def with_more(self, other: Unit) -> Unit:
+        """The same unit, with the other's properties as well."""
+        return Unit({**self.properties, **other.properties})
+
     # -- what they say -------------------------------------------------------------------------
+
+    @property
+    def is_special(self) -> bool:
+        """Whether more must be known: why it does not run, or how the bus is kept from starting
+        it."""
+        return self.state is not ServiceState.ACTIVE or self._on_the_bus
 
     @property
     def exists(self) -> bool:
@@ -112,13 +139,13 @@ class Unit:
     def surroundings(self) -> tuple[str, ...]:
         """The units whose state decides what a hold is: what triggers it, and what needs it
         without being a service."""
-        others = [name for name in self.names(*_DEPENDENT) if not name.endswith(".service")]
+        others = [name for name in self.names(*DEPENDENTS) if not name.endswith(".service")]
         return tuple(dict.fromkeys([*self.names("TriggeredBy"), *others]))
 
     @property
     def dependents(self) -> tuple[str, ...]:
         """The services that stop when this unit stops."""
-        return tuple(name for name in self.names(*_DEPENDENT) if name.endswith(".service"))
+        return tuple(name for name in self.names(*DEPENDENTS) if name.endswith(".service"))
 
     def trouble(self) -> str:
         """Why it failed, in words; empty where it did not."""
@@ -151,29 +178,33 @@ class Unit:
 
     def _hold(self, active: Collection[str]) -> Hold:
         triggers = self.names("TriggeredBy")
-        on_the_bus = bool(self.text("BusName")) or any(
-            name.startswith("dbus-") for name in self.names("Names")
-        )
         return Hold(
             triggers=tuple(name for name in triggers if name in active),
             followers=tuple(
                 name for name in self.surroundings if name in active and name not in triggers
             ),
-            masked=on_the_bus and not self._is_masked(),
+            masked=self._on_the_bus and not self._is_masked(),
+        )
+
+    @property
+    def _on_the_bus(self) -> bool:
+        """Whether a message to its name on the bus could start it."""
+        return bool(self.text("BusName")) or any(
+            name.startswith("dbus-") for name in self.names("Names")
         )
 
     def _is_masked(self) -> bool:
         return self.text("LoadState") == "masked" or self.text("UnitFileState").startswith("masked")
 
     def _unstoppable(self) -> str:
-        if self.flag("RefuseManualStop") or not self.flag("CanStop", default=True):
+        if not self.flag("CanStop", default=True):
             return "its unit refuses to be stopped by hand (RefuseManualStop=)"
         return ""
 
     def _unstartable(self) -> str:
         if self._is_masked():
             return "it is masked: it cannot be started again until that is lifted"
-        if self.flag("RefuseManualStart") or not self.flag("CanStart", default=True):
+        if not self.flag("CanStart", default=True):
             return "its unit refuses to be started by hand (RefuseManualStart=)"
         if self.flag("Transient") or not (self.text("FragmentPath") or self.text("SourcePath")):
             return "it has no unit file to be started from again (systemd-run made it)"

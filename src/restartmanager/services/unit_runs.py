@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from restartmanager.model import Hold, ServiceResult, ServiceState, Treatment
+from restartmanager.services.unit_facts import DEPENDENTS
 from restartmanager.services.unit_jobs import Jobs, explained
 from restartmanager.services.units import (
     list_units,
-    load_units,
     main_process,
     manager_call,
     read_properties,
@@ -37,7 +37,8 @@ _MARGIN_S = 5.0
 _KILL_S = 10.0
 _START_LIMIT_S = 300.0
 """How long a start may take whose unit sets no limit."""
-_STATE = ("ActiveState", "SubState", "InvocationID", "Service.Result", "Service.MainPID")
+_RUNNING = ("ActiveState", "Service.MainPID")
+_WHY_NOT = ("SubState", "InvocationID", "Service.Result")
 
 
 @dataclass
@@ -82,6 +83,8 @@ class StopRun(Run):
     force: bool = field(kw_only=True)
     _killed: set[str] = field(default_factory=set, init=False)
     _deadlines: dict[str, float] = field(default_factory=dict, init=False)
+    _lenient: set[str] = field(default_factory=set, init=False)
+    """Those whose units have been asked how long they may take."""
 
     def carry_out(self, bus: Bus) -> Iterator[ServiceResult]:
         if self._masked:
@@ -91,7 +94,8 @@ class StopRun(Run):
         # The triggers first: while their jobs wait they start nothing any more.
         jobs.add("StopUnit", self._triggers)
         jobs.add("StopUnit", self.pending)
-        self._set_deadlines(bus)
+        began = time.monotonic()
+        self._deadlines = dict.fromkeys(self.pending, began + self.patience_s)
         while self.pending:
             next_deadline = min(self._deadlines[name] for name in self.pending)
             over = jobs.finished(next_deadline, self.cancel)
@@ -99,16 +103,23 @@ class StopRun(Run):
                 jobs.call_off([*self._triggers, *self.pending])
                 return
             yield from self._judged(bus, {name: why for name, why in over if name in self.pending})
+            if not self.force:
+                self._be_lenient(bus, began)
             yield from self._overdue(bus, jobs)
 
-    def _set_deadlines(self, bus: Bus) -> None:
+    def _be_lenient(self, bus: Bus, began: float) -> None:
+        """Give those that are late the time that their units give them; who is not late is never
+        asked about it."""
+        late = [name for name in self._late() if name not in self._lenient]
+        for name, unit in read_properties(bus, late, "Service.TimeoutStopUSec").items():
+            self._lenient.add(name)
+            if unit.stop_limit_s is not None:
+                allowed = began + unit.stop_limit_s + _MARGIN_S
+                self._deadlines[name] = max(self._deadlines[name], allowed)
+
+    def _late(self) -> list[str]:
         now = time.monotonic()
-        for name, unit in read_properties(bus, self.pending, "Service.TimeoutStopUSec").items():
-            limit = unit.stop_limit_s
-            patience = self.patience_s
-            if not self.force and limit is not None:
-                patience = max(patience, limit + _MARGIN_S)
-            self._deadlines[name] = now + patience
+        return [name for name in self.pending if now >= self._deadlines[name]]
 
     def _judged(self, bus: Bus, over: Mapping[str, str]) -> Iterator[ServiceResult]:
         """What became of services whose jobs are over: their state decides."""
@@ -127,15 +138,14 @@ class StopRun(Run):
                 yield self._settled(name)
 
     def _overdue(self, bus: Bus, jobs: Jobs) -> Iterator[ServiceResult]:
-        now = time.monotonic()
-        for name in [name for name in self.pending if now >= self._deadlines[name]]:
+        for name in self._late():
             if self.force and name not in self._killed:
                 bus.call(manager_call("KillUnit", "ssi", name, "all", int(signal.SIGKILL)))
                 self._killed.add(name)
-                self._deadlines[name] = now + _KILL_S
+                self._deadlines[name] = time.monotonic() + _KILL_S
                 continue
             jobs.call_off([name, *self.holds[self.pending[name]].triggers])
-            yield self._settled(name, "it did not stop in the time that its unit gives it")
+            yield self._settled(name, "it did not stop in time")
 
 
 @dataclass
@@ -205,7 +215,7 @@ class StartRun(Run):
 
     def _judged(self, bus: Bus, names: Collection[str]) -> Iterator[ServiceResult]:
         """What became of services that nothing is awaited for: their state decides."""
-        for name, unit in read_properties(bus, names, *_STATE).items():
+        for name, unit in self._read_states(bus, names).items():
             del self._waits_for[name]
             trouble = self._trouble(name, unit)
             if trouble:
@@ -213,6 +223,12 @@ class StartRun(Run):
             else:
                 main = main_process(unit)
                 yield self._settled(name, remark="; ".join(self._remarks(name)), main=main)
+
+    def _read_states(self, bus: Bus, names: Collection[str]) -> dict[str, Unit]:
+        """What there is to know about their state; not much about those that run."""
+        units = read_properties(bus, names, *_RUNNING)
+        down = [name for name, unit in units.items() if unit.state is not ServiceState.ACTIVE]
+        return units | read_properties(bus, down, *_RUNNING, *_WHY_NOT)
 
     def _trouble(self, name: str, unit: Unit) -> str:
         """Why a service is not as it should be; empty when it is."""
@@ -289,7 +305,7 @@ def _dependents(bus: Bus, name: str) -> frozenset[str]:
     found: set[str] = set()
     following = {name}
     while following:
-        units = load_units(bus, following)
+        units = read_properties(bus, following, *DEPENDENTS)
         found |= following
         following = {n for unit in units.values() for n in unit.dependents} - found
     return frozenset(found - {name})

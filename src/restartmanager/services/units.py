@@ -9,7 +9,7 @@ from restartmanager.errors import ProcessError
 from restartmanager.identity import UniqueProcess
 from restartmanager.model import ServiceState
 from restartmanager.services.bus import Call, Refusal
-from restartmanager.services.unit_facts import SERVICE_PROPERTIES, Unit, is_unit_name, state_of
+from restartmanager.services.unit_facts import FACTS, SPECIAL_FACTS, Unit, is_unit_name, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -49,31 +49,16 @@ def unit_path(name: str) -> str:
 
 
 def load_units(bus: Bus, names: Collection[str]) -> dict[str, Unit]:
-    """What these units are and do now, by their names; those without an answer are missing."""
-    ordered = list(dict.fromkeys(names))
-    per_unit = 1 + len(SERVICE_PROPERTIES)
-    calls = []
-    for name in ordered:
-        path = unit_path(name)
-        calls.append(Call(path, _PROPERTIES, "GetAll", "s", (f"{_INTERFACE}.Unit",)))
-        calls += [_get(path, "Service", name) for name in SERVICE_PROPERTIES]
-    answers = bus.call_all(calls)
-    units = {}
-    for number, name in enumerate(ordered):
-        everything, *values = answers[number * per_unit : (number + 1) * per_unit]
-        if isinstance(everything, Refusal) or not everything or not isinstance(everything[0], dict):
-            continue
-        properties = {key: _value(variant) for key, variant in everything[0].items()}
-        for key, answer in zip(SERVICE_PROPERTIES, values, strict=True):
-            if not isinstance(answer, Refusal) and answer:
-                properties[key] = _value(answer[0])
-        units[name] = Unit(properties)
-    return units
+    """What these units are and do now, by their names; those without an answer have no facts."""
+    units = read_properties(bus, names, *FACTS)
+    special = [name for name, unit in units.items() if unit.is_special]
+    more = read_properties(bus, special, *SPECIAL_FACTS)
+    return units | {name: units[name].with_more(more[name]) for name in special}
 
 
 def read_properties(bus: Bus, names: Collection[str], *wanted: str) -> dict[str, Unit]:
     """Some properties of units: those of the Unit interface, or ``Service.NAME``."""
-    ordered = list(names)
+    ordered = list(dict.fromkeys(names))
     calls = []
     for name in ordered:
         for item in wanted:
