@@ -159,13 +159,10 @@ class Lookout:
         members: Iterable[UniqueProcess],
         registered: frozenset[Service],
     ) -> Surroundings:
-        parents: dict[int, Process] = {}
-        for holder in sighting.holders:
-            if holder.process.parent_pid not in parents:
-                ancestors = self._ancestors(holder.process)
-                parents |= {ancestor.pid: ancestor for ancestor in ancestors}
+        seen = self._with_ancestors([holder.process for holder in sighting.holders])
+        parents = {process.pid: process for process in seen.values()}
         installers = set(members)
-        line = list(self.processes.lineage(self.processes.current()))
+        line = list(self.processes.lineage(self.processes.current(), seen))
         selves = {process.identity for process in line if process.pid != 1} | installers
         for member in installers:
             line += self._ancestors_and_self(member)
@@ -179,6 +176,17 @@ class Lookout:
             self._units(holder.process for holder in sighting.holders),
             line[0].cgroup,
         )
+
+    def _with_ancestors(self, processes: Sequence[Process]) -> dict[UniqueProcess, Process]:
+        """These processes and their ancestors; each is looked at once."""
+        seen = {process.identity: process for process in processes}
+        climbed: set[int] = set()
+        for process in processes:
+            if process.parent_pid not in climbed:
+                line = self.processes.lineage(process.identity, seen)
+                seen |= {ancestor.identity: ancestor for ancestor in line}
+                climbed |= {ancestor.parent_pid for ancestor in line}
+        return seen
 
     def _units(self, processes: Iterable[Process]) -> dict[UnitAddress, Process]:
         """The oldest process of each unit of a desktop that these are in."""
@@ -228,9 +236,6 @@ class Lookout:
         if names:
             with_them |= set(self.services.resolve(names).values())
         return with_them
-
-    def _ancestors(self, process: Process) -> tuple[Process, ...]:
-        return self._ancestors_and_self(process.identity)[1:]
 
     def _ancestors_and_self(self, identity: UniqueProcess) -> tuple[Process, ...]:
         try:

@@ -257,8 +257,11 @@ class Processes(Protocol):
         """
         ...
 
-    def lineage(self, identity: UniqueProcess) -> tuple[Process, ...]:
-        """The process and its ancestors, nearest first, as far as they can be seen."""
+    def lineage(
+        self, identity: UniqueProcess, known: Mapping[UniqueProcess, Process] | None = None
+    ) -> tuple[Process, ...]:
+        """The process and its ancestors, nearest first, as far as they can be seen; who is already
+        ``known`` is not looked at again."""
         ...
 
     def is_alive(self, identity: UniqueProcess) -> bool:

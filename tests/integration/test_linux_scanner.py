@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import random
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 import restartmanager as rm
-from restartmanager.linux.holders import ProcScanner
+from restartmanager.linux.files import identify
+from restartmanager.linux.holders import Known, ProcScanner
 from restartmanager.linux.kernel.iterator import why_unavailable
+from restartmanager.linux.mounts import Mounts
 from restartmanager.linux.oracle import LeaseOracle
 from restartmanager.linux.scanner import LinuxScanner
+from restartmanager.linux.targets import Targets
+from restartmanager.linux.uses import Use
 from restartmanager.model import How, Sighting
 from spawning import PYTHON
 
@@ -120,15 +125,15 @@ def test_the_leases_can_be_switched_off(data: Path) -> None:
 def test_both_ways_give_the_same_answer(spawn: Spawn, tmp_path: Path, seed: int) -> None:
     """Over a random population: opened, mapped, replaced, removed, overwritten, linked."""
     pick = random.Random(seed)  # noqa: S311 - a population, not a secret
-    paths = [tmp_path / f"file{number}.bin" for number in range(12)]
+    paths = [tmp_path / f"file{number}.bin" for number in range(64)]  # a listing
     for path in paths:
         path.write_bytes(b"\0" * 5000)
     asked = LinuxScanner(leases=False)
     resources = asked.identify([str(path) for path in paths], [])
     for _ in range(15):
-        chosen = pick.sample(paths, pick.randint(1, 4))
+        chosen = pick.sample(paths, pick.randint(4, 12))
         spawn.holding(*(w for p in chosen for w in (pick.choice(["open", "map"]), str(p))))
-    for path in pick.sample(paths, 6):
+    for path in pick.sample(paths, 32):
         match pick.choice(["replace", "remove", "overwrite", "link"]):
             case "replace":
                 (tmp_path / "new").write_bytes(b"\0" * 6000)
@@ -141,6 +146,41 @@ def test_both_ways_give_the_same_answer(spawn: Spawn, tmp_path: Path, seed: int)
                 os.link(path, f"{path}.link")
     read = ProcScanner().find_holders(resources)
     assert evidence(asked.find_holders(resources)) == evidence(read) != []
+
+
+def test_what_was_told_of_a_process_with_the_same_number_is_not_believed(
+    spawn: Spawn, data: Path
+) -> None:
+    """It was there before that was told, or it is looked at as any other."""
+    child = spawn.ready(PYTHON, "-c", "print('r', flush=True); input()")
+    resources = identify([str(data)], [])
+    mounts = Mounts.read("/proc")
+    targets = Targets(resources, mounts)
+    told = {child.pid: [Use(How.OPEN, key) for key in targets.keys]}
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    for asked_at, believed in ((now - 3600, False), (now + 1, True)):
+        known = Known(told, (), asked_at)
+        sighting = ProcScanner().find_users(targets, mounts, known=known)
+        assert [holder.process.pid for holder in sighting.holders] == [child.pid] * believed
+
+
+@pytest.mark.parametrize("change", ["overwritten", "replaced", "removed", "linked"])
+def test_only_a_file_that_is_as_recorded_can_have_no_old_users(data: Path, change: str) -> None:
+    resources = identify([str(data)], [])
+    match change:
+        case "overwritten":
+            data.write_bytes(b"1" * 10)
+        case "replaced":
+            data.with_name("new").write_bytes(b"")
+            data.with_name("new").replace(data)
+        case "removed":
+            data.unlink()
+        case "linked":  # its change time is another one
+            data.with_name("link").hardlink_to(data)
+    targets = Targets(resources, Mounts.read("/proc"))
+    recorded = resources.files[0].identity
+    assert recorded is not None
+    assert not targets.unchanged((recorded.device, recorded.inode))
 
 
 @pytest.mark.root

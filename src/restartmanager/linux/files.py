@@ -12,6 +12,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from restartmanager.errors import DirectoryAmongFilesError, UsageError
+from restartmanager.linux.listings import directories_among
 from restartmanager.model import FileIdentity, FileResource, Resources, TreeResource
 
 if TYPE_CHECKING:
@@ -41,14 +42,12 @@ def resources_at(paths: Sequence[str]) -> Resources:
 
     Raises UsageError for an empty path and one with a NUL byte.
     """
-    files: dict[str, FileResource] = {}
-    trees: dict[str, TreeResource] = {}
-    for path in map(absolute, paths):
-        if os.path.isdir(path):
-            trees[path] = TreeResource(path)
-        else:
-            files[path] = FileResource(path, None)
-    return Resources(tuple(files.values()), tuple(trees.values()))
+    distinct = dict.fromkeys(map(absolute, paths))
+    trees = directories_among(distinct)
+    return Resources(
+        files=tuple(FileResource(path, None) for path in distinct if path not in trees),
+        trees=tuple(TreeResource(path) for path in distinct if path in trees),
+    )
 
 
 def absolute(path: str) -> str:

@@ -10,9 +10,9 @@ that handle: if the process is still there then, no other one can have had its n
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.errors import ProcessAccessError, ProcessGoneError
@@ -21,11 +21,11 @@ from restartmanager.linux import files as _files
 from restartmanager.linux.mounts import Mounts
 from restartmanager.linux.procfs import PROC, ProcDirectory, describe, pids
 from restartmanager.linux.targets import Targets
-from restartmanager.linux.uses import Finder, evidence_of
+from restartmanager.linux.uses import Finder, Use, evidence_of
 from restartmanager.model import Holder, How, Sighting
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Process, Resources
@@ -37,12 +37,19 @@ HELD = frozenset({How.EXECUTABLE, How.MAPPED, How.OPEN})
 """The ways of using a file that the oracle sees; the others hold nothing."""
 
 
-class Known(NamedTuple):
-    """What is known about the processes before they are looked at: which of them hold something
-    and in what ways, and which others there are, that hold nothing. All can still run a script."""
+_NOT_ALWAYS_TOLD = frozenset({How.EXECUTABLE, How.CWD, How.ROOT})
+"""The ways that the kernel may leave out (``KernelIterator.kinds``)."""
 
-    holders: Mapping[int, Collection[How]]
+
+class Known(NamedTuple):
+    """What the kernel has told about the processes before they are looked at: who uses what, and
+    which others there are, that hold nothing. All can still run a script."""
+
+    uses: Mapping[int, Sequence[Use]]
+    """By process number."""
     others: Collection[int]
+    asked_at: float
+    """When the kernel was asked, in seconds since the start of the machine (CLOCK_BOOTTIME)."""
 
 
 class ProcScanner:
@@ -86,8 +93,8 @@ class ProcScanner:
                 for pid in pids(self._proc):
                     look.at(pid)
             else:
-                for pid, ways in known.holders.items():
-                    look.at(pid, ways)
+                for pid, told in known.uses.items():
+                    look.at_holder(pid, told, known.asked_at)
                 look.at_others(known.others)
         return look.result(self._living(registered))
 
@@ -99,7 +106,7 @@ class ProcScanner:
 
     def _living(self, identities: Sequence[UniqueProcess]) -> Iterator[Process]:
         for identity in identities:
-            with contextlib.suppress(ProcessGoneError, ProcessAccessError):
+            with suppress(ProcessGoneError, ProcessAccessError):
                 yield describe(identity, self._proc)
 
 
@@ -111,6 +118,12 @@ def is_held(path: str, holders: Iterable[Holder]) -> bool:
         for holder in holders
         for evidence in holder.evidence
     )
+
+
+def _was_there(directory: ProcDirectory, when: float) -> bool:
+    """Whether the process was certainly there at this time, in seconds since the start."""
+    facts = directory.stat()
+    return facts is not None and (facts.start_ticks + 1) / ticks_per_second() <= when
 
 
 class _Look:
@@ -130,13 +143,19 @@ class _Look:
     def at(self, pid: int, ways: Collection[How] = tuple(How)) -> None:
         """Look at one process, for these ways to use a file; one that vanishes meanwhile is no
         holder."""
-        try:
-            with ProcDirectory(pid, self._proc) as directory:
-                self._inspect(directory, ways)
-        except (ProcessAccessError, PermissionError):
-            self._not_inspectable += 1
-        except ProcessGoneError:
-            return
+        self._visit(pid, lambda directory: self._inspect(directory, ways))
+
+    def at_holder(self, pid: int, told: Sequence[Use], asked_at: float) -> None:
+        """Look at a process of which the kernel has told these uses: for those again about which
+        something more must be known, or all when its number may have been another process's."""
+
+        def inspect(directory: ProcDirectory) -> None:
+            if _was_there(directory, asked_at) and all(map(self._is_clear, told)):
+                self._inspect(directory, _NOT_ALWAYS_TOLD, told)
+            else:
+                self._inspect(directory, {use.how for use in told} | _NOT_ALWAYS_TOLD)
+
+        self._visit(pid, inspect)
 
     def at_others(self, others: Collection[int]) -> None:
         """Look at processes that hold nothing, for the scripts that they run."""
@@ -163,7 +182,23 @@ class _Look:
             not_inspectable=self._not_inspectable,
         )
 
-    def _inspect(self, directory: ProcDirectory, ways: Collection[How]) -> None:
+    def _visit(self, pid: int, inspect: Callable[[ProcDirectory], None]) -> None:
+        try:
+            with ProcDirectory(pid, self._proc) as directory:
+                inspect(directory)
+        except (ProcessAccessError, PermissionError):
+            self._not_inspectable += 1
+        except ProcessGoneError:
+            return
+
+    def _is_clear(self, use: Use) -> bool:
+        """Whether process and file say all about a use: the file is what was recorded and what is
+        there now, so that nobody can use an old version of it."""
+        return not isinstance(use.file, str) and self._targets.unchanged(use.file)
+
+    def _inspect(
+        self, directory: ProcDirectory, ways: Collection[How], told: Sequence[Use] = ()
+    ) -> None:
         view = self._view(directory)
         if view is None:
             return
@@ -174,6 +209,7 @@ class _Look:
             self._inspected += 1
         else:
             self._not_inspectable += 1
+        uses += told
         if uses:
             process = directory.describe()
             started_at = self._booted_at + process.identity.start_ticks / ticks_per_second()

@@ -1,8 +1,9 @@
 """The mounted file systems: which device and type a path has, and which of them can hang.
 
-Three facts about file systems matter to the scan: whether a server or another process answers for
+Four facts about file systems matter to the scan: whether a server or another process answers for
 them, so that a stat may wait for ever; whether ``maps`` names the device that stat names; and
-whether the inode number in ``fdinfo`` is the one that stat gives.
+whether the inode number in ``fdinfo``, and that in the listing of a folder, is the one that stat
+gives.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
 __all__ = [
+    "LISTED",
     "Mount",
     "Mounts",
     "below",
@@ -25,6 +27,10 @@ __all__ = [
     "read_mountinfo",
     "types_by_mount",
 ]
+
+LISTED = frozenset({"ext2", "ext3", "ext4", "tmpfs", "xfs"})
+"""Where the inodes in the listing of a folder are those of stat(2): each was tried
+(test_listings)."""
 
 _REMOTE = re.compile(
     r"nfs|cifs|smb|9p|ceph|afs|fuse|lustre|glusterfs|gpfs|ocfs2|gfs2|coda|virtiofs"
@@ -139,6 +145,17 @@ class Mounts:
     def plain_devices(self, device: int, path: str) -> bool:
         """Whether ``maps`` calls files on this device by the number that stat gives; likewise."""
         return os.major(device) != 0 or self._type(path) in _IN_MEMORY
+
+    def lists_inodes(self, folder: str, device: int) -> bool:
+        """Whether a listing of this folder, a path without links, has the inodes of stat(2), and
+        all regular files in it that nothing is mounted on lie on ``device``, which is its own."""
+        mount = self.of(folder)
+        return mount is not None and mount.type in LISTED and mount.device == device
+
+    def points_in(self, folder: str) -> frozenset[str]:
+        """The names in this folder, a path without links, that something is mounted on."""
+        pairs = map(os.path.split, self._by_point)
+        return frozenset(name for above, name in pairs if above == folder)
 
     def _type(self, path: str) -> str:
         mount = self.of(os.path.realpath(path))

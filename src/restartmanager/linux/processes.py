@@ -12,7 +12,7 @@ from restartmanager.identity import UniqueProcess
 from restartmanager.linux import procfs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from restartmanager.model import Process, Recipe, RestartRegistration
     from restartmanager.ports import ProcessHandle
@@ -36,14 +36,17 @@ class LinuxProcesses:
         hidden from the caller."""
         return procfs.describe(identity)
 
-    def lineage(self, identity: UniqueProcess) -> tuple[Process, ...]:
+    def lineage(
+        self, identity: UniqueProcess, known: Mapping[UniqueProcess, Process] | None = None
+    ) -> tuple[Process, ...]:
         """The process and its ancestors, nearest first, as far as they can be seen; empty when the
-        process itself is gone."""
+        process itself is gone. Who is already ``known`` is not looked at again."""
         found: list[Process] = []
+        seen = known or {}
         following: UniqueProcess | None = identity
         while following is not None:
             try:
-                process = procfs.describe(following)
+                process = seen.get(following) or procfs.describe(following)
             except (ProcessGoneError, ProcessAccessError):
                 break
             found.append(process)

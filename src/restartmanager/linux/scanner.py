@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from typing import TYPE_CHECKING
 
 from restartmanager.errors import UnsupportedError
@@ -27,7 +28,7 @@ from restartmanager.linux.mounts import Mounts, read_mountinfo
 from restartmanager.linux.oracle import LeaseOracle, Verdict
 from restartmanager.linux.procfs import PROC, pids
 from restartmanager.linux.targets import Targets
-from restartmanager.model import How
+from restartmanager.linux.uses import Use
 from restartmanager.scripts import HEAD_BYTES, could_be_script
 
 if TYPE_CHECKING:
@@ -45,9 +46,6 @@ _ASKED_AT_MOST = 2000
 
 _WORTH_ASKING = 150
 """With fewer processes, reading them all takes no longer than making the kernel ready to answer."""
-
-_NOT_ALWAYS_TOLD = frozenset({How.EXECUTABLE, How.CWD, How.ROOT})
-"""The ways that the kernel may leave out (``KernelIterator.kinds``)."""
 
 
 class LinuxScanner:
@@ -113,15 +111,16 @@ class LinuxScanner:
             return None
         if len(pids(PROC)) < _WORTH_ASKING:
             return None
+        asked_at = time.clock_gettime(time.CLOCK_BOOTTIME)
         try:
             answer = self._loaded().find(targets.keys)
         except UnsupportedError:
             self._kernel = False  # the doctor command says why
             return None
-        holders: dict[int, set[How]] = {}
+        uses: dict[int, list[Use]] = {}
         for hit in answer.hits:
-            holders.setdefault(hit.pid, set(_NOT_ALWAYS_TOLD)).add(hit.kind)
-        return Known(holders, answer.processes - holders.keys())
+            uses.setdefault(hit.pid, []).append(Use(hit.kind, (hit.device, hit.inode)))
+        return Known(uses, answer.processes - uses.keys(), asked_at)
 
     def _suspects(self) -> Suspects | None:
         """The processes that may run replaced code; None where the kernel cannot tell."""

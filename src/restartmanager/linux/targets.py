@@ -9,39 +9,35 @@ is settled one by one; on all others the device always counts.
 from __future__ import annotations
 
 import os
-import stat
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.linux.files import first_bytes, identity_of, walk
+from restartmanager.linux.listings import Key, Leads
 from restartmanager.linux.procfs import DELETED
+from restartmanager.model import FileResource
 from restartmanager.scripts import HEAD_BYTES, could_be_script
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from restartmanager.linux.mounts import Mounts
-    from restartmanager.model import FileIdentity, FileResource, Resources
+    from restartmanager.model import FileIdentity, Resources
 
 __all__ = ["CLOCK_TICK_S", "Key", "Target", "Targets"]
-
-Key: TypeAlias = tuple[int, int]
-"""Device and inode as stat(2) has them."""
 
 CLOCK_TICK_S = 0.01
 """How exact the start time of a process is, at best."""
 
 _LOOKED_INTO = 200
-_Name = TypeVar("_Name", str, Key)
 
 
 class Target(NamedTuple):
     """One registered path: the file recorded for it and the one it leads to now, where there is
-    one. ``mode`` is what the path leads to now, 0 for nothing."""
+    one."""
 
     path: str
     recorded: FileIdentity | None
     now: FileIdentity | None
-    mode: int = 0
 
     def is_stale(self, key: Key, *, content: bool, started_at: float) -> bool:
         """Whether a process that uses the file ``key`` uses one that is no longer at this path.
@@ -87,84 +83,79 @@ class Targets:
     """What to look for, taken from the resources and from a look at their paths now.
 
     Paths are looked up here, once for each scan: a registered path on a network mount that hangs
-    blocks it, as any use of that path would.
+    blocks it, as any use of that path would. What is in use is looked at once more when it is
+    found; all else may have been seen in the listing of its folder only.
     """
 
     def __init__(self, resources: Resources, mounts: Mounts) -> None:
-        self._by_key: dict[Key, tuple[Target, ...]] = {}
-        self.by_path: dict[str, tuple[Target, ...]] = {}
-        self._others: dict[int, set[Key]] = {}
-        self._plain_inodes: dict[int, bool] = {}
-        self._plain_devices: dict[int, bool] = {}
-        self._mounts = mounts
-        self._socket_paths: set[str] = set()
+        files, leads = _look(resources, mounts)
+        self._paths = frozenset(file.path for file in files)
+        self._files = _by_key(files, leads)
+        self._targets: dict[Key, tuple[Target, ...]] = {}
         self._any_script: bool | None = None
         self.folders = tuple(prefix for tree in resources.trees for prefix in _prefixes(tree.path))
-        self.any_folder = bool(resources.trees)
+        self.any_folder = bool(resources.trees or leads.directories)
         """Whether a directory is among them, which can be a working or root directory."""
-        for target in _look(resources):
-            self._add(target)
-        self.inodes = frozenset(inode for _, inode in self._by_key)
-        self.devices = frozenset(device for device, _ in self._by_key)
-        self.other_paths = frozenset(
-            _real_paths(
-                target.path
-                for (device, _), targets in self._by_key.items()
-                if not self._plain_devices[device]
-                for target in targets
-            )
-        )
+        unled = [file for file in files if file.path not in leads.keys]
+        self.gone = frozenset(file.path for file in unled if _led_to(file, leads) is None)
+        """The paths that lead nowhere."""
+        self.socket_paths = self.gone | leads.sockets
+        """The paths that are sockets, or could have been."""
+        self.inodes = frozenset(inode for _, inode in self._files)
+        devices = {key[0]: files[0].path for key, files in self._files.items()}
+        self.devices = frozenset(devices)
+        self.settled = all(mounts.plain_devices(*device) for device in devices.items())
+        """Whether the kernel's own device and inode are those of stat(2), for all of them: not on
+        btrfs, overlayfs and remote file systems."""
+        self.plain_inodes = all(mounts.plain_inodes(*device) for device in devices.items())
+        """Whether the inode in ``fdinfo`` is enough to rule a file out."""
+        self._others: dict[int, frozenset[Key]] = {}
+        self.other_paths: frozenset[str] = frozenset()
+        """The real paths of files that ``maps`` may call by another number."""
+        if not self.settled:
+            self._note_others(mounts, devices)
 
     def __bool__(self) -> bool:
-        return bool(self.by_path or self.folders)
+        return bool(self._paths or self.folders)
 
     @property
     def keys(self) -> frozenset[Key]:
         """Device and inode of every file that is looked for."""
-        return frozenset(self._by_key)
-
-    @property
-    def settled(self) -> bool:
-        """Whether the kernel's own device and inode are those of stat(2), for all of them: not on
-        btrfs, overlayfs and remote file systems."""
-        return all(self._plain_devices.values())
+        return frozenset(self._files)
 
     def at(self, key: Key) -> tuple[Target, ...]:
         """The registered paths of the file with this device and inode."""
-        return self._by_key.get(key, ())
+        files = self._files.get(key)
+        if files is None:
+            return ()
+        if key not in self._targets:
+            self._targets[key] = tuple(_target(file) for file in files)
+        return self._targets[key]
 
     def doubtful(self, key: Key) -> bool:
         """Whether a file with this device and inode may be a later one: some path that it was
         recorded for leads elsewhere now."""
         return any(_key(target.now) != key for target in self.at(key))
 
-    def at_path(self, path: str) -> tuple[Target, ...]:
-        """What is registered under exactly this path."""
-        return self.by_path.get(path, ())
+    def unchanged(self, key: Key) -> bool:
+        """Whether this file is all that its paths led and lead to, with the content that was
+        recorded: then everybody who uses it uses the present version."""
+        targets = self.at(key)
+        return not self.doubtful(key) and not any(target.changed_in_place for target in targets)
 
     def others(self, inode: int) -> frozenset[Key]:
         """The files with this inode whose device ``maps`` may call by another number."""
-        return frozenset(self._others.get(inode, ()))
-
-    @property
-    def plain_inodes(self) -> bool:
-        """Whether the inode in ``fdinfo`` is enough to rule a file out."""
-        return all(self._plain_inodes.values())
+        return self._others.get(inode, frozenset())
 
     @property
     def any_script(self) -> bool:
         """Whether an interpreter could have been started with one of them: only then do arguments
         have to be read. Of many files some are taken to be scripts without a look at each."""
         if self._any_script is None:
-            self._any_script = len(self.by_path) > _LOOKED_INTO or any(
-                could_be_script(path, first_bytes(path, HEAD_BYTES)) for path in self.by_path
+            self._any_script = len(self._paths) > _LOOKED_INTO or any(
+                could_be_script(path, first_bytes(path, HEAD_BYTES)) for path in self._paths
             )
         return self._any_script
-
-    @property
-    def socket_paths(self) -> frozenset[str]:
-        """The paths that are sockets, or could have been: they lead nowhere any more."""
-        return frozenset(self._socket_paths)
 
     def removed_below_tree(self, text: str) -> str | None:
         """The path in ``text`` when it is that of a file removed from a registered tree."""
@@ -172,47 +163,61 @@ class Targets:
             return text.removesuffix(DELETED)
         return None
 
-    def _add(self, target: Target) -> None:
-        path = target.path
-        if not stat.S_ISREG(target.mode):
-            self.any_folder = self.any_folder or stat.S_ISDIR(target.mode)
-            if target.now is None or stat.S_ISSOCK(target.mode):
-                self._socket_paths.add(path)
-        _append(self.by_path, path, target)
-        for key in _keys(target):
-            _append(self._by_key, key, target)
-            device, inode = key
-            if device not in self._plain_devices:
-                self._plain_devices[device] = self._mounts.plain_devices(device, path)
-                self._plain_inodes[device] = self._mounts.plain_inodes(device, path)
-            if not self._plain_devices[device]:
-                self._others.setdefault(inode, set()).add(key)
+    def _note_others(self, mounts: Mounts, devices: Mapping[int, str]) -> None:
+        plain = {device: mounts.plain_devices(device, path) for device, path in devices.items()}
+        others = {key: files for key, files in self._files.items() if not plain[key[0]]}
+        for device, inode in others:
+            self._others[inode] = self.others(inode) | {(device, inode)}
+        self.other_paths = frozenset(
+            _real_paths(f.path for files in others.values() for f in files)
+        )
 
 
-def _look(resources: Resources) -> Iterator[Target]:
-    for file in resources.files:
-        yield _target(file)
+def _look(resources: Resources, mounts: Mounts) -> tuple[list[FileResource], Leads]:
+    """All files, those below trees as well, and where their paths lead now."""
+    leads = Leads()
+    files = list(resources.files)
     for tree in resources.trees:
-        found = dict(walk(tree.path))
-        for entry in tree.entries:
-            facts = found.pop(entry.path, None)
-            yield _target(entry) if facts is None else _with(entry, facts)
-        for path, facts in found.items():
-            yield Target(path, None, identity_of(facts), facts.st_mode)
+        files += tree.entries
+        recorded = {entry.path for entry in tree.entries}
+        for path, facts in walk(tree.path):
+            leads.note(path, facts)
+            if path not in recorded:
+                files.append(FileResource(path, None))
+    leads.look_up((file.path for file in files if file.path not in leads.keys), mounts)
+    return files, leads
+
+
+def _led_to(file: FileResource, leads: Leads) -> Key | None:
+    """What its path leads to now; of what is not ours to see nothing proves that it has changed."""
+    key = leads.keys.get(file.path)
+    return _key(file.identity) if key is None and file.path in leads.hidden else key
+
+
+def _by_key(files: Iterable[FileResource], leads: Leads) -> Mapping[Key, tuple[FileResource, ...]]:
+    """The files by the one recorded and the one there now, where there is one."""
+    found: dict[Key, tuple[FileResource, ...]] = {}
+    for file in files:
+        now = leads.keys.get(file.path) or _led_to(file, leads)
+        recorded = _key(file.identity)
+        for key in (now,) if recorded in {now, None} else (now, recorded):
+            if key is not None:
+                first = (file,)
+                # Nearly always it is the first with its key, of which there may be thousands.
+                if found.setdefault(key, first) is not first:
+                    found[key] += first
+    return found
 
 
 def _target(file: FileResource) -> Target:
+    path, recorded = file
     try:
-        return _with(file, os.stat(file.path))
+        now = identity_of(os.stat(path))
     except (FileNotFoundError, NotADirectoryError):
-        return Target(file.path, file.identity, None)
+        now = None
     except (OSError, ValueError):  # not ours to see: nothing proves that it has changed
-        return Target(file.path, file.identity, file.identity)
-
-
-def _with(file: FileResource, facts: os.stat_result) -> Target:
-    now, recorded = identity_of(facts), file.identity
-    return Target(file.path, recorded, recorded if recorded == now else now, facts.st_mode)
+        now = recorded
+    return Target(path, recorded, now)
 
 
 def _key(identity: FileIdentity | None) -> Key | None:
@@ -228,21 +233,6 @@ def _real_paths(paths: Iterable[str]) -> Iterator[str]:
             folders[folder] = os.path.realpath(folder)
         whole = os.path.join(folders[folder], name)
         yield os.path.realpath(whole) if os.path.islink(whole) else whole
-
-
-def _append(table: dict[_Name, tuple[Target, ...]], name: _Name, target: Target) -> None:
-    """Nearly always it is the first of its name, of which there may be many thousands."""
-    first = (target,)
-    if table.setdefault(name, first) is not first:
-        table[name] += first
-
-
-def _keys(target: Target) -> tuple[Key, ...]:
-    """Device and inode of the file recorded and the one there now, if they differ."""
-    recorded, now = _key(target.recorded), _key(target.now)
-    if recorded is None or recorded == now:
-        return () if now is None else (now,)
-    return (recorded,) if now is None else (recorded, now)
 
 
 def _prefixes(path: str) -> set[str]:

@@ -137,8 +137,7 @@ class Finder:
             yield from self._use(how, facts)
             return
         whole = os.path.normpath(os.path.join(_text(base + "cwd"), path))
-        gone = any(target.now is None for target in self._targets.at_path(whole))
-        if gone and sees_our_root(base):
+        if whole in self._targets.gone and sees_our_root(base):
             yield Use(how, whole)
 
     def _removed(self, how: How, base: str, link: str) -> Iterator[Use]:

@@ -26,7 +26,7 @@ from restartmanager.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import RestartRegistration
@@ -84,11 +84,14 @@ class SimulatedProcesses:
             raise ProcessGoneError(identity.pid)
         return self._world.lives[identity].facts
 
-    def lineage(self, identity: UniqueProcess) -> tuple[Process, ...]:
+    def lineage(
+        self, identity: UniqueProcess, known: Mapping[UniqueProcess, Process] | None = None
+    ) -> tuple[Process, ...]:
         line = []
-        here: Process | None = self.describe(identity)
+        seen = known or {}
+        here: Process | None = seen.get(identity) or self.describe(identity)
         while here is not None:
-            line.append(here)
+            line.append(seen.get(here.identity, here))
             here = self._by_pid(here.parent_pid)
         return tuple(line)
 

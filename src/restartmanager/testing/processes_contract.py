@@ -81,6 +81,16 @@ class ProcessesContract:
         for child, parent in itertools.pairwise(lineage):
             assert child.parent_pid == parent.pid
 
+    def test_who_is_known_is_not_looked_at_again(self) -> None:
+        """In a lineage, what was seen before counts."""
+        identity = self.obedient()
+        first, *others = self.processes().lineage(identity)
+        known = {
+            each.identity: replace(each, name=f"known {each.name}") for each in (first, *others)
+        }
+        again = self.processes().lineage(identity, known)
+        assert again == tuple(known.values())
+
     def test_an_earlier_process_with_the_number_is_gone(self) -> None:
         """Number alone is not identity: it can be neither seen nor taken hold of."""
         identity = self.obedient()

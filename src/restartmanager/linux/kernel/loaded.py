@@ -109,7 +109,7 @@ class LoadedPrograms:
 
     def _ask(self, links: Sequence[int], targets: Sequence[_Target]) -> Answer:
         distinct = list(dict.fromkeys(targets))
-        devices = {device: _kernel_device(device) for device, _ in distinct}
+        devices = {device: _kernel_device(device) for device in {device for device, _ in distinct}}
         self._want([KEY.pack(inode, devices[device]) for device, inode in distinct])
         records = {record for link in links for record in _records(link)}
         hits = (
