@@ -15,6 +15,17 @@ from typing import TYPE_CHECKING
 
 from benchmarks.installed import install
 from benchmarks.population import Population
+from benchmarks.questions import (
+    COMMON,
+    FREE,
+    FREE_FILES,
+    MANY,
+    MANY_FILES,
+    MANY_USED,
+    MORE_FILES,
+    RARE,
+    REPLACED,
+)
 from benchmarks.report import print_report, write_report
 from benchmarks.results import Results
 from benchmarks.tools import compiled_reader, stale_tools, who_tools
@@ -30,16 +41,6 @@ SIZES = (100, 800, 3000)
 MAIN_SIZE = 800
 """Where all questions are asked; at the other sizes only those that show the growth."""
 
-FREE = 1_000
-MANY = 10_000
-MANY_USED = 100
-
-RARE = "one file, three users"
-COMMON = "one library, a hundred users"
-FREE_FILES = f"{FREE:,} files, all free"
-MANY_FILES = f"{MANY:,} files, {MANY_USED} in use by one process each"
-REPLACED = "what runs replaced code, a library of a hundred users"
-
 
 def measure(results: Results, size: int, folder: str, programs: str, *, everything: bool) -> None:
     """Ask on a population of this size."""
@@ -47,10 +48,12 @@ def measure(results: Results, size: int, folder: str, programs: str, *, everythi
     free = [made(os.path.join(folder, "free", f"lib{number}.so")) for number in range(FREE)]
     many = [made(os.path.join(folder, "many", f"lib{number}.so")) for number in range(MANY)]
     used = many[:: MANY // MANY_USED] if everything else []
+    more = [made(os.path.join(folder, "more", f"lib{number}.so")) for number in range(MANY - 1)]
     with Population(size, folder, opened=used) as population:
         questions = {RARE: [population.rare]}
         if everything:
-            questions |= {COMMON: [population.common], FREE_FILES: free, MANY_FILES: many}
+            questions |= {COMMON: [population.common], FREE_FILES: free}
+            questions |= {MORE_FILES: [*more, population.rare], MANY_FILES: many}
         for _ in range(results.rounds):
             for question, paths in questions.items():
                 ask(results, size, question, who_tools(reader, programs), paths)

@@ -11,6 +11,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from benchmarks.page import put
+from benchmarks.questions import COMMON, MANY, MANY_FILES, MORE_FILES, RARE
 from benchmarks.results import SLOW_RUNS, SLOW_S
 from benchmarks.tools import LIMIT_S
 
@@ -65,6 +66,7 @@ def _text(results: Results, main_size: int, *, picture: bool) -> str:
     ]
     for question in results.questions(main_size):
         lines += _question(results, main_size, question)
+    lines += _more_files(results, main_size)
     if len(results.sizes) > 1:
         lines += _growth(results, picture=picture)
     if results.missing:
@@ -88,6 +90,18 @@ def _question(results: Results, size: int, question: str) -> Iterator[str]:
             "" if found.users is None else str(found.users),
         )
         yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _more_files(results: Results, size: int) -> Iterator[str]:
+    """What it costs to ask about many files instead of one."""
+    yield f"**{MANY:,} files against one, with as many users**\n"
+    yield f"| | users | one file | {MANY:,} files | times |"
+    yield "|---|--:|--:|--:|--:|"
+    for one, many, users in ((RARE, MORE_FILES, 3), (COMMON, MANY_FILES, 100)):
+        for tool in ("restartmanager, the call", "restartctl who"):
+            few, more = (results.answers(size, asked)[tool].seconds for asked in (one, many))
+            yield f"| {tool} | {users} | {few:.3f} | {more:.3f} | {more / few:.2f} |"
     yield ""
 
 
