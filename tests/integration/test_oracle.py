@@ -100,6 +100,19 @@ def _agrees(files: tuple[FileResource, ...]) -> bool:
     return not free & held and not explain(unnamed, oracle).unexplained
 
 
+def test_what_is_free_comes_with_its_first_bytes(tmp_path: Path, spawn: Spawn) -> None:
+    free, used, empty = (tmp_path / name for name in ("free", "used", "empty"))
+    file_to_ask_about(tmp_path)
+    free.write_bytes(b"#!/bin/sh\n" * 100)
+    used.write_bytes(b"used")
+    empty.touch()
+    spawn.holding("open", str(used))
+    gone = FileResource(str(tmp_path / "gone"), None)
+    files = [*(FileResource(str(path), None) for path in (free, used, empty)), gone]
+    found = LeaseOracle().free_among(files, 15)
+    assert found == {files[0]: b"#!/bin/sh\n#!/bi", files[2]: b""}
+
+
 # -- what is not asked about -------------------------------------------------------------------
 
 

@@ -11,7 +11,6 @@ import os
 import stat
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -33,17 +32,17 @@ _WORTH = 4
 _Folder: TypeAlias = "dict[str, str]"
 
 
-@dataclass(slots=True)
 class Leads:
     """Where paths lead, at the moment when they were looked at; what is in none of these leads
     nowhere."""
 
-    keys: dict[str, Key] = field(default_factory=dict)
-    """What each leads to, of whatever kind."""
-    directories: set[str] = field(default_factory=set)
-    sockets: set[str] = field(default_factory=set)
-    hidden: set[str] = field(default_factory=set)
-    """What the caller may not see."""
+    def __init__(self) -> None:
+        self.keys: dict[str, Key] = {}
+        """What each leads to, of whatever kind."""
+        self.directories: set[str] = set()
+        self.sockets: set[str] = set()
+        self.hidden: set[str] = set()
+        """What the caller may not see."""
 
     def look_up(self, paths: Iterable[str], mounts: Mounts) -> None:
         """Look at these absolute paths, following links; ``mounts`` are those of now."""

@@ -7,8 +7,8 @@ back at once. That costs microseconds for each file, whatever the number of proc
 The moment in which it is held is felt by who opens the file just then: open(2) waits until the
 lease is gone, some microseconds, and with O_NONBLOCK fails with EWOULDBLOCK, as it would with any
 other lease. Opening the file here is also seen by inotify(7), and breaks a lease that a file server
-has on it, as any opening does; nothing is read, so the access time stays. Who cannot have that
-does not ask.
+has on it, as any opening does; the access time stays where the first bytes are not asked for, too.
+Who cannot have that does not ask.
 
 The answer is about what is held. An interpreter holds no script that it runs: for what
 ``restartmanager.scripts.could_be_script``, "free" proves nothing.
@@ -28,7 +28,7 @@ from restartmanager.linux.procfs import PROC
 from restartmanager.model import FileResource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from restartmanager.model import FileIdentity
 
@@ -90,18 +90,37 @@ class LeaseOracle:
 
     def ask_many(self, resources: Iterable[FileResource]) -> dict[FileResource, Verdict]:
         """The answer for each of these files, as ``ask`` gives it."""
-        if self._why_unavailable is not None:
-            return dict.fromkeys(resources, Verdict.UNKNOWN)
+        return {resource: verdict for resource, verdict, _ in self._answers(resources, 0)}
+
+    def free_among(self, resources: Iterable[FileResource], head: int) -> dict[FileResource, bytes]:
+        """Those of these files that are FREE, each with its first ``head`` bytes."""
+        answers = self._answers(resources, head)
+        return {resource: text for resource, verdict, text in answers if verdict is Verdict.FREE}
+
+    def _answers(
+        self, resources: Iterable[FileResource], head: int
+    ) -> Iterator[tuple[FileResource, Verdict, bytes]]:
+        own = self._open_own()
+        if own is None:
+            yield from ((resource, Verdict.UNKNOWN, b"") for resource in resources)
+            return
         try:
-            own = os.open(self._own, _LOOK | os.O_DIRECTORY)
-        except OSError:
-            return dict.fromkeys(resources, Verdict.UNKNOWN)
-        try:
-            return {item: self._ask(own, item.path, item.identity) for item in resources}
+            for resource in resources:
+                yield resource, *self._ask(own, resource.path, resource.identity, head)
         finally:
             os.close(own)
 
-    def _ask(self, own: int, path: str, expected: FileIdentity | None) -> Verdict:
+    def _open_own(self) -> int | None:
+        if self._why_unavailable is not None:
+            return None
+        try:
+            return os.open(self._own, _LOOK | os.O_DIRECTORY)
+        except OSError:
+            return None
+
+    def _ask(
+        self, own: int, path: str, expected: FileIdentity | None, head: int
+    ) -> tuple[Verdict, bytes]:
         """Look first, open then: what a stranger placed here (a device, a fifo, a link to another
         file, a mount of his own) is found out without being opened.
 
@@ -111,15 +130,15 @@ class LeaseOracle:
         try:
             looked = os.open(path, _LOOK)
         except (OSError, ValueError):
-            return Verdict.UNKNOWN
+            return Verdict.UNKNOWN, b""
         try:
             if self._may_be_asked(own, looked, expected):
-                return _lease(own, looked)
+                return _lease(own, looked, head)
         except OSError:
             pass
         finally:
             os.close(looked)
-        return Verdict.UNKNOWN
+        return Verdict.UNKNOWN, b""
 
     def _may_be_asked(self, own: int, looked: int, expected: FileIdentity | None) -> bool:
         """Whether it is the expected file, a regular one, where answers are right.
@@ -139,12 +158,12 @@ class LeaseOracle:
         return self._types.get(_mount_id(own, looked)) in FILE_SYSTEMS
 
 
-def _lease(own: int, looked: int) -> Verdict:
-    """Take a write lease and give it back."""
+def _lease(own: int, looked: int, head: int) -> tuple[Verdict, bytes]:
+    """Take a write lease and give it back; of what is free, the first ``head`` bytes as well."""
     try:
         descriptor = os.open(f"fd/{looked}", _OPEN, dir_fd=own)
     except BlockingIOError:  # somebody has a lease, hence the file
-        return Verdict.IN_USE
+        return Verdict.IN_USE, b""
     try:
         # Whoever opens the file meanwhile has the kernel send a signal. It must be one that
         # does nothing: the usual one (SIGIO) kills, and unlike SIGCHLD and SIGWINCH, which
@@ -152,11 +171,11 @@ def _lease(own: int, looked: int) -> Verdict:
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, _BREAK_SIGNAL)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        return Verdict.FREE, os.pread(descriptor, head, 0) if head else b""
     except BlockingIOError:
-        return Verdict.IN_USE
+        return Verdict.IN_USE, b""
     finally:
         os.close(descriptor)
-    return Verdict.FREE
 
 
 def _mount_id(own: int, descriptor: int) -> bytes:

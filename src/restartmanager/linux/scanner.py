@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING
 
 from restartmanager.errors import UnsupportedError
 from restartmanager.linux import files as _files
-from restartmanager.linux.files import first_bytes
 from restartmanager.linux.holders import Known, ProcScanner, is_held
 from restartmanager.linux.mounts import Mounts, read_mountinfo
-from restartmanager.linux.oracle import LeaseOracle, Verdict
+from restartmanager.linux.oracle import LeaseOracle
 from restartmanager.linux.procfs import PROC, pids
 from restartmanager.linux.targets import Targets
 from restartmanager.linux.uses import Use
@@ -174,9 +173,7 @@ def _explained(sighting: Sighting, in_use: Sequence[FileResource], oracle: Lease
 
 def _without_free(files: Iterable[FileResource], oracle: LeaseOracle) -> tuple[FileResource, ...]:
     """The files that are held, or may be used without being held, or cannot be asked about."""
+    free = oracle.free_among(files, HEAD_BYTES)
     return tuple(
-        file
-        for file, verdict in oracle.ask_many(files).items()
-        if verdict is not Verdict.FREE
-        or could_be_script(file.path, first_bytes(file.path, HEAD_BYTES))
+        file for file in files if file not in free or could_be_script(file.path, free[file])
     )
