@@ -110,7 +110,7 @@ class KernelIterator:
         """
         with self._lock, _refusals_explained():
             loaded = self._demand()
-            wanted = list(targets)
+            wanted = list(dict.fromkeys(targets))
             step = LARGEST_QUESTION
             try:
                 some = [loaded.find(wanted[at : at + step]) for at in range(0, len(wanted), step)]
