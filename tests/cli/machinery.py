@@ -100,6 +100,7 @@ class Machine:
         return subprocess.run(
             [*RESTARTCTL, *arguments],
             env={**self.environment, **environment},
+            cwd=self.folder,
             input=given,
             capture_output=True,
             text=True,
@@ -115,6 +116,7 @@ class Machine:
         return subprocess.run(
             [sys.executable, "-P", "-c", program, *arguments],
             env={**self.environment, **environment},
+            cwd=self.folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

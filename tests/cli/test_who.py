@@ -52,7 +52,7 @@ def test_the_asking_program_itself_is_no_answer(machine: Machine) -> None:
 
 def test_a_relative_path(machine: Machine) -> None:
     holder = machine.hold()
-    relative = os.path.relpath(machine.file)
+    relative = os.path.relpath(machine.file, machine.folder)
     assert f"pid {holder.pid}" in machine.run("who", relative).stdout
 
 
