@@ -1,7 +1,7 @@
 """The real ports, with every step that changes anything numbered; at one of them we are killed.
 
-Before and after every write to the session memory, every signal and every start of a program there
-is a point. A port for another kind of application joins by passing points of its own.
+Before and after every write to the session memory, every signal, every start of a program and
+every order to a service manager there is a point.
 """
 
 from __future__ import annotations
@@ -13,16 +13,22 @@ from typing import TYPE_CHECKING, cast
 
 from restartmanager.linux.handles import PidfdHandle
 from restartmanager.linux.processes import LinuxProcesses
+from restartmanager.services import systemd
+from restartmanager.services.bus import Bus
 from restartmanager.testing.crashing_store import WRITES
 from restartmanager.wiring import make_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from restartmanager.engine import Engine
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Recipe, Signal
     from restartmanager.ports import ProcessHandle, Store
+    from restartmanager.services.bus import Call, Refusal
+
+ORDERS = frozenset({"StartUnit", "StopUnit", "MaskUnitFiles", "UnmaskUnitFiles", "Reload"})
+"""What a manager is told to do in an update of services that obey."""
 
 
 class Points:
@@ -105,8 +111,24 @@ class NumberedProcesses(LinuxProcesses):
             return super().start(recipe, note)
 
 
+def numbered_bus(points: Points) -> type[Bus]:
+    """A connection to a manager; orders given together are between two points."""
+
+    class NumberedBus(Bus):
+        def call_all(self, calls: Iterable[Call]) -> list[tuple[object, ...] | Refusal]:
+            wanted = list(calls)
+            orders = sorted({call.member for call in wanted} & ORDERS)
+            if not orders:
+                return super().call_all(wanted)
+            with points.around(" ".join(orders)):
+                return super().call_all(wanted)
+
+    return NumberedBus
+
+
 def numbered_engine(points: Points) -> Engine:
     """The engine that every installer of this user gets, with its steps numbered."""
+    setattr(systemd, "Bus", numbered_bus(points))  # noqa: B010 - what it connects with
     engine = make_engine()
     engine.store = cast("Store", NumberedStore(engine.store, points))
     engine.processes = engine.lookout.processes = NumberedProcesses(points)

@@ -172,7 +172,7 @@ class Workshop:
     def _finish(process: subprocess.Popen[str]) -> str:
         with process:
             said, complaint = process.communicate(timeout=PATIENCE_S)
-        assert process.returncode == 0, complaint
+        assert process.returncode == 0, said + complaint
         return said.strip()
 
     # -- what the applications say ---------------------------------------------------------------

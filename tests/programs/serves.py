@@ -1,6 +1,6 @@
 """A service: maps a library, says that it is ready where somebody listens, and waits to be ended.
 
-serves.py LIBRARY [--stubborn] [--broken-if FILE] [--child] [--reload]
+serves.py LIBRARY [--stubborn] [--slow] [--broken-if FILE] [--child] [--reload]
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("library")
     parser.add_argument("--stubborn", action="store_true", help="ignore the request to stop")
+    parser.add_argument("--slow", action="store_true", help="take a while to stop")
     parser.add_argument("--broken-if", help="fail at once when there is this file")
     parser.add_argument("--child", action="store_true", help="have a child that maps it as well")
     parser.add_argument("--is-child", action="store_true", help="be that child")
@@ -28,6 +30,8 @@ def main() -> None:
         sys.exit("the configuration is broken: line 7")
     if options.stubborn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if options.slow:
+        signal.signal(signal.SIGTERM, _leave_slowly)
     if options.reload:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         signal.signal(signal.SIGHUP, lambda *_: os.execv(sys.executable, sys.orig_argv))
@@ -45,6 +49,11 @@ def main() -> None:
         _tell("READY=1")
     while True:
         signal.pause()
+
+
+def _leave_slowly(*_: object) -> None:
+    time.sleep(0.5)
+    sys.exit()
 
 
 def _tell(state: str) -> None:

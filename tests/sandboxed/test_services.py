@@ -378,6 +378,57 @@ def test_what_a_dead_installer_left_stopped_is_brought_back_with_its_socket(unit
     assert rm.recover() == ()
 
 
+DIES_AFTER_ORDERS = """
+import os, signal, sys
+import restartmanager as rm
+from restartmanager.services.unit_jobs import Jobs
+Jobs.finished = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+session = rm.start_session()
+session.register(files=[sys.argv[1]])
+session.shutdown()
+"""
+
+
+def test_what_still_waits_to_be_stopped_when_the_installer_dies_is_not_lost(units: Units) -> None:
+    """It runs while recovery looks, and would be stopped in its turn afterwards."""
+    units.service("base.service")
+    after = ["After=base.service"]
+    units.service("top.service", "--stubborn", unit=after, service=["TimeoutStopSec=2"])
+    units.start("base.service", "top.service")
+    done = subprocess.run([sys.executable, "-c", DIES_AFTER_ORDERS, units.library], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert state("base.service", "top.service") == ["active", "deactivating"]
+    rm.recover()
+    assert state("base.service", "top.service") == ["active", "active"]
+    assert systemctl("list-jobs", "--no-legend", "base.service", "top.service") == ""
+
+
+DIES_BEFORE_ORDERS = """
+import os, signal, sys
+import restartmanager as rm
+from restartmanager.services.unit_jobs import Jobs
+Jobs.add = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+session = rm.start_session()
+session.register(files=[sys.argv[1]])
+session.shutdown()
+"""
+
+
+def test_a_socket_whose_service_runs_is_put_back_all_the_same(units: Units) -> None:
+    """For that the service must stop for a moment: its socket could not be started else."""
+    units.service("web.service")
+    units.add("web.socket", f"[Socket]\nListenStream={units.folder}/web.sock\n")
+    units.start("web.socket", "web.service")
+    done = subprocess.run([sys.executable, "-c", DIES_BEFORE_ORDERS, units.library], check=False)
+    assert done.returncode == -signal.SIGKILL
+    before = main_pid("web.service")
+    systemctl("stop", "web.socket")
+    assert state("web.service", "web.socket") == ["active", "inactive"]
+    rm.recover()
+    assert state("web.service", "web.socket") == ["active", "active"]
+    assert main_pid("web.service") != before
+
+
 def test_cancel_leaves_running_what_was_not_stopped(units: Units, session: PrimarySession) -> None:
     units.service("first.service")
     needs = ["Requires=first.service", "After=first.service"]

@@ -92,8 +92,7 @@ class StopRun(Run):
             bus.call(manager_call("Reload"))
         jobs = Jobs(bus)
         # The triggers first: while their jobs wait they start nothing any more.
-        jobs.add("StopUnit", self._triggers)
-        jobs.add("StopUnit", self.pending)
+        jobs.add("StopUnit", [*self._triggers, *self.pending])
         began = time.monotonic()
         self._deadlines = dict.fromkeys(self.pending, began + self.patience_s)
         while self.pending:
@@ -157,11 +156,14 @@ class StartRun(Run):
     _words: dict[str, str] = field(default_factory=dict, init=False)
     """What went wrong with each unit, where something did."""
     _running: set[str] = field(default_factory=set, init=False)
+    _in_the_way: set[str] = field(default_factory=set, init=False)
+    """Those that run, so that a socket of theirs cannot be put back."""
 
     def carry_out(self, bus: Bus) -> Iterator[ServiceResult]:
         deadline = time.monotonic() + _START_LIMIT_S
         self._refresh_definitions(bus)
         self._running = self._active(bus)
+        self._in_the_way = self._running_without_socket(bus)
         jobs = Jobs(bus)
         self._begin(jobs)
         late = {service.name for service, hold in self.holds.items() if hold.followers}
@@ -183,13 +185,16 @@ class StartRun(Run):
         """Give the manager the jobs. A socket cannot be put back once its service runs: it goes
         first."""
         self._put_triggers_back(jobs)
-        jobs.add("StartUnit", self.pending)
+        jobs.add("StartUnit", self.pending.keys() - self._in_the_way)
         for name, units in self._waits_for.items():
             units.add(name)
 
     def _put_triggers_back(self, jobs: Jobs) -> None:
+        jobs.add("RestartUnit", self._in_the_way)  # the manager starts sockets in between
         jobs.add("StartUnit", self._triggers)
         self._waits_for = {service.name: set(hold.triggers) for service, hold in self.holds.items()}
+        for name in self._in_the_way:
+            self._waits_for[name].add(name)
 
     def _refresh_definitions(self, bus: Bus) -> None:
         """Lift our masks, and have changed unit files read."""
@@ -202,6 +207,16 @@ class StartRun(Run):
     def _active(self, bus: Bus) -> set[str]:
         found = list_units(bus, self.pending)
         return {name for name, unit in found.items() if unit.state is ServiceState.ACTIVE}
+
+    def _running_without_socket(self, bus: Bus) -> set[str]:
+        sockets = [name for name in self._triggers if name.endswith(".socket")]
+        listed = list_units(bus, sockets)
+        down = {name for name, unit in listed.items() if unit.state is not ServiceState.ACTIVE}
+        return {
+            service.name
+            for service, hold in self.holds.items()
+            if service.name in self._running and down.intersection(hold.triggers)
+        }
 
     def _await(self, jobs: Jobs, deadline: float) -> None:
         over = jobs.finished(deadline, self.cancel)

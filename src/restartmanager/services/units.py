@@ -12,7 +12,7 @@ from restartmanager.services.bus import Call, Refusal
 from restartmanager.services.unit_facts import FACTS, SPECIAL_FACTS, Unit, is_unit_name, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from restartmanager.services.bus import Bus
 
@@ -123,10 +123,18 @@ def _rows(bus: Bus, call: Call) -> list[ListedUnit]:
     answer = bus.call(call)
     rows: Iterable[Any] = () if isinstance(answer, Refusal) or not answer else answer[0]
     return [
-        ListedUnit(row[0], row[1], row[2], state_of(row[3]))
+        ListedUnit(row[0], row[1], row[2], _state_in(row))
         for row in rows
-        if len(row) > 3 and is_unit_name(row[0])
+        if len(row) > 8 and is_unit_name(row[0])
     ]
+
+
+def _state_in(row: Sequence[Any]) -> ServiceState:
+    """What runs and is waiting for its turn to be stopped does not stay so: whoever gave that order
+    may be gone."""
+    state = state_of(row[3])
+    leaving = state is ServiceState.ACTIVE and row[8] in {"stop", "restart"}
+    return ServiceState.CHANGING if leaving else state
 
 
 def _get(path: str, kind: str, name: str) -> Call:
