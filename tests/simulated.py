@@ -20,7 +20,8 @@ from restartmanager.testing.world import Program, Temper, World
 if TYPE_CHECKING:
     from restartmanager.asking import Channels, Screens
     from restartmanager.identity import UniqueProcess
-    from restartmanager.ports import Entries, Store
+    from restartmanager.ports.machine import Entries
+    from restartmanager.ports.memory import Store
 
 LIBRARY = "/usr/lib/libwidget.so"
 EDITOR = "/usr/bin/editor"

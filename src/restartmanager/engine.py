@@ -31,7 +31,7 @@ from restartmanager.identity import boot_id
 from restartmanager.journal import JournalEntry, Operation, SessionRecord
 from restartmanager.model import Filter, FilterTrigger, Outcome, Resources
 from restartmanager.plan import ShutdownMode, plan_refresh, plan_shutdown
-from restartmanager.ports import NoEntries
+from restartmanager.ports.machine import NoEntries
 from restartmanager.progress import CancelToken, Reporter
 from restartmanager.refresh import Refresh
 from restartmanager.restart import Restart, Stale
@@ -45,7 +45,9 @@ if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
     from restartmanager.lookout import Lookout
     from restartmanager.model import Affected
-    from restartmanager.ports import Clock, Processes, Store
+    from restartmanager.ports.machine import Clock
+    from restartmanager.ports.memory import Store
+    from restartmanager.ports.processes import Processes
 
 __all__ = ["MAX_SESSIONS", "Engine"]
 

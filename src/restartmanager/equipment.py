@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
     from restartmanager.asking import Channels, Screens
     from restartmanager.journal import JournalEntry
-    from restartmanager.ports import Clock, Entries, Processes, ServiceManager
+    from restartmanager.ports.machine import Clock, Entries
+    from restartmanager.ports.processes import Processes
+    from restartmanager.ports.services import ServiceManager
     from restartmanager.progress import CancelToken, Reporter
 
 __all__ = ["Equipment", "TimeLimits"]

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
     from restartmanager.journal import JournalEntry
     from restartmanager.model import Holder, Process, Service, ServiceFacts, Sighting
-    from restartmanager.ports import Clock, Entries, Packages, Processes, Scanner, ServiceManager
+    from restartmanager.ports.machine import Clock, Entries, Packages, Scanner
+    from restartmanager.ports.processes import Processes
+    from restartmanager.ports.services import ServiceManager
 
 __all__ = ["Lookout"]
 

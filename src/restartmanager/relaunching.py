@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
     from restartmanager.ledger import StartLedger
     from restartmanager.model import Filter, Recipe
-    from restartmanager.ports import ProcessHandle
+    from restartmanager.ports.processes import ProcessHandle
 
 __all__ = ["Relauncher"]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
     from restartmanager.journal import JournalEntry
     from restartmanager.model import Application, Filter, Outcome, Service
-    from restartmanager.ports import ProcessHandle
+    from restartmanager.ports.processes import ProcessHandle
 
 __all__ = ["Restart", "Stale"]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
     from restartmanager.journal import JournalEntry
     from restartmanager.ledger import StopLedger
-    from restartmanager.ports import ProcessHandle
+    from restartmanager.ports.processes import ProcessHandle
     from restartmanager.wire import EndReason
 
 __all__ = ["ChannelRoad", "Closing", "Road", "SignalRoad", "WindowRoad"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from restartmanager.journal import SessionRecord
     from restartmanager.model import Affected, Outcome
-    from restartmanager.ports import Traces
+    from restartmanager.ports.machine import Traces
 
 __all__ = ["TracedEngine"]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from restartmanager.lookout import Lookout
     from restartmanager.model import Process
     from restartmanager.policy import Policy
-    from restartmanager.ports import ServiceManager
+    from restartmanager.ports.services import ServiceManager
 
 __all__ = [
     "limits",

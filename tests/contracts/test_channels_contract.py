@@ -17,7 +17,7 @@ from spawning import PROGRAMS
 
 if TYPE_CHECKING:
     from restartmanager.model import Process
-    from restartmanager.ports import Clock
+    from restartmanager.ports.machine import Clock
     from spawning import Spawn
 
 __all__ = ["folder"]  # a fixture

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from restartmanager.model import Recipe
-    from restartmanager.ports import Clock
+    from restartmanager.ports.machine import Clock
 
 PROGRAM = os.path.join(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "programs", "obeys.py"

@@ -21,7 +21,7 @@ from restartmanager.testing.world import World
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from restartmanager.ports import Scanner
+    from restartmanager.ports.machine import Scanner
     from spawning import Spawn
 
 

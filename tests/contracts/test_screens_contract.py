@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from integration.conftest import Children
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Process
-    from restartmanager.ports import Clock
+    from restartmanager.ports.machine import Clock
 
 __all__ = ["children"]  # a fixture
 

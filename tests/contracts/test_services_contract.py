@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from restartmanager.model import Process
-    from restartmanager.ports import Clock
+    from restartmanager.ports.machine import Clock
     from restartmanager.progress import CancelToken
 
 

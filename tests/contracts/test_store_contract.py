@@ -15,7 +15,7 @@ from restartmanager.testing.store_contract import StoreContract
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from restartmanager.ports import Store
+    from restartmanager.ports.memory import Store
 
 
 class TestMemoryStore(StoreContract):

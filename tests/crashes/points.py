@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from restartmanager.engine import Engine
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Recipe, Signal
-    from restartmanager.ports import ProcessHandle, Store
+    from restartmanager.ports.memory import Store
+    from restartmanager.ports.processes import ProcessHandle
     from restartmanager.services.bus import Call, Refusal
 
 ORDERS = frozenset({"StartUnit", "StopUnit", "MaskUnitFiles", "UnmaskUnitFiles", "Reload"})

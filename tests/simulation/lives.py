@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Resources, Sighting
-    from restartmanager.ports import Store
+    from restartmanager.ports.memory import Store
 
 LIBRARIES = ("/usr/lib/a.so", "/usr/lib/b.so", "/usr/lib/unrelated.so")
 REGISTERED = LIBRARIES[:2]

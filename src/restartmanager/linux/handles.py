@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Self
 
-    from restartmanager.ports import ProcessHandle
+    from restartmanager.ports.processes import ProcessHandle
     from restartmanager.progress import CancelToken
 
 __all__ = ["PidfdHandle", "is_alive", "open_pidfd", "wait_for_exit"]

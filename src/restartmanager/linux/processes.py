@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from restartmanager.model import Process, Recipe, RestartRegistration
-    from restartmanager.ports import ProcessHandle
+    from restartmanager.ports.processes import ProcessHandle
     from restartmanager.progress import CancelToken
 
 __all__ = ["LinuxProcesses"]

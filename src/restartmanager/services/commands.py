@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Sequence
 
-    from restartmanager.ports import Processes
+    from restartmanager.ports.processes import Processes
     from restartmanager.progress import CancelToken
 
 __all__ = ["Command", "Ended"]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Hold, Process, Service, ServiceFacts
-    from restartmanager.ports import Processes
+    from restartmanager.ports.processes import Processes
     from restartmanager.progress import CancelToken
     from restartmanager.services.commands import Ended
     from restartmanager.services.script_facts import InitSystem

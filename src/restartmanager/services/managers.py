@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Hold, Process, Service, ServiceFacts, ServiceState, Treatment
-    from restartmanager.ports import ServiceManager
+    from restartmanager.ports.services import ServiceManager
     from restartmanager.progress import CancelToken
 
 __all__ = ["Managers"]

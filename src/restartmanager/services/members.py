@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from restartmanager.model import Process
-    from restartmanager.ports import Processes, ProcessHandle
+    from restartmanager.ports.processes import Processes, ProcessHandle
     from restartmanager.progress import CancelToken
 
 __all__ = ["Members", "described", "processes_with"]

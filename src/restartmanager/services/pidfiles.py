@@ -15,7 +15,7 @@ from restartmanager.services.members import described
 
 if TYPE_CHECKING:
     from restartmanager.model import Process
-    from restartmanager.ports import Processes
+    from restartmanager.ports.processes import Processes
 
 __all__ = ["process_in"]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Process
-    from restartmanager.ports import Processes
+    from restartmanager.ports.processes import Processes
 
 __all__ = ["InitSystem", "ScriptFacts"]
 

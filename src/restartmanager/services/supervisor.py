@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from restartmanager.model import Process
-    from restartmanager.ports import Processes
+    from restartmanager.ports.processes import Processes
 
 __all__ = ["Program", "Supervisor", "find_supervisors"]
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Process, Service
-    from restartmanager.ports import Processes
+    from restartmanager.ports.processes import Processes
     from restartmanager.progress import CancelToken
     from restartmanager.services.supervisor import Program, Supervisor
     from restartmanager.services.supervisor_rpc import Call

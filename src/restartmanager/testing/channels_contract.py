@@ -16,7 +16,7 @@ from restartmanager.wire import EndReason
 if TYPE_CHECKING:
     from restartmanager.asking import Channels
     from restartmanager.model import Process
-    from restartmanager.ports import Clock
+    from restartmanager.ports.machine import Clock
 
 __all__ = ["ChannelsContract"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from restartmanager.ports import Store
+    from restartmanager.ports.memory import Store
 
 __all__ = ["WRITES", "Crash", "CrashingStore"]
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import RestartRegistration
     from restartmanager.policy import Policy
-    from restartmanager.ports import ProcessHandle
+    from restartmanager.ports.processes import ProcessHandle
     from restartmanager.progress import CancelToken
 
 from restartmanager.testing.world import Life, Program, World

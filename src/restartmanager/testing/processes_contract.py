@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Recipe
-    from restartmanager.ports import Clock, Processes
+    from restartmanager.ports.machine import Clock
+    from restartmanager.ports.processes import Processes
 
 __all__ = ["ProcessesContract"]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from restartmanager.identity import UniqueProcess
     from restartmanager.model import Evidence, Sighting
-    from restartmanager.ports import Scanner
+    from restartmanager.ports.machine import Scanner
 
 __all__ = ["ScannerContract"]
 

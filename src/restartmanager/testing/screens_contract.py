@@ -15,7 +15,7 @@ from restartmanager.progress import CancelToken
 if TYPE_CHECKING:
     from restartmanager.asking import Screens
     from restartmanager.model import Process
-    from restartmanager.ports import Clock
+    from restartmanager.ports.machine import Clock
 
 __all__ = ["ScreensContract"]
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from restartmanager.model import Process, ServiceFacts, ServiceResult
-    from restartmanager.ports import Clock, Processes, ServiceManager
+    from restartmanager.ports.machine import Clock
+    from restartmanager.ports.processes import Processes
+    from restartmanager.ports.services import ServiceManager
 
 __all__ = ["ServicesContract"]
 

@@ -38,7 +38,7 @@ from restartmanager.testing.store_contract_resources import StoreResourcesContra
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from restartmanager.ports import Store
+    from restartmanager.ports.memory import Store
 
 __all__ = ["StoreContract"]
 

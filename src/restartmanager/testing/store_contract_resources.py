@@ -32,7 +32,7 @@ from restartmanager.testing.samples import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from restartmanager.ports import Store
+    from restartmanager.ports.memory import Store
 
 __all__ = ["StoreResourcesContract"]
 
