@@ -34,6 +34,7 @@ from restartmanager.policy_file import parse_policy
 from restartmanager.services import supervisor_rpc, unit_facts
 from restartmanager.services.acting import ServiceTroubleError
 from restartmanager.store import codec
+from restartmanager.store.strict import UnreadableError
 from restartmanager.testing import samples
 from restartmanager.wire import LineReader, Reply, Request, socket_owner
 
@@ -208,7 +209,7 @@ def encoded(value: str) -> bytes:
     return os.fsencode(value)
 
 
-UNREADABLE = (codec.UnreadableError,)
+UNREADABLE = (UnreadableError,)
 
 PARSERS = (
     Parser("proc stat", procfs.ProcStat.parse, (PROC_STAT,), (ValueError,)),

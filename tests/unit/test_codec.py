@@ -28,7 +28,7 @@ from restartmanager.model import (
     Status,
 )
 from restartmanager.store import codec
-from restartmanager.store.codec import UnreadableError
+from restartmanager.store.strict import UnreadableError
 from restartmanager.testing.samples import APPLICATION, ENTRY, RECIPE
 
 texts = st.binary(max_size=30).map(os.fsdecode) | st.text(

@@ -7,10 +7,8 @@ UnreadableError, for a half understood journal must not be acted on.
 
 from __future__ import annotations
 
-import enum
 import json
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from restartmanager.identity import UniqueProcess
 from restartmanager.journal import JournalEntry, JournalStep, Operation, SessionRecord
@@ -31,12 +29,20 @@ from restartmanager.model import (
     Service,
     Status,
 )
+from restartmanager.store.strict import (
+    as_flags,
+    as_kind,
+    as_numbers,
+    as_optional_text,
+    as_seconds,
+    as_texts,
+    strictly,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 __all__ = [
-    "UnreadableError",
     "decode_application",
     "decode_entry",
     "decode_filter",
@@ -50,56 +56,6 @@ __all__ = [
     "encode_target",
     "encode_text",
 ]
-
-_T = TypeVar("_T")
-_Flags = TypeVar("_Flags", bound=enum.IntFlag)
-
-
-class UnreadableError(ValueError):
-    """A stored text is not one that this version writes; never seen outside the store."""
-
-
-@contextmanager
-def _strictly(what: str) -> Iterator[None]:
-    """Whatever is wrong with a stored text is UnreadableError, naming ``what`` it should be."""
-    try:
-        yield
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-        # Only the kind of error: its text may quote a captured environment.
-        raise UnreadableError(f"unreadable {what}: {type(error).__name__}") from None
-
-
-def _as(kind: type[_T], value: object) -> _T:
-    """The value, if it is exactly of that kind: ``True`` is no number here."""
-    if type(value) is not kind:
-        raise TypeError
-    return value
-
-
-def _texts(values: object) -> tuple[str, ...]:
-    return tuple(_as(str, value) for value in _as(list, values))
-
-
-def _numbers(values: object) -> tuple[int, ...]:
-    return tuple(_as(int, value) for value in _as(list, values))
-
-
-def _seconds(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError
-    return value
-
-
-def _flags(kind: type[_Flags], value: object) -> _Flags:
-    """The flags, if all bits are known; IntFlag itself would keep foreign bits."""
-    number = _as(int, value)
-    if number < 0 or number & ~sum(kind):
-        raise ValueError
-    return kind(number)
-
-
-def _optional_text(value: object) -> str | None:
-    return None if value is None else _as(str, value)
 
 
 def _dumps(value: object) -> str:
@@ -121,8 +77,8 @@ def encode_process(identity: UniqueProcess) -> str:
 
 def decode_process(text: object) -> UniqueProcess:
     """The process that ``encode_process`` wrote down; UnreadableError."""
-    with _strictly("process identity"):
-        pid, start_ticks, boot_id = _as(str, text).split(":", 2)
+    with strictly("process identity"):
+        pid, start_ticks, boot_id = as_kind(str, text).split(":", 2)
         return UniqueProcess(int(pid), int(start_ticks), boot_id)
 
 
@@ -136,14 +92,14 @@ def _decode_optional_process(text: object) -> UniqueProcess | None:
 def decode_session(row: Sequence[Any], members: Sequence[str]) -> SessionRecord:
     """A session from its columns, ``key`` to ``worker``, and its members; UnreadableError."""
     key, created_at, boot_id, owner, expires_at, shut_down, operation, worker = row
-    with _strictly("session"):
+    with strictly("session"):
         return SessionRecord(
-            key=_as(str, key),
-            created_at=_seconds(created_at),
-            boot_id=_as(str, boot_id),
+            key=as_kind(str, key),
+            created_at=as_seconds(created_at),
+            boot_id=as_kind(str, boot_id),
             owner=_decode_optional_process(owner),
-            expires_at=None if expires_at is None else _seconds(expires_at),
-            shut_down=bool(_as(int, shut_down)),
+            expires_at=None if expires_at is None else as_seconds(expires_at),
+            shut_down=bool(as_kind(int, shut_down)),
             operation=None if operation is None else Operation(operation),
             worker=_decode_optional_process(worker),
             members=tuple(decode_process(member) for member in members),
@@ -159,12 +115,12 @@ def encode_target(target: str | UniqueProcess) -> str:
 
 def decode_filter(trigger: object, target: object, action: object) -> Filter:
     """A filter from its columns; UnreadableError."""
-    with _strictly("filter"):
-        raw = json.loads(_as(str, target))
+    with strictly("filter"):
+        raw = json.loads(as_kind(str, target))
         return Filter(
-            target=_as(str, raw) if not isinstance(raw, list) else _unique_process(raw),
-            trigger=FilterTrigger(_as(int, trigger)),
-            action=FilterAction(_as(int, action)),
+            target=as_kind(str, raw) if not isinstance(raw, list) else _unique_process(raw),
+            trigger=FilterTrigger(as_kind(int, trigger)),
+            action=FilterAction(as_kind(int, action)),
         )
 
 
@@ -187,16 +143,16 @@ def encode_entry(entry: JournalEntry) -> str:
 
 def decode_entry(sequence: object, text: object, recipe: object) -> JournalEntry:
     """An entry from its columns; UnreadableError."""
-    with _strictly("journal entry"):
-        raw = _as(dict, json.loads(_as(str, text)))
+    with strictly("journal entry"):
+        raw = as_kind(dict, json.loads(as_kind(str, text)))
         return JournalEntry(
-            sequence=_as(int, sequence),
+            sequence=as_kind(int, sequence),
             application=_application_from_raw(raw["application"]),
             step=JournalStep(raw["step"]),
-            at=_seconds(raw["at"]),
+            at=as_seconds(raw["at"]),
             recipe=None if recipe is None else decode_recipe(recipe),
             started_as=_decode_optional_process(raw["started_as"]),
-            message=_as(str, raw["message"]),
+            message=as_kind(str, raw["message"]),
             hold=None if raw.get("hold") is None else _hold_from_raw(raw["hold"]),
         )
 
@@ -206,8 +162,8 @@ def _hold_to_raw(hold: Hold) -> dict[str, Any]:
 
 
 def _hold_from_raw(raw: Any) -> Hold:  # noqa: ANN401 - JSON can be anything
-    masked = _as(bool, raw["masked"])
-    return Hold(_texts(raw["triggers"]), _texts(raw["followers"]), masked)
+    masked = as_kind(bool, raw["masked"])
+    return Hold(as_texts(raw["triggers"]), as_texts(raw["followers"]), masked)
 
 
 def encode_recipe(recipe: Recipe) -> str:
@@ -230,29 +186,29 @@ def encode_recipe(recipe: Recipe) -> str:
 
 def decode_recipe(text: object) -> Recipe:
     """The recipe that ``encode_recipe`` wrote down; UnreadableError."""
-    with _strictly("recipe"):
-        raw = _as(dict, json.loads(_as(str, text)))
+    with strictly("recipe"):
+        raw = as_kind(dict, json.loads(as_kind(str, text)))
         return Recipe(
-            executable=_as(str, raw["executable"]),
-            arguments=_texts(raw["arguments"]),
-            directory=_as(str, raw["directory"]),
-            environment=tuple(_pair(pair) for pair in _as(list, raw["environment"])),
-            uid=_as(int, raw["uid"]),
-            gid=_as(int, raw["gid"]),
-            groups=_numbers(raw["groups"]),
-            umask=_as(int, raw["umask"]),
-            nice=_as(int, raw["nice"]),
-            limits=tuple(_limit(limit) for limit in _as(list, raw["limits"])),
+            executable=as_kind(str, raw["executable"]),
+            arguments=as_texts(raw["arguments"]),
+            directory=as_kind(str, raw["directory"]),
+            environment=tuple(_pair(pair) for pair in as_kind(list, raw["environment"])),
+            uid=as_kind(int, raw["uid"]),
+            gid=as_kind(int, raw["gid"]),
+            groups=as_numbers(raw["groups"]),
+            umask=as_kind(int, raw["umask"]),
+            nice=as_kind(int, raw["nice"]),
+            limits=tuple(_limit(limit) for limit in as_kind(list, raw["limits"])),
         )
 
 
 def _pair(values: object) -> tuple[str, str]:
-    name, value = _texts(values)
+    name, value = as_texts(values)
     return name, value
 
 
 def _limit(values: object) -> tuple[int, int, int]:
-    number, soft, hard = _numbers(values)
+    number, soft, hard = as_numbers(values)
     return number, soft, hard
 
 
@@ -266,8 +222,8 @@ def encode_application(application: Application) -> str:
 
 def decode_application(text: object) -> Application:
     """The application that ``encode_application`` wrote down; UnreadableError."""
-    with _strictly("application"):
-        return _application_from_raw(json.loads(_as(str, text)))
+    with strictly("application"):
+        return _application_from_raw(json.loads(as_kind(str, text)))
 
 
 def _application_to_raw(application: Application) -> dict[str, Any]:
@@ -294,39 +250,39 @@ def _service_to_raw(service: Service) -> list[Any]:
 
 
 def _service_from_raw(raw: Any) -> Service:  # noqa: ANN401 - JSON can be anything
-    *texts, user = _as(list, raw)
-    manager, name, description = _texts(texts)
-    return Service(manager, name, description, None if user is None else _as(int, user))
+    *texts, user = as_kind(list, raw)
+    manager, name, description = as_texts(texts)
+    return Service(manager, name, description, None if user is None else as_kind(int, user))
 
 
 def _application_from_raw(raw: Any) -> Application:  # noqa: ANN401 - JSON can be anything
     main, service = raw["main_process"], raw["service"]
     return Application(
-        name=_as(str, raw["name"]),
+        name=as_kind(str, raw["name"]),
         type=AppType(raw["type"]),
         main_process=None if main is None else _process_from_raw(main),
-        processes=tuple(_process_from_raw(process) for process in _as(list, raw["processes"])),
+        processes=tuple(_process_from_raw(process) for process in as_kind(list, raw["processes"])),
         service=None if service is None else _service_from_raw(service),
-        evidence=tuple(_evidence_from_raw(evidence) for evidence in _as(list, raw["evidence"])),
-        status=_flags(Status, raw["status"]),
+        evidence=tuple(_evidence_from_raw(evidence) for evidence in as_kind(list, raw["evidence"])),
+        status=as_flags(Status, raw["status"]),
         restart_by=RestartBy(raw["restart_by"]),
-        reboot_reasons=_flags(RebootReason, raw["reboot_reasons"]),
+        reboot_reasons=as_flags(RebootReason, raw["reboot_reasons"]),
         required=Required(raw["required"]),
-        reason=_as(str, raw["reason"]),
-        needs=tuple(_service_from_raw(needed) for needed in _as(list, raw.get("needs", []))),
-        reload_suffices=_as(bool, raw.get("reload_suffices", False)),
+        reason=as_kind(str, raw["reason"]),
+        needs=tuple(_service_from_raw(needed) for needed in as_kind(list, raw.get("needs", []))),
+        reload_suffices=as_kind(bool, raw.get("reload_suffices", False)),
     )
 
 
 def _evidence_from_raw(raw: list[Any]) -> Evidence:
     pid, path, how, stale = raw
-    ways = tuple(How(word) for word in _texts(how))
-    return Evidence(_as(int, pid), _as(str, path), ways, _as(bool, stale))
+    ways = tuple(How(word) for word in as_texts(how))
+    return Evidence(as_kind(int, pid), as_kind(str, path), ways, as_kind(bool, stale))
 
 
 def _unique_process(raw: list[Any]) -> UniqueProcess:
     pid, start_ticks, boot_id = raw
-    return UniqueProcess(_as(int, pid), _as(int, start_ticks), _as(str, boot_id))
+    return UniqueProcess(as_kind(int, pid), as_kind(int, start_ticks), as_kind(str, boot_id))
 
 
 def _process_to_raw(process: Process) -> dict[str, Any]:
@@ -350,15 +306,15 @@ def _process_to_raw(process: Process) -> dict[str, Any]:
 def _process_from_raw(raw: dict[str, Any]) -> Process:
     return Process(
         identity=_unique_process(raw["identity"]),
-        parent_pid=_as(int, raw["parent_pid"]),
-        name=_as(str, raw["name"]),
-        executable=_optional_text(raw["executable"]),
-        arguments=_texts(raw["arguments"]),
-        uid=_as(int, raw["uid"]),
-        process_group=_as(int, raw["process_group"]),
-        session=_as(int, raw["session"]),
-        terminal=_as(bool, raw["terminal"]),
-        cgroup=_optional_text(raw["cgroup"]),
-        same_pid_namespace=_as(bool, raw["same_pid_namespace"]),
-        kernel_thread=_as(bool, raw["kernel_thread"]),
+        parent_pid=as_kind(int, raw["parent_pid"]),
+        name=as_kind(str, raw["name"]),
+        executable=as_optional_text(raw["executable"]),
+        arguments=as_texts(raw["arguments"]),
+        uid=as_kind(int, raw["uid"]),
+        process_group=as_kind(int, raw["process_group"]),
+        session=as_kind(int, raw["session"]),
+        terminal=as_kind(bool, raw["terminal"]),
+        cgroup=as_optional_text(raw["cgroup"]),
+        same_pid_namespace=as_kind(bool, raw["same_pid_namespace"]),
+        kernel_thread=as_kind(bool, raw["kernel_thread"]),
     )

@@ -35,7 +35,7 @@ from restartmanager.errors import (
     StoreVersionError,
 )
 from restartmanager.store import schema
-from restartmanager.store.codec import UnreadableError
+from restartmanager.store.strict import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

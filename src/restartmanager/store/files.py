@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.errors import UsageError
 from restartmanager.model import FileIdentity, FileResource, TreeResource
-from restartmanager.store.codec import UnreadableError
+from restartmanager.store.strict import UnreadableError
 
 if TYPE_CHECKING:
     import sqlite3
