@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import secrets
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from restartmanager import arguments
 from restartmanager.asking import NoScreens
+from restartmanager.claims import Claims
 from restartmanager.equipment import Equipment, TimeLimits
 from restartmanager.errors import (
     FilterNotFoundError,
@@ -22,9 +22,7 @@ from restartmanager.errors import (
     OutOfSequenceError,
     RefreshError,
     RestartError,
-    SessionBusyError,
     ShutdownError,
-    StoreError,
 )
 from restartmanager.history import merge_history
 from restartmanager.identity import boot_id
@@ -38,7 +36,7 @@ from restartmanager.restart import Restart, Stale
 from restartmanager.shutdown import Shutdown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from restartmanager.arguments import PathLike
     from restartmanager.asking import Channels
@@ -196,7 +194,7 @@ class Engine:
         an application says no, ShutdownError when something did not stop, OperationCancelledError
         when called off.
         """
-        with self._claim(key, Operation.SHUTDOWN):
+        with self._claims.claim(key, Operation.SHUTDOWN):
             affected = self.affected(key, relaunch_all=relaunch_all)
             plan = plan_shutdown(affected.applications, self.store.filters(key), mode)
             work = Shutdown(
@@ -219,7 +217,7 @@ class Engine:
         """
         if not self.store.session(key).shut_down:
             raise OutOfSequenceError("Restart", "shutdown")
-        with self._claim(key, Operation.RESTART):
+        with self._claims.claim(key, Operation.RESTART):
             outcomes = self._restart(key, reporter or Reporter(), cancel)
         if any(outcome.failed for outcome in outcomes):
             raise RestartError(outcomes)
@@ -242,7 +240,7 @@ class Engine:
         RefreshError when something is not up to date afterwards that should be,
         OperationCancelledError when called off.
         """
-        with self._claim(key, Operation.SHUTDOWN):
+        with self._claims.claim(key, Operation.SHUTDOWN):
             filters = self.store.filters(key)
             affected = self._outdated(key, everything=everything, relaunch_all=relaunch_all)
             work = Refresh(
@@ -275,21 +273,11 @@ class Engine:
         """
         outcomes: list[Outcome] = []
         for record in self.store.sessions() if self.store.exists() else ():
-            if self.is_abandoned(record) and self._take_over(record):
+            if self.is_abandoned(record) and self._claims.take_over(record):
                 with CancelToken() as never:
                     outcomes += self._restart(record.key, Reporter(), never)
                 self.store.delete_session(record.key)
         return tuple(outcomes)
-
-    def _take_over(self, record: SessionRecord) -> bool:
-        """Claim an abandoned session, unless somebody alive is at it."""
-        if record.worker is not None and self.processes.is_alive(record.worker):
-            return False
-        me = self.processes.current()
-        try:
-            return self.store.begin(record.key, Operation.RECOVERY, me, replacing=record.worker)
-        except NoSuchSessionError:
-            return False
 
     def _restart(self, key: str, reporter: Reporter, cancel: CancelToken) -> tuple[Outcome, ...]:
         work = Restart(
@@ -298,6 +286,11 @@ class Engine:
             filters=self.store.filters(key),
         )
         return work.carry_out(self.store.journal(key))
+
+    @property
+    def _claims(self) -> Claims:
+        # Made anew each time: tests of crashes put other ports into an engine.
+        return Claims(self.store, self.processes, self._unfinished)
 
     def _equipment(self, key: str, reporter: Reporter, cancel: CancelToken) -> Equipment:
         return Equipment(
@@ -329,37 +322,6 @@ class Engine:
         ]
         owners = self.lookout.services.owners(stale) if stale else {}
         return Stale(frozenset(p.pid for p in stale), frozenset(owners.values()))
-
-    @contextmanager
-    def _claim(self, key: str, operation: Operation) -> Iterator[None]:
-        """Have the session for oneself, also where a dead process still seems to have it."""
-        me = self.processes.current()
-        if not self.store.begin(key, operation, me):
-            record = self.store.session(key)
-            if not self._left_behind(record) or not self.store.begin(
-                key, operation, me, replacing=record.worker
-            ):
-                raise SessionBusyError(str(record.operation or "another operation"))
-        self._unfinished.discard(key)
-        try:
-            yield
-        finally:
-            self._finish(key, me)
-
-    def _left_behind(self, record: SessionRecord) -> bool:
-        """Whether the session's worker will never give it back."""
-        if record.key in self._unfinished:
-            return True
-        return record.worker is not None and not self.processes.is_alive(record.worker)
-
-    def _finish(self, key: str, me: UniqueProcess) -> None:
-        """Give the claim back. Where that fails, the outcome of the work must not be lost over it:
-        the next operation takes the claim over."""
-        try:
-            self.store.finish(key, me)
-        except StoreError:
-            _log.exception("the session could not be marked as free")
-            self._unfinished.add(key)
 
 
 def _last_sequence(journal: Sequence[JournalEntry]) -> int:

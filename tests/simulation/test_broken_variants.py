@@ -117,5 +117,5 @@ def test_recovery_that_is_not_exclusive_starts_applications_twice(
     monkeypatch.setattr(MemoryStore, "delete_session", lambda *_: None)
     assert "times" not in violations()
     monkeypatch.setattr(MemoryStore, "begin", lambda *_, **__: True)
-    monkeypatch.setattr("restartmanager.engine.Engine._take_over", lambda *_: True)
+    monkeypatch.setattr("restartmanager.claims.Claims.take_over", lambda *_: True)
     assert "times" in violations()
