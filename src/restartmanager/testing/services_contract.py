@@ -2,109 +2,24 @@
 """What every adapter of the port ``ServiceManager`` must do: the same sentences for real managers
 and for the simulated one.
 
-Derive a class from `ServicesContract` in a test module, give the hooks, and pytest runs them. A
-hook that makes a service returns when it is as it should be, and makes another one each time. Not
-every manager has every notion: a hook that may return None says so, and its sentences then hold
-without being tried.
+Derive a class from `ServicesContract` in a test module, give the hooks that it has from
+`ServicesHooks`, and pytest runs them. A hook that makes a service returns when it is as it should
+be, and makes another one each time. Not every manager has every notion: a hook that may return None
+says so, and its sentences then hold without being tried.
 """
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from restartmanager.identity import UniqueProcess
-from restartmanager.model import Hold, Service, ServiceState, Treatment
+from restartmanager.model import Hold, ServiceState, Treatment
 from restartmanager.progress import CancelToken
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
-
-    from restartmanager.model import Process, ServiceFacts, ServiceResult
-    from restartmanager.ports.machine import Clock
-    from restartmanager.ports.processes import Processes
-    from restartmanager.ports.services import ServiceManager
+from restartmanager.testing.services_contract_hooks import PATIENCE_S, SHORT_S, ServicesHooks
 
 __all__ = ["ServicesContract"]
 
-_PATIENCE_S = 20.0
-_SHORT_S = 0.3
 _ODD_NAMES = ("", " ", "-", "--help", ".", "..", "../cron", "a b", "a\nb", "a\0b", "*", "x" * 5000)
-
-
-class ServicesHooks:
-    """The hooks by which the sentences get services."""
-
-    def manager(self) -> ServiceManager:
-        """The adapter."""
-        raise NotImplementedError
-
-    def processes(self) -> Processes:
-        """The processes of the machine that the manager is on."""
-        raise NotImplementedError
-
-    def clock(self) -> Clock:
-        """The clock by which managers wait."""
-        raise NotImplementedError
-
-    def running(self) -> Service:
-        """A new service that runs, obeys, and can be started again."""
-        raise NotImplementedError
-
-    def stopped(self) -> Service:
-        """A new service that does not run and could be started."""
-        raise NotImplementedError
-
-    def stubborn(self) -> Service:
-        """A new service that runs and ignores being asked to stop. Its manager waits for it at
-        least 40 seconds before it does anything about that."""
-        raise NotImplementedError
-
-    def broken(self) -> Service:
-        """A new service that does not run, and whose start its manager sees fail."""
-        raise NotImplementedError
-
-    def failed(self) -> Service:
-        """A new service that ran, and has failed as its manager sees it."""
-        raise NotImplementedError
-
-    def unknown(self) -> Service:
-        """A service of this manager that does not exist."""
-        raise NotImplementedError
-
-    def names(self, service: Service) -> Collection[str]:
-        """How people may call it besides its full name."""
-        raise NotImplementedError
-
-    def child_of(self, service: Service) -> Process:
-        """A process that the main process of this running service has started."""
-        raise NotImplementedError
-
-    def stranger(self) -> Process:
-        """A process that belongs to no service that a hook has made."""
-        return self.processes().describe(self.processes().current())
-
-    def dependent_on(self, service: Service) -> Service | None:  # noqa: ARG002 - for derived ones
-        """A new service that runs and needs this one; None where nothing is known of needs."""
-        return None
-
-    def triggered(self) -> Service | None:
-        """A new service that runs, and that ``knock`` starts; None where there is no such thing."""
-        return None
-
-    def knock(self, service: Service) -> None:
-        """Do what starts this service while it does not run, and is not held down; return when it
-        is known whether it does."""
-        raise NotImplementedError
-
-    def reloadable(self) -> Service | None:
-        """A new service that runs and can be reloaded; None where there is no such thing."""
-        return None
-
-    def cancel_soon(self, cancel: CancelToken) -> None:
-        """Have ``cancel`` called a moment later."""
-        threading.Timer(_SHORT_S, cancel.cancel).start()
 
 
 class ServicesContract(ServicesHooks):
@@ -242,8 +157,8 @@ class ServicesContract(ServicesHooks):
         """After the patience that was given, not after that of its manager."""
         service, began = self.stubborn(), self._now()
         main = self._main(service)
-        assert self._stop(service, patience_s=_SHORT_S, force=True)[service].done
-        assert self._now() - began < _PATIENCE_S
+        assert self._stop(service, patience_s=SHORT_S, force=True)[service].done
+        assert self._now() - began < PATIENCE_S
         assert not self.processes().is_alive(main)
         assert self._facts(service).state in {ServiceState.INACTIVE, ServiceState.FAILED}
 
@@ -253,7 +168,7 @@ class ServicesContract(ServicesHooks):
         with CancelToken() as cancel:
             self.cancel_soon(cancel)
             results = self._stop(service, cancel=cancel)
-        assert self._now() - began < _PATIENCE_S
+        assert self._now() - began < PATIENCE_S
         assert not any(result.done for result in results.values())
         assert self.processes().is_alive(self._main(service))
 
@@ -327,7 +242,7 @@ class ServicesContract(ServicesHooks):
             return
         before = self._main(dependent)
         assert self._renew(service, Treatment.RESTART)[service].done
-        deadline = self._now() + _PATIENCE_S
+        deadline = self._now() + PATIENCE_S
         while self._facts(dependent).state is ServiceState.CHANGING and self._now() < deadline:
             pass
         assert self._facts(dependent).state is ServiceState.ACTIVE
@@ -372,61 +287,3 @@ class ServicesContract(ServicesHooks):
         assert facts is None or facts.unstoppable
         assert self.manager().states([foreign]) == {}
         assert self._start({foreign: Hold()})[foreign].trouble
-
-    # -- their tools -----------------------------------------------------------------------------
-
-    def _facts(self, service: Service) -> ServiceFacts:
-        return self.manager().describe([service])[service]
-
-    def _hold(self, service: Service) -> Hold:
-        facts = self.manager().describe([service]).get(service)
-        return Hold() if facts is None else facts.hold
-
-    def _main(self, service: Service) -> UniqueProcess:
-        main = self._facts(service).main
-        assert main is not None
-        return main
-
-    def _stop(
-        self,
-        *services: Service,
-        patience_s: float = _PATIENCE_S,
-        force: bool = False,
-        cancel: CancelToken | None = None,
-    ) -> Mapping[Service, ServiceResult]:
-        holds = {service: self._hold(service) for service in services}
-        with CancelToken() as never:
-            results = self.manager().stop(
-                holds, patience_s=patience_s, force=force, cancel=cancel or never
-            )
-            return _each_once(results, services, all_of_them=cancel is None)
-
-    def _start(self, holds: Mapping[Service, Hold]) -> Mapping[Service, ServiceResult]:
-        with CancelToken() as never:
-            return _each_once(self.manager().start(holds, cancel=never), holds)
-
-    def _release(self, service: Service, hold: Hold) -> Mapping[Service, ServiceResult]:
-        return _each_once(self.manager().release({service: hold}), [service])
-
-    def _renew(self, service: Service, treatment: Treatment) -> Mapping[Service, ServiceResult]:
-        with CancelToken() as never:
-            results = self.manager().renew({service: treatment}, cancel=never)
-            return _each_once(results, [service])
-
-    def _now(self) -> float:
-        return self.clock().monotonic()
-
-
-def _each_once(
-    results: Iterable[ServiceResult],
-    services: Collection[Service],
-    *,
-    all_of_them: bool = True,
-) -> dict[Service, ServiceResult]:
-    """The results by their services: never two of one, none of what was not asked for."""
-    told = list(results)
-    found = {result.service: result for result in told}
-    assert len(found) == len(told)
-    assert found.keys() <= set(services)
-    assert not all_of_them or found.keys() == set(services)
-    return found
