@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _leave_slowly(*_: object) -> None:
-    time.sleep(0.5)
+    time.sleep(0.2)
     sys.exit()
 
 
