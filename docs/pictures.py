@@ -27,7 +27,8 @@ from rich.console import Console
 from rich.text import Text
 
 from restartmanager import api
-from restartmanager.cli.screen.app import FilesInUse, Phase
+from restartmanager.cli.screen.app import FilesInUse
+from restartmanager.cli.screen.page import Phase
 from restartmanager.cli.screen.work import Work
 
 if TYPE_CHECKING:

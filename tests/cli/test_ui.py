@@ -16,8 +16,9 @@ from cli.samples import EDITOR as CONSOLE
 from cli.samples import LOGIN, NGINX, STOPPED
 from cli.terminal import Terminal
 from restartmanager.asking import Answer, AnswerKind
-from restartmanager.cli.screen.app import FilesInUse, Phase
+from restartmanager.cli.screen.app import FilesInUse
 from restartmanager.cli.screen.choices import Choice, Row, merge, next_choice, possible
+from restartmanager.cli.screen.page import Phase
 from restartmanager.cli.screen.work import Work
 from restartmanager.errors import StoreBusyError
 from restartmanager.model import Result, Signal

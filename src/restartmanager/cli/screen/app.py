@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from restartmanager.model import Affected, Outcome
     from restartmanager.progress import Progress
 
-__all__ = ["FilesInUse", "Phase"]
+__all__ = ["FilesInUse"]
 
 _Result = TypeVar("_Result")
 
