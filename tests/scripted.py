@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +29,18 @@ if TYPE_CHECKING:
     from restartmanager.services.script_facts import InitSystem
 
 _NUMBERS = count()
+_DIES = """
+import os, signal, sys
+import restartmanager as rm
+from restartmanager.services import initscripts
+class Command(initscripts.Command):
+    def await_end(self, *_):
+        os.kill(os.getpid(), signal.SIGKILL)
+initscripts.Command = Command
+session = rm.start_session()
+session.register(files=[sys.argv[1]])
+session.shutdown()
+"""
 
 
 class Scripted(ServicesContract):
@@ -131,6 +146,24 @@ class Scripted(ServicesContract):
         assert user.service == service
         assert not any(item.stale for item in user.evidence)
         assert self._facts(untouched).state is ServiceState.INACTIVE
+
+    def test_what_a_dead_installer_was_stopping_is_brought_back(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The script goes on by itself; its service runs yet when recovery looks."""
+        monkeypatch.setenv("RESTARTMANAGER_STATE_DIR", str(tmp_path / "state"))
+        library = Path("/srv", f"library{next(_NUMBERS)}")
+        library.write_bytes(b"old" * 5000)
+        service = self.running("map", str(library), "late", "TERM")
+        before = self._main(service)
+        done = subprocess.run([sys.executable, "-c", _DIES, library], check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert self.processes().is_alive(before)
+        (outcome,) = rm.recover()
+        assert outcome.result is rm.Result.DONE
+        assert not self.processes().is_alive(before)
+        assert self._main(service) == outcome.process
+        assert self._facts(service).state is ServiceState.ACTIVE
 
     def test_only_root_may(self) -> None:
         """Others are told so, and nothing is done."""

@@ -2,14 +2,15 @@
 
 Run with ``python -S -I`` to start fast. ``notify PATH``: its number and that of its child go to the
 datagram socket there, when all is in place. ``map FILE``: it maps this file, and so does its child.
-``ignore TERM``: it does not end when it is asked to. ``reload HUP``: it goes on when it is hung up
-on. ``child stays``: its child outlives it.
+``ignore TERM``: it does not end when it is asked to; ``late TERM``: it does, after a second.
+``reload HUP``: it goes on when it is hung up on. ``child stays``: its child outlives it.
 """
 
 import os
 import signal
 import socket
 import sys
+import time
 from dataclasses import dataclass
 
 
@@ -18,8 +19,14 @@ class Options:
     notify: str = ""
     map: str = ""
     ignore: str = ""
+    late: str = ""
     reload: str = ""
     child: str = ""
+
+
+def leave_late(*_: object) -> None:
+    time.sleep(1)
+    os._exit(0)
 
 
 def main(options: Options) -> None:
@@ -27,6 +34,8 @@ def main(options: Options) -> None:
         signal.signal(signal.SIGHUP, lambda *_: None)
     if options.ignore:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if options.late:
+        signal.signal(signal.SIGTERM, leave_late)
     held = mapped(options.map) if options.map else None
     reading, _writing = os.pipe()
     child = os.fork()

@@ -45,9 +45,17 @@ class Ended:
 
 
 class Command:
-    """A command that runs, in a session of its own. Raises OSError where it cannot be run."""
+    """A command that runs, in a session of its own, with the descriptors ``inherited``. Raises
+    OSError where it cannot be run."""
 
-    def __init__(self, command: Sequence[str], processes: Processes, *, keep: bool = False) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        processes: Processes,
+        *,
+        keep: bool = False,
+        inherited: Sequence[int] = (),
+    ) -> None:
         import subprocess
 
         self._processes = processes
@@ -63,6 +71,7 @@ class Command:
                 env=_ENVIRONMENT,
                 umask=0o022,
                 start_new_session=True,
+                pass_fds=inherited,
             )
         except BaseException:
             self._forget_output()

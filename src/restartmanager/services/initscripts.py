@@ -24,6 +24,7 @@ from restartmanager.services.commands import Command
 from restartmanager.services.members import Members
 from restartmanager.services.script_facts import ScriptFacts
 from restartmanager.services.script_files import script_names
+from restartmanager.services.script_locks import await_stop, stop_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -158,7 +159,9 @@ class InitScripts:
         until = time.monotonic() + (patience_s if force else max(patience_s, _COMMAND_S))
         killed = False
         with Members(self._processes, self._facts.members(name)) as members:
-            command = Command(self._system.command(name, "stop"), self._processes, keep=True)
+            with stop_lock(name, until) as lock:
+                words = self._system.command(name, "stop")
+                command = Command(words, self._processes, keep=True, inherited=[lock])
             try:
                 ended = command.await_end(until, cancel)
             except TimeoutError:
@@ -195,6 +198,7 @@ class InitScripts:
             members.end(time.monotonic() + KILL_S, cancel, force=False)
 
     def _start(self, name: str) -> str:
+        await_stop(name, time.monotonic() + _COMMAND_S)
         state = self._facts.state(name)
         if state is ServiceState.ACTIVE:
             return "it was running already"

@@ -17,6 +17,7 @@ from restartmanager.services.commands import Command, Ended
 from restartmanager.services.members import processes_with
 from restartmanager.services.pidfiles import process_in
 from restartmanager.services.script_files import script_names
+from restartmanager.services.script_locks import is_being_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -122,7 +123,7 @@ class ScriptFacts:
     def describe(self, service: Service) -> ServiceFacts:
         """What is known about a service that has a script."""
         roots = self.roots(service.name)
-        state = self.recorded(service.name, roots) or self._asked(service.name)
+        state = self._state(service.name, roots)
         return ServiceFacts(
             service,
             state,
@@ -134,7 +135,12 @@ class ScriptFacts:
 
     def state(self, name: str) -> ServiceState:
         """Whether it runs, as its records or its script have it."""
-        return self.recorded(name, self.roots(name)) or self._asked(name)
+        return self._state(name, self.roots(name))
+
+    def _state(self, name: str, roots: Iterable[Process]) -> ServiceState:
+        if is_being_stopped(name):
+            return ServiceState.CHANGING
+        return self.recorded(name, roots) or self._asked(name)
 
     def recorded(self, name: str, roots: Iterable[Process]) -> ServiceState | None:
         """Its state by what is on record; None where only its script can tell."""

@@ -1,0 +1,63 @@
+"""A script that stops its service holds a lock while it runs, whatever becomes of who ran it.
+
+It goes on when an installer dies over it. Whoever looks then must not take the service for running,
+for it will not run for long. Locks are files in a folder of root's (flock(2)): the script inherits
+the open file, and the kernel lets go of it with the last process that has it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["await_stop", "is_being_stopped", "stop_lock"]
+
+_FOLDER = "/run/restartmanager/stopping"
+_POLL_S = 0.02
+_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+@contextmanager
+def stop_lock(name: str, until: float) -> Iterator[int]:
+    """A descriptor of the lock of the service with this script, for the script to inherit; waits
+    for who has it now, until then (monotonic seconds). Raises OSError."""
+    os.makedirs(_FOLDER, mode=0o700, exist_ok=True)
+    await_stop(name, until)
+    descriptor = os.open(os.path.join(_FOLDER, name), _FLAGS | os.O_CREAT, 0o600)
+    try:
+        _try_to_lock(descriptor)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def is_being_stopped(name: str) -> bool:
+    """Whether a script is at work that stops this service, as far as the caller may know."""
+    try:
+        descriptor = os.open(os.path.join(_FOLDER, name), _FLAGS)
+    except OSError:
+        return False
+    try:
+        return not _try_to_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def await_stop(name: str, until: float) -> None:
+    """Wait for the end of a script that stops this service, until then (monotonic seconds)."""
+    while is_being_stopped(name) and time.monotonic() < until:
+        time.sleep(_POLL_S)
+
+
+def _try_to_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
