@@ -59,6 +59,7 @@ class Supervised:
         programs = {
             "daemon": (daemons.command("reload", "HUP"), 0),
             "stubborn": (daemons.command("ignore", "TERM"), 0),
+            "late": (daemons.command("map", daemons.path("library"), "late", "TERM"), 0),
             "leaving": (daemons.command("child", "stays"), 0),
             "mapping": (daemons.command("map", daemons.path("library")), 0),
             "complaining": (complaint, 1),
@@ -101,6 +102,10 @@ class Supervised:
 
     def await_exit(self, service: Service) -> None:
         """Wait until supervisord has noticed that it has exited; each question wakes it up."""
+        self.await_state(service, "EXITED")
+
+    def await_state(self, service: Service, name: str) -> None:
+        """Wait until supervisord says that it is in this state."""
         deadline = time.monotonic() + PATIENCE_S
-        while self.program(service).statename != "EXITED":
+        while self.program(service).statename != name:
             assert time.monotonic() < deadline

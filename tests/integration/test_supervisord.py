@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,6 +132,36 @@ def test_a_library_is_replaced_under_a_program(
     assert not any(item.stale for item in user.evidence)
     assert supervised.program(untouched).statename == "STOPPED"
     assert supervised.program(bystander) == beside
+
+
+_DIES = """
+import os, signal, sys
+import restartmanager as rm
+from restartmanager.services import supervisord
+supervisord._await_stop = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+session = rm.start_session()
+session.register(files=[sys.argv[1]])
+session.shutdown()
+"""
+
+
+def test_what_a_dead_installer_was_stopping_is_brought_back(
+    supervised: Supervised, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """supervisord goes on stopping it, and starts nothing that is not down."""
+    monkeypatch.setenv("RESTARTMANAGER_SUPERVISORD", supervised.socket)
+    monkeypatch.setenv("RESTARTMANAGER_STATE_DIR", str(tmp_path / "state"))
+    library = Path(supervised.daemons.path("library"))
+    library.write_bytes(b"old" * 5000)
+    service = supervised.started("late")
+    before = supervised.program(service)
+    done = subprocess.run([sys.executable, "-c", _DIES, library], check=False)
+    assert done.returncode == -signal.SIGKILL
+    supervised.await_state(service, "STOPPING")
+    (outcome,) = rm.recover()
+    assert outcome.result is rm.Result.DONE
+    after = supervised.program(service)
+    assert (after.statename, after.pid != before.pid) == ("RUNNING", True)
 
 
 def test_doctor_names_the_supervisord(

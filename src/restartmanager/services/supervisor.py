@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from restartmanager.model import Service, ServiceState
-from restartmanager.services.acting import ServiceTroubleError
+from restartmanager.services.acting import KILL_S, ServiceTroubleError
 from restartmanager.services.members import described
 from restartmanager.services.supervisor_rpc import ANSWER_S, Call
 
@@ -30,6 +30,7 @@ _STATES = {
     "STOPPED": ServiceState.INACTIVE,
 }
 _LOG_BYTES, _LOG_LINES = 2048, 5
+_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,14 @@ class Supervisor:
         """What a method returns that has nothing to wait for."""
         with self.begin(method, *arguments) as call:
             return call.result(time.monotonic() + ANSWER_S)
+
+    def await_stop(self, program: Program) -> None:
+        """Wait for the end of a stop that somebody has begun, who may be gone: until then every
+        start fails."""
+        until = time.monotonic() + program.stop_s + KILL_S
+        while program.statename == "STOPPING" and time.monotonic() < until:
+            time.sleep(_POLL_S)
+            program = self.programs().get(program.full_name, program)
 
     def programs(self) -> dict[str, Program]:
         """Its programs by their full names."""

@@ -150,6 +150,7 @@ class SupervisordPrograms:
                     continue
                 supervisor, program = targets[service]
                 try:
+                    supervisor.await_stop(program)
                     calls[service] = supervisor.begin("startProcess", program.full_name)
                 except (OSError, ServiceTroubleError) as error:
                     yield ServiceResult(service, str(error))
