@@ -17,6 +17,7 @@ from restartmanager.linux.kernel.iterator import why_unavailable
 from restartmanager.linux.mounts import Mounts
 from restartmanager.linux.oracle import LeaseOracle
 from restartmanager.linux.scanner import LinuxScanner
+from restartmanager.linux.script_search import ScriptSearch
 from restartmanager.linux.targets import Targets
 from restartmanager.linux.uses import Use
 from restartmanager.model import How, Sighting
@@ -159,7 +160,7 @@ def test_what_was_told_of_a_process_with_the_same_number_is_not_believed(
     told = {child.pid: [Use(How.OPEN, key) for key in targets.keys]}
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
     for asked_at, believed in ((now - 3600, False), (now + 1, True)):
-        known = Known(told, (), asked_at)
+        known = Known(told, (), 0, asked_at)
         sighting = ProcScanner().find_users(targets, mounts, known=known)
         assert [holder.process.pid for holder in sighting.holders] == [child.pid] * believed
 
@@ -181,6 +182,29 @@ def test_only_a_file_that_is_as_recorded_can_have_no_old_users(data: Path, chang
     recorded = resources.files[0].identity
     assert recorded is not None
     assert not targets.unchanged((recorded.device, recorded.inode))
+
+
+def test_a_search_for_scripts_doubts_all_that_it_has_not_seen(tmp_path: Path, spawn: Spawn) -> None:
+    script = tmp_path / "job.py"
+    script.write_text("print('r', flush=True)\ninput()\n")
+    user = spawn.ready(PYTHON, "-S", str(script))
+    gone = spawn.ready(PYTHON, "-c", "print('r', flush=True)")
+    gone.wait()
+    mounts = Mounts.read("/proc")
+    targets = Targets(identify([str(script)], []), mounts)
+    everybody = {user.pid, gone.pid, os.getpid(), os.getppid()}
+    with ScriptSearch(targets, mounts, everybody - {os.getppid()}) as search:
+        pass
+    assert search.doubtful(everybody) == everybody - {os.getpid()}
+    assert search.doubtful({os.getpid()}) == set()
+
+
+def test_where_no_file_can_be_a_script_nobody_is_doubted(data: Path) -> None:
+    mounts = Mounts.read("/proc")
+    targets = Targets(identify([str(data)], []), mounts)
+    with ScriptSearch(targets, mounts, [os.getpid()]) as search:
+        pass
+    assert not search.doubtful({os.getpid(), 1})
 
 
 @pytest.mark.root

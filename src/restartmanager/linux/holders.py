@@ -42,12 +42,15 @@ _NOT_ALWAYS_TOLD = frozenset({How.EXECUTABLE, How.CWD, How.ROOT})
 
 
 class Known(NamedTuple):
-    """What the kernel has told about the processes before they are looked at: who uses what, and
-    which others there are, that hold nothing. All can still run a script."""
+    """What is known about the processes before they are looked at: the kernel has told who uses
+    what, and ``ScriptSearch`` who may run a script."""
 
     uses: Mapping[int, Sequence[Use]]
     """By process number."""
-    others: Collection[int]
+    doubtful: Collection[int]
+    """Others, that may run a script."""
+    clear: int
+    """How many others there are."""
     asked_at: float
     """When the kernel was asked, in seconds since the start of the machine (CLOCK_BOOTTIME)."""
 
@@ -95,7 +98,9 @@ class ProcScanner:
             else:
                 for pid, told in known.uses.items():
                     look.at_holder(pid, told, known.asked_at)
-                look.at_others(known.others)
+                for pid in known.doubtful:
+                    look.at(pid, (How.SCRIPT,))
+                look.pass_over(known.clear)
         return look.result(self._living(registered))
 
     def find_stale(self, policy: Policy) -> Sighting:
@@ -157,20 +162,9 @@ class _Look:
 
         self._visit(pid, inspect)
 
-    def at_others(self, others: Collection[int]) -> None:
-        """Look at processes that hold nothing, for the scripts that they run."""
-        if not self._targets.any_script:
-            self._inspected += len(others)
-            return
-        for pid in others:
-            try:
-                doubtful = self._finder.may_run(f"{self._proc}/{pid}/")
-            except OSError:
-                doubtful = True
-            if doubtful:
-                self.at(pid, (How.SCRIPT,))
-            else:
-                self._inspected += 1
+    def pass_over(self, processes: int) -> None:
+        """Count so many as looked at: all about them is known."""
+        self._inspected += processes
 
     def result(self, registered: Iterator[Process]) -> Sighting:
         """What was seen, with the registered processes among the holders; by process number."""

@@ -26,6 +26,7 @@ from restartmanager.linux.holders import Known, ProcScanner, is_held
 from restartmanager.linux.mounts import Mounts, read_mountinfo
 from restartmanager.linux.oracle import LeaseOracle
 from restartmanager.linux.procfs import PROC, pids
+from restartmanager.linux.script_search import ScriptSearch
 from restartmanager.linux.targets import Targets
 from restartmanager.linux.uses import Use
 from restartmanager.scripts import HEAD_BYTES, could_be_script
@@ -97,10 +98,10 @@ class LinuxScanner:
     def _look(self, resources: Resources) -> Sighting:
         mounts = Mounts.read(PROC)
         targets = Targets(resources, mounts)
-        known = self._ask_kernel(targets) if self._kernel else None
+        known = self._ask_kernel(targets, mounts) if self._kernel else None
         return self._processes.find_users(targets, mounts, resources.processes, known=known)
 
-    def _ask_kernel(self, targets: Targets) -> Known | None:
+    def _ask_kernel(self, targets: Targets, mounts: Mounts) -> Known | None:
         """The processes that hold a target, and the others; None where the kernel cannot tell.
 
         Files that came and went below a tree have no identity to ask for, and sockets are known by
@@ -108,18 +109,23 @@ class LinuxScanner:
         """
         if targets.any_folder or targets.socket_paths or not (targets and targets.settled):
             return None
-        if len(pids(PROC)) < _WORTH_ASKING:
+        processes = pids(PROC)
+        if len(processes) < _WORTH_ASKING:
             return None
         asked_at = time.clock_gettime(time.CLOCK_BOOTTIME)
         try:
-            answer = self._loaded().find(targets.keys)
+            kernel = self._loaded()
+            with ScriptSearch(targets, mounts, processes) as search:
+                answer = kernel.find(targets.keys)
         except UnsupportedError:
             self._kernel = False  # the doctor command says why
             return None
         uses: dict[int, list[Use]] = {}
         for hit in answer.hits:
             uses.setdefault(hit.pid, []).append(Use(hit.kind, (hit.device, hit.inode)))
-        return Known(uses, answer.processes - uses.keys(), asked_at)
+        others = answer.processes - uses.keys()
+        doubtful = search.doubtful(others)
+        return Known(uses, doubtful, len(others) - len(doubtful), asked_at)
 
     def _suspects(self) -> Suspects | None:
         """The processes that may run replaced code; None where the kernel cannot tell."""

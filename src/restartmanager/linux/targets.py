@@ -198,15 +198,20 @@ def _by_key(files: Iterable[FileResource], leads: Leads) -> Mapping[Key, tuple[F
     """The files by the one recorded and the one there now, where there is one."""
     found: dict[Key, tuple[FileResource, ...]] = {}
     for file in files:
-        now = leads.keys.get(file.path) or _led_to(file, leads)
-        recorded = _key(file.identity)
-        for key in (now,) if recorded in {now, None} else (now, recorded):
-            if key is not None:
-                first = (file,)
-                # Nearly always it is the first with its key, of which there may be thousands.
-                if found.setdefault(key, first) is not first:
-                    found[key] += first
+        path, identity = file
+        now = leads.keys.get(path) or _led_to(file, leads)
+        if now is not None:
+            _append(found, now, file)
+        if identity is not None and _key(identity) != now:
+            _append(found, (identity.device, identity.inode), file)
     return found
+
+
+def _append(table: dict[Key, tuple[FileResource, ...]], key: Key, file: FileResource) -> None:
+    """Nearly always it is the first with this key, of which there may be many thousands."""
+    first = (file,)
+    if table.setdefault(key, first) is not first:
+        table[key] += first
 
 
 def _target(file: FileResource) -> Target:

@@ -80,12 +80,6 @@ class Finder:
                 complete = False
         return uses, complete
 
-    def may_run(self, base: str) -> bool:
-        """Whether the process in this folder may run a script that is a target, told quickly."""
-        return self._targets.any_script and any(
-            facts is None or self._targets.at(_key(facts)) for _, facts in self._scripts.of(base)
-        )
-
     def _mapped(self, base: str) -> Iterator[Use]:
         for file, private, path in self._maps.read(base):
             facts = None
