@@ -113,17 +113,22 @@ def test_what_its_unit_gives_more_time_than_we_is_given_that_time(
 def test_what_its_unit_gives_all_the_time_in_the_world_has_ours(
     units: Units, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And it is not waited for for ever to come back; its manager has been told to start it."""
     monkeypatch.setenv("RESTARTMANAGER_TIMEOUT_S", "1")
+    monkeypatch.setattr("restartmanager.services.unit_runs._STILL_STOPPING_S", 0.5)
     never = "TimeoutStopSec=infinity"
-    units.start(units.service("stubborn.service", "--stubborn", service=[never]))
+    units.start(units.service("stubborn.service", "--stubborn", service=[never], kept=True))
     before = main_pid("stubborn.service")
     with rm.start_session() as impatient:
         impatient.register(files=[units.library])
         with pytest.raises(ShutdownError, match="did not stop in time"):
             impatient.shutdown()
         assert main_pid("stubborn.service") == before
+        with pytest.raises(RestartError, match="its manager starts it when it has"):
+            impatient.restart()
         systemctl("kill", "--signal=KILL", "stubborn.service")
-    assert state("stubborn.service") == ["active"]
+    while main_pid("stubborn.service") in {0, before}:
+        time.sleep(0.05)
 
 
 def test_force_kills_what_has_not_obeyed_within_our_own_time(

@@ -37,6 +37,9 @@ _MARGIN_S = 5.0
 _KILL_S = 10.0
 _START_LIMIT_S = 300.0
 """How long a start may take whose unit sets no limit."""
+_STILL_STOPPING_S = 30.0
+"""How long to wait for what is still being stopped, before its manager is left to start it."""
+_STILL_STOPPING = "it is still being stopped; its manager starts it when it has"
 _RUNNING = ("ActiveState", "Service.MainPID")
 _WHY_NOT = ("SubState", "InvocationID", "Service.Result")
 
@@ -158,9 +161,11 @@ class StartRun(Run):
     _running: set[str] = field(default_factory=set, init=False)
     _in_the_way: set[str] = field(default_factory=set, init=False)
     """Those that run, so that a socket of theirs cannot be put back."""
+    _stopping: set[str] = field(default_factory=set, init=False)
+    """Those that were being stopped yet, and may take for ever."""
 
     def carry_out(self, bus: Bus) -> Iterator[ServiceResult]:
-        deadline = time.monotonic() + _START_LIMIT_S
+        began = time.monotonic()
         self._refresh_definitions(bus)
         self._running = self._active(bus)
         self._in_the_way = self._running_without_socket(bus)
@@ -178,8 +183,10 @@ class StartRun(Run):
                 jobs.add("StartUnit", followers, "ignore-dependencies")
             if ready:
                 yield from self._judged(bus, ready)
+            elif self._stopping.intersection(self.pending):
+                self._await(jobs, began + _STILL_STOPPING_S, self._stopping, _STILL_STOPPING)
             else:
-                self._await(jobs, deadline)
+                self._await(jobs, began + _START_LIMIT_S, self.pending, "it takes too long")
 
     def _begin(self, jobs: Jobs) -> None:
         """Give the manager the jobs. A socket cannot be put back once its service runs: it goes
@@ -206,6 +213,7 @@ class StartRun(Run):
 
     def _active(self, bus: Bus) -> set[str]:
         found = list_units(bus, self.pending)
+        self._stopping = {name for name, unit in found.items() if unit.stopping}
         return {name for name, unit in found.items() if unit.state is ServiceState.ACTIVE}
 
     def _running_without_socket(self, bus: Bus) -> set[str]:
@@ -218,13 +226,15 @@ class StartRun(Run):
             if service.name in self._running and down.intersection(hold.triggers)
         }
 
-    def _await(self, jobs: Jobs, deadline: float) -> None:
+    def _await(self, jobs: Jobs, deadline: float, late: Collection[str], words: str) -> None:
+        """Wait for the next job to end; when the deadline passes, the wait for all that the
+        ``late`` services wait for is over."""
         over = jobs.finished(deadline, self.cancel)
         if not over and time.monotonic() >= deadline:
-            left = {name for units in self._waits_for.values() for name in units}
-            over = [(name, "it takes too long") for name in left]
-        for name, words in over:
-            self._words[name] = words
+            left = {unit for name in late for unit in self._waits_for.get(name, ())}
+            over = [(unit, words) for unit in left]
+        for name, why in over:
+            self._words[name] = why
             for units in self._waits_for.values():
                 units.discard(name)
 

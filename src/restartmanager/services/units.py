@@ -85,6 +85,8 @@ class ListedUnit:
     description: str
     load_state: str
     state: ServiceState
+    stopping: bool = False
+    """Whether it is being stopped at this moment."""
 
     @property
     def exists(self) -> bool:
@@ -123,7 +125,7 @@ def _rows(bus: Bus, call: Call) -> list[ListedUnit]:
     answer = bus.call(call)
     rows: Iterable[Any] = () if isinstance(answer, Refusal) or not answer else answer[0]
     return [
-        ListedUnit(row[0], row[1], row[2], _state_in(row))
+        ListedUnit(row[0], row[1], row[2], _state_in(row), row[3] == "deactivating")
         for row in rows
         if len(row) > 8 and is_unit_name(row[0])
     ]
