@@ -360,38 +360,36 @@ def test_a_service_that_the_installers_own_needs_is_left_alone(units: Units) -> 
 
 # -- crashes and recovery ----------------------------------------------------------------------
 
-DIES = """
+
+def die_over_update(units: Units, patch: str = "") -> None:
+    """Have an installer stop the users of the library and die over it: where this Python code
+    calls ``die``, at the latest when all are stopped."""
+    program = f"""
 import os, signal, sys
 import restartmanager as rm
+from restartmanager.services.unit_jobs import Jobs
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+{patch}
 session = rm.start_session()
 session.register(files=[sys.argv[1]])
 session.shutdown()
-os.kill(os.getpid(), signal.SIGKILL)
+die()
 """
+    done = subprocess.run([sys.executable, "-c", program, units.library], check=False)
+    assert done.returncode == -signal.SIGKILL
 
 
 def test_what_a_dead_installer_left_stopped_is_brought_back_with_its_socket(units: Units) -> None:
     units.service("left.service")
     units.add("left.socket", f"[Socket]\nListenStream={units.folder}/left.sock\n")
     units.start("left.socket", "left.service")
-    done = subprocess.run([sys.executable, "-c", DIES, units.library], check=False)
-    assert done.returncode == -signal.SIGKILL
+    die_over_update(units)
     assert state("left.service", "left.socket") == ["inactive", "inactive"]
     (outcome,) = rm.recover()
     assert outcome.result is Result.DONE
     assert state("left.service", "left.socket") == ["active", "active"]
     assert rm.recover() == ()
-
-
-DIES_AFTER_ORDERS = """
-import os, signal, sys
-import restartmanager as rm
-from restartmanager.services.unit_jobs import Jobs
-Jobs.finished = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-session = rm.start_session()
-session.register(files=[sys.argv[1]])
-session.shutdown()
-"""
 
 
 def test_what_still_waits_to_be_stopped_when_the_installer_dies_is_not_lost(units: Units) -> None:
@@ -400,23 +398,11 @@ def test_what_still_waits_to_be_stopped_when_the_installer_dies_is_not_lost(unit
     after = ["After=base.service"]
     units.service("top.service", "--stubborn", unit=after, service=["TimeoutStopSec=2"])
     units.start("base.service", "top.service")
-    done = subprocess.run([sys.executable, "-c", DIES_AFTER_ORDERS, units.library], check=False)
-    assert done.returncode == -signal.SIGKILL
+    die_over_update(units, "Jobs.finished = die")
     assert state("base.service", "top.service") == ["active", "deactivating"]
     rm.recover()
     assert state("base.service", "top.service") == ["active", "active"]
     assert systemctl("list-jobs", "--no-legend", "base.service", "top.service") == ""
-
-
-DIES_BEFORE_ORDERS = """
-import os, signal, sys
-import restartmanager as rm
-from restartmanager.services.unit_jobs import Jobs
-Jobs.add = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-session = rm.start_session()
-session.register(files=[sys.argv[1]])
-session.shutdown()
-"""
 
 
 def test_a_socket_whose_service_runs_is_put_back_all_the_same(units: Units) -> None:
@@ -424,8 +410,7 @@ def test_a_socket_whose_service_runs_is_put_back_all_the_same(units: Units) -> N
     units.service("web.service")
     units.add("web.socket", f"[Socket]\nListenStream={units.folder}/web.sock\n")
     units.start("web.socket", "web.service")
-    done = subprocess.run([sys.executable, "-c", DIES_BEFORE_ORDERS, units.library], check=False)
-    assert done.returncode == -signal.SIGKILL
+    die_over_update(units, "Jobs.add = die")
     before = main_pid("web.service")
     systemctl("stop", "web.socket")
     assert state("web.service", "web.socket") == ["active", "inactive"]
