@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from restartmanager.errors import RestartManagerError
 from restartmanager.journal import JournalStep
+from restartmanager.model import ServiceState
 from restartmanager.testing.conversations import SimulatedConversations
 from restartmanager.testing.machine import SimulatedProcesses
 from restartmanager.testing.memory_store import MemoryStore
+from restartmanager.testing.services import SimulatedServices, Unit
 from simulation.lives import Life
 
 if TYPE_CHECKING:
@@ -108,6 +110,17 @@ def test_a_journal_that_forgets_what_was_held_down_leaves_sockets_closed(
 
     monkeypatch.setattr(MemoryStore, "write_entries", forgetful)
     assert "held down" in violations()
+
+
+def test_what_still_stops_must_not_be_taken_for_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = SimulatedServices._state
+
+    def hasty(self: SimulatedServices, unit: Unit) -> ServiceState:
+        now = state(self, unit)
+        return ServiceState.ACTIVE if now is ServiceState.CHANGING else now
+
+    monkeypatch.setattr(SimulatedServices, "_state", hasty)
+    assert "lost" in violations()
 
 
 def test_recovery_that_is_not_exclusive_starts_applications_twice(

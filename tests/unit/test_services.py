@@ -81,7 +81,8 @@ def test_dependents_stop_first_and_start_last(machine: Machine) -> None:
 def test_one_that_does_not_stop_is_reported_and_what_stopped_comes_back(machine: Machine) -> None:
     quick = machine.add("quick.service")
     machine.add("stuck.service", stops_after_s=None)
-    with machine.installer().session() as session:
+    not_back = pytest.raises(errors.RestartError, match="stuck: it is still being stopped")
+    with not_back, machine.installer().session() as session:
         with pytest.raises(errors.ShutdownError, match="did not stop in time"):
             session.shutdown()
         statuses = {app.name: app.status for app in session.affected().applications}

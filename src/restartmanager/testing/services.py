@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["SimulatedServices", "Unit"]
 
 _UNKNOWN = "there is no such service"
+_STILL_STOPPING_S = 30.0
 
 
 @dataclass(slots=True)
@@ -46,6 +47,8 @@ class Unit:
     """From its start until it fails."""
     process: UniqueProcess | None = None
     held: bool = False
+    stopping: bool = False
+    """It was told to stop, which cannot be taken back."""
     starts_count: int = 0
 
     def let_go(self, hold: Hold) -> None:
@@ -127,11 +130,7 @@ class SimulatedServices:
         crashed = unit.process is not None and not runs
         return ServiceFacts(
             service,
-            ServiceState.ACTIVE
-            if runs
-            else ServiceState.FAILED
-            if crashed
-            else ServiceState.INACTIVE,
+            self._state(unit),
             aliases=unit.aliases | {service.name},
             main=unit.process if runs else None,
             unstoppable="it refuses to be stopped" if unit.refuses_stop else "",
@@ -139,6 +138,11 @@ class SimulatedServices:
             dependents=tuple(self._service(name) for name in unit.required_by),
             trouble="it failed" if crashed else "",
         )
+
+    def _state(self, unit: Unit) -> ServiceState:
+        if self._runs(unit):
+            return ServiceState.CHANGING if unit.stopping else ServiceState.ACTIVE
+        return ServiceState.INACTIVE if unit.process is None else ServiceState.FAILED
 
     # -- acting --------------------------------------------------------------------------------
 
@@ -156,11 +160,28 @@ class SimulatedServices:
                 continue
             unit.held = bool(hold.triggers)
             takes = 0.0 if not self._runs(unit) else unit.stops_after_s
+            self._tell_to_stop(service, unit)
             waiting.append((began + min(patience_s, _or_forever(takes)), service, unit))
         for due, service, unit in sorted(waiting, key=lambda item: item[0]):
             if not self._wait(due, cancel):
                 return
             yield self._stopped(service, unit, out_of_time=due >= began + patience_s, force=force)
+
+    def _tell_to_stop(self, service: Service, unit: Unit) -> None:
+        """Also when nobody waits for it any more, it stops in its time, with what needs it and has
+        not been started anew."""
+        units = [self.units[name] for name in (service.name, *unit.required_by)]
+        processes = [each.process for each in units]
+
+        def stop() -> None:
+            for each, process in zip(units, processes, strict=True):
+                if each.process == process:
+                    self._end(each)
+
+        if self._runs(unit):
+            unit.stopping = True
+            if unit.stops_after_s is not None:
+                self.world.at(unit.stops_after_s, stop)
 
     def _stopped(
         self, service: Service, unit: Unit, *, out_of_time: bool, force: bool
@@ -175,6 +196,7 @@ class SimulatedServices:
     def _wait(self, until: float, cancel: CancelToken) -> bool:
         """Let time pass, with what happens on the way; False when it was called off meanwhile."""
         world = self.world
+        world.pass_time(world.time)
         while not cancel.cancelled and world.time < until:
             world.pass_time(min([until, *(when for when, _ in world.events[:1])]))
         return not cancel.cancelled
@@ -185,6 +207,10 @@ class SimulatedServices:
         for service, hold in holds.items():
             if cancel.cancelled:
                 return
+            unit = self._unit(service)
+            if unit is not None and unit.stopping:
+                until = math.inf if unit.stops_after_s is None else unit.stops_after_s
+                self._wait(self.world.time + min(until, _STILL_STOPPING_S), cancel)
             yield self._start(service, hold)
 
     def _start(self, service: Service, hold: Hold) -> ServiceResult:
@@ -192,6 +218,8 @@ class SimulatedServices:
         if unit is None:
             return ServiceResult(service, _UNKNOWN)
         unit.let_go(hold)
+        if unit.stopping:
+            return ServiceResult(service, "it is still being stopped")
         if self._runs(unit):
             return ServiceResult(service, remark="it was running already", main=unit.process)
         if not unit.starts:
@@ -247,12 +275,13 @@ class SimulatedServices:
         program = self.world.programs.get(unit.executable)
         temper = replace(program.temper, lives_s=unit.lives_s) if program else None
         unit.process = self.world.run(unit.executable, temper=temper)
+        unit.stopping = False
         unit.starts_count += 1
 
     def _end(self, unit: Unit) -> None:
         for identity in self._family(unit):
             self.world.end(identity)
-        unit.process = None
+        unit.process, unit.stopping = None, False
 
     def _family(self, unit: Unit) -> list[UniqueProcess]:
         """Its main process and the children of that, as far as they live."""

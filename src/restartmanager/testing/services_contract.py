@@ -163,7 +163,8 @@ class ServicesContract(ServicesHooks):
         assert self._facts(service).state in {ServiceState.INACTIVE, ServiceState.FAILED}
 
     def test_stopping_can_be_called_off(self) -> None:
-        """It ends early, and a service that has not stopped is not said to have stopped."""
+        """It ends early. A service that has not stopped is not said to have stopped, nor to be
+        there to stay: the request cannot be taken back."""
         service, began = self.stubborn(), self._now()
         with CancelToken() as cancel:
             self.cancel_soon(cancel)
@@ -171,6 +172,7 @@ class ServicesContract(ServicesHooks):
         assert self._now() - began < PATIENCE_S
         assert not any(result.done for result in results.values())
         assert self.processes().is_alive(self._main(service))
+        assert self.manager().states([service])[service] is ServiceState.CHANGING
 
     def test_what_was_called_off_before_is_left_alone(self) -> None:
         """Nothing is begun and nothing is said."""
