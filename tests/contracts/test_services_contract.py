@@ -82,7 +82,7 @@ class TestSimulatedServices(ServicesContract):
     def reloadable(self) -> Service:
         return self.running()
 
-    def cancel_soon(self, cancel: CancelToken) -> None:
+    def cancel_when_stopping(self, service: Service, cancel: CancelToken) -> None:
         self._machine.at(0.3, cancel.cancel)
 
     def _add(self, unit: Unit) -> Service:

@@ -167,7 +167,7 @@ class ServicesContract(ServicesHooks):
         there to stay: the request cannot be taken back."""
         service, began = self.stubborn(), self._now()
         with CancelToken() as cancel:
-            self.cancel_soon(cancel)
+            self.cancel_when_stopping(service, cancel)
             results = self._stop(service, cancel=cancel)
         assert self._now() - began < PATIENCE_S
         assert not any(result.done for result in results.values())

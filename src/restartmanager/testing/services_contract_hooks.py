@@ -5,9 +5,10 @@ with which its sentences stop, start and describe them."""
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
-from restartmanager.model import Hold
+from restartmanager.model import Hold, ServiceState
 from restartmanager.progress import CancelToken
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ __all__ = ["PATIENCE_S", "SHORT_S", "ServicesHooks"]
 PATIENCE_S = 20.0
 """How long anything may take; a manager waits longer than that for what is stubborn."""
 SHORT_S = 0.3
-"""How long what is stubborn gets before it is killed, or called off."""
+"""How long what is stubborn gets before it is killed."""
 
 
 class ServicesHooks:
@@ -98,9 +99,18 @@ class ServicesHooks:
         """A new service that runs and can be reloaded; None where there is no such thing."""
         return None
 
-    def cancel_soon(self, cancel: CancelToken) -> None:
-        """Have ``cancel`` called a moment later."""
-        threading.Timer(SHORT_S, cancel.cancel).start()
+    def cancel_when_stopping(self, service: Service, cancel: CancelToken) -> None:
+        """Have ``cancel`` called a moment after the service was told to stop."""
+
+        def watch() -> None:
+            deadline = time.monotonic() + PATIENCE_S
+            while time.monotonic() < deadline:
+                if self.manager().states([service])[service] is ServiceState.CHANGING:
+                    break
+                time.sleep(0.01)
+            cancel.cancel()
+
+        threading.Thread(target=watch, daemon=True).start()
 
     # -- tools -----------------------------------------------------------------------------------
 
