@@ -53,7 +53,7 @@ class Screen:
         os.chown(self._authority, uid or os.geteuid(), uid or os.getegid())
         reading, writing = os.pipe()
         with open(reading, "rb", closefd=True) as told:
-            children.spawn(
+            self._server = children.spawn(
                 *("Xvfb", "-displayfd", str(writing), "-nolisten", "tcp", "-noreset"),
                 *("-auth", str(self._authority), "-screen", "0", "800x600x24"),
                 pass_fds=[writing],
@@ -95,6 +95,8 @@ class Screen:
 
     def close(self) -> None:
         self._display.close()
+        self._server.terminate()  # killed, it would leave its socket
+        self._server.wait(10)
 
     # -- programs --------------------------------------------------------------------------------
 

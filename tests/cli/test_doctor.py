@@ -1,6 +1,8 @@
 """restartctl doctor: it looks, and changes nothing."""
 
+import socket
 import sqlite3
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -184,6 +186,16 @@ def test_displays_and_extras() -> None:
     assert (check.ok, check.finding) == (False, "displays :0, :12, python-xlib is not installed")
     assert surroundings.displays(["X0"], installed=True).ok
     assert not surroundings.page(installed=False).ok
+
+
+def test_a_display_whose_server_has_gone_is_none() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # the path of a socket has 107 bytes
+        with socket.socket(socket.AF_UNIX) as gone, socket.socket(socket.AF_UNIX) as served:
+            gone.bind(f"{folder}/X1")
+            served.bind(f"{folder}/X2")
+            gone.close()
+            assert surroundings.served_displays(folder) == ["X2"]
+        assert surroundings.served_displays(folder) == []
 
 
 def test_extras_as_they_are(machine: Machine) -> None:

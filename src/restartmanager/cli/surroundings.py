@@ -23,7 +23,7 @@ def surroundings() -> Iterable[Check]:
     yield policy_files()
     if os.path.isdir("/run/systemd/system"):  # sd_booted(3)
         yield user_managers(_RUNTIME_FOLDERS, os.geteuid())
-    yield displays(_listed(_DISPLAY_SOCKETS), installed=_is_installed("Xlib"))
+    yield displays(served_displays(), installed=_is_installed("Xlib"))
     yield page(installed=_is_installed("textual"))
 
 
@@ -60,6 +60,18 @@ def user_managers(folder: str, uid: int) -> Check:
         meaning="services of users are seen as the processes they are",
         remedy="log in, or 'loginctl enable-linger' for users whose services run without a login",
     )
+
+
+def served_displays(folder: str = _DISPLAY_SOCKETS) -> list[str]:
+    """The sockets of displays that somebody has: a server that was killed leaves its file."""
+    from restartmanager.linux.sockets import parse_unix
+
+    try:
+        with open("/proc/net/unix", "rb") as file:
+            paths = set(parse_unix(file.read()).values())
+    except OSError:
+        return []
+    return [name for name in _listed(folder) if os.path.join(folder, name) in paths]
 
 
 def displays(sockets: Sequence[str], *, installed: bool) -> Check:
