@@ -120,7 +120,7 @@ def _switch_swap_off(folder: str) -> None:
 def public_file(owner: int) -> Iterator[str]:
     """A file of this user in a folder that lets everybody in, which those of pytest do not."""
     with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)  # noqa: S103
+        os.chmod(folder, 0o755)  # noqa: S103 - others must get there
         path = os.path.join(folder, "data")
         with open(path, "wb") as file:
             file.write(b"x" * 5000)

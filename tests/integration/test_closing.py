@@ -277,7 +277,7 @@ def test_the_window_manager_is_never_closed(session: PrimarySession, screen: Scr
 def open_folder() -> Iterator[Path]:
     """One that every user may enter."""
     with tempfile.TemporaryDirectory(prefix="rm-") as made:
-        os.chmod(made, 0o755)  # noqa: S103
+        os.chmod(made, 0o755)  # noqa: S103 - its user must get there
         yield Path(made)
 
 

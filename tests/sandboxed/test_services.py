@@ -405,6 +405,20 @@ def test_what_still_waits_to_be_stopped_when_the_installer_dies_is_not_lost(unit
     assert systemctl("list-jobs", "--no-legend", "base.service", "top.service") == ""
 
 
+def test_what_takes_long_to_start_after_it_has_stopped_is_awaited(
+    units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what is still being stopped is given up early."""
+    monkeypatch.setattr("restartmanager.services.unit_runs._STILL_STOPPING_S", 2)
+    slow = ["ExecStopPost=/bin/sleep 1", "ExecStartPre=/bin/sleep 1.5"]
+    units.start(units.service("slow.service", service=slow))
+    die_over_update(units, "Jobs.finished = die")
+    assert state("slow.service") == ["deactivating"]
+    (outcome,) = rm.recover()
+    assert outcome.result is Result.DONE
+    assert state("slow.service") == ["active"]
+
+
 def test_a_socket_whose_service_runs_is_put_back_all_the_same(units: Units) -> None:
     """For that the service must stop for a moment: its socket could not be started else."""
     units.service("web.service")

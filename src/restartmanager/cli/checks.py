@@ -67,7 +67,9 @@ def _pidfd() -> Check:
         os.close(os.pidfd_open(os.getpid()))
     except (OSError, AttributeError) as error:
         why = getattr(error, "strerror", "") or "Python has been built without them"
-        return Check("pidfds", False, why, meaning, remedy, essential=True)  # noqa: FBT003
+        return Check(
+            "pidfds", ok=False, finding=why, meaning=meaning, remedy=remedy, essential=True
+        )
     return Check("pidfds", ok=True, finding="processes can be held on to", essential=True)
 
 

@@ -37,7 +37,14 @@ def policy_files() -> Check:
         policy()
     except RestartManagerError as error:
         meaning = "nothing is closed until it is mended"
-        return Check(name, False, error.message, meaning, error.hint, essential=True)  # noqa: FBT003
+        return Check(
+            name,
+            ok=False,
+            finding=error.message,
+            meaning=meaning,
+            remedy=error.hint,
+            essential=True,
+        )
     found = [
         os.path.join(folder, file)
         for folder in folders

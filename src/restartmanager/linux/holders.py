@@ -36,7 +36,6 @@ __all__ = ["HELD", "Known", "ProcScanner", "is_held"]
 HELD = frozenset({How.EXECUTABLE, How.MAPPED, How.OPEN})
 """The ways of using a file that the oracle sees; the others hold nothing."""
 
-
 _NOT_ALWAYS_TOLD = frozenset({How.EXECUTABLE, How.CWD, How.ROOT})
 """The ways that the kernel may leave out (``KernelIterator.kinds``)."""
 

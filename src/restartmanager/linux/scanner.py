@@ -26,7 +26,6 @@ from restartmanager.linux.holders import Known, ProcScanner, is_held
 from restartmanager.linux.mounts import Mounts, read_mountinfo
 from restartmanager.linux.oracle import LeaseOracle
 from restartmanager.linux.procfs import PROC, pids
-from restartmanager.linux.script_search import ScriptSearch
 from restartmanager.linux.targets import Targets
 from restartmanager.linux.uses import Use
 from restartmanager.scripts import HEAD_BYTES, could_be_script
@@ -112,6 +111,8 @@ class LinuxScanner:
         processes = pids(PROC)
         if len(processes) < _WORTH_ASKING:
             return None
+        from restartmanager.linux.script_search import ScriptSearch
+
         asked_at = time.clock_gettime(time.CLOCK_BOOTTIME)
         try:
             kernel = self._loaded()

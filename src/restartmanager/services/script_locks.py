@@ -28,10 +28,10 @@ def stop_lock(name: str, until: float) -> Iterator[int]:
     """A descriptor of the lock of the service with this script, for the script to inherit; waits
     for who has it now, until then (monotonic seconds). Raises OSError."""
     os.makedirs(_FOLDER, mode=0o700, exist_ok=True)
-    await_stop(name, until)
     descriptor = os.open(os.path.join(_FOLDER, name), _FLAGS | os.O_CREAT, 0o600)
     try:
-        _try_to_lock(descriptor)
+        while not _locked(descriptor, fcntl.LOCK_EX) and time.monotonic() < until:
+            time.sleep(_POLL_S)
         yield descriptor
     finally:
         os.close(descriptor)
@@ -44,7 +44,7 @@ def is_being_stopped(name: str) -> bool:
     except OSError:
         return False
     try:
-        return not _try_to_lock(descriptor)
+        return not _locked(descriptor, fcntl.LOCK_SH)  # others who ask are not in the way
     finally:
         os.close(descriptor)
 
@@ -55,9 +55,9 @@ def await_stop(name: str, until: float) -> None:
         time.sleep(_POLL_S)
 
 
-def _try_to_lock(descriptor: int) -> bool:
+def _locked(descriptor: int, how: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -45,8 +45,8 @@ class Jobs:
         self._refused: list[tuple[str, str]] = []
 
     def add(self, member: str, names: Iterable[str], mode: str = "replace") -> None:
-        """Have the manager do this to units, in this order. All is said at once: that part of it
-        was heard when we are killed over it is next to impossible."""
+        """Have the manager do this to units, in this order. As much as the connection takes is said
+        at once: a caller who is killed over it has hardly ever been heard in part."""
         wanted = list(names)
         answers = self._bus.call_all(manager_call(member, "ss", name, mode) for name in wanted)
         for name, answer in zip(wanted, answers, strict=True):

@@ -91,7 +91,7 @@ class StopRun(Run):
 
     def carry_out(self, bus: Bus) -> Iterator[ServiceResult]:
         if self._masked:
-            bus.call(manager_call("MaskUnitFiles", "asbb", self._masked, True, False))  # noqa: FBT003
+            bus.call(manager_call("MaskUnitFiles", "asbb", self._masked, True, False))  # noqa: FBT003 - D-Bus
             bus.call(manager_call("Reload"))
         jobs = Jobs(bus)
         # The triggers first: while their jobs wait they start nothing any more.
@@ -162,7 +162,7 @@ class StartRun(Run):
     _in_the_way: set[str] = field(default_factory=set, init=False)
     """Those that run, so that a socket of theirs cannot be put back."""
     _stopping: set[str] = field(default_factory=set, init=False)
-    """Those that were being stopped yet, and may take for ever."""
+    """Those that were being stopped yet, and may take for ever; asked about once more."""
 
     def carry_out(self, bus: Bus) -> Iterator[ServiceResult]:
         began = time.monotonic()
@@ -183,10 +183,8 @@ class StartRun(Run):
                 jobs.add("StartUnit", followers, "ignore-dependencies")
             if ready:
                 yield from self._judged(bus, ready)
-            elif self._stopping.intersection(self.pending):
-                self._await(jobs, began + _STILL_STOPPING_S, self._stopping, _STILL_STOPPING)
             else:
-                self._await(jobs, began + _START_LIMIT_S, self.pending, "it takes too long")
+                self._await(bus, jobs, began)
 
     def _begin(self, jobs: Jobs) -> None:
         """Give the manager the jobs. A socket cannot be put back once its service runs: it goes
@@ -206,7 +204,7 @@ class StartRun(Run):
     def _refresh_definitions(self, bus: Bus) -> None:
         """Lift our masks, and have changed unit files read."""
         if self._masked:
-            bus.call(manager_call("UnmaskUnitFiles", "asb", self._masked, True))  # noqa: FBT003
+            bus.call(manager_call("UnmaskUnitFiles", "asb", self._masked, True))  # noqa: FBT003 - D-Bus
         changed = read_properties(bus, self.pending, "NeedDaemonReload").values()
         if self._masked or any(unit.flag("NeedDaemonReload") for unit in changed):
             bus.call(manager_call("Reload"))
@@ -226,17 +224,27 @@ class StartRun(Run):
             if service.name in self._running and down.intersection(hold.triggers)
         }
 
-    def _await(self, jobs: Jobs, deadline: float, late: Collection[str], words: str) -> None:
-        """Wait for the next job to end; when the deadline passes, the wait for all that the
-        ``late`` services wait for is over."""
-        over = jobs.finished(deadline, self.cancel)
-        if not over and time.monotonic() >= deadline:
-            left = {unit for name in late for unit in self._waits_for.get(name, ())}
-            over = [(unit, words) for unit in left]
-        for name, why in over:
-            self._words[name] = why
+    def _await(self, bus: Bus, jobs: Jobs, began: float) -> None:
+        """Wait for the next job to end, or until it is time to give some of them up."""
+        limit_s = _STILL_STOPPING_S if self._stopping else _START_LIMIT_S
+        over = jobs.finished(began + limit_s, self.cancel)
+        if not over and time.monotonic() >= began + limit_s:
+            over = self._given_up(bus)
+        for name, words in over:
+            self._words[name] = words
             for units in self._waits_for.values():
                 units.discard(name)
+
+    def _given_up(self, bus: Bus) -> list[tuple[str, str]]:
+        """The units that are not waited for any longer, and why: first those of services that are
+        still being stopped, then all."""
+        names, words = set(self.pending), "it takes too long"
+        if self._stopping:
+            listed = list_units(bus, self._stopping.intersection(self.pending))
+            names = {name for name, unit in listed.items() if unit.stopping}
+            words = _STILL_STOPPING
+            self._stopping = set()
+        return [(unit, words) for name in names for unit in self._waits_for[name]]
 
     def _judged(self, bus: Bus, names: Collection[str]) -> Iterator[ServiceResult]:
         """What became of services that nothing is awaited for: their state decides."""
