@@ -85,9 +85,10 @@ class CancelToken:
     def cancel(self) -> None:
         """Ask the operation to stop; it may be too late for that. Any number of times."""
         with self._lock:
-            if not self._event.is_set() and not self._closed:
+            already = self._event.is_set()
+            self._event.set()  # first: who wakes up asks at once why
+            if not already and not self._closed:
                 os.write(self._write_end, b"!")
-            self._event.set()
 
     @property
     def cancelled(self) -> bool:

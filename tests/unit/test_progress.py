@@ -43,6 +43,21 @@ def test_cancel_wakes_who_waits_on_it() -> None:
         assert token.cancelled
 
 
+def test_who_is_woken_by_cancel_finds_it_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would take the early end of its wait for the end of its time."""
+    write, found = os.write, []
+
+    def writing(descriptor: int, data: bytes) -> int:
+        found.append(token.cancelled)
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", writing)
+    with CancelToken() as token:
+        token.cancel()
+        token.cancel()
+    assert found == [True]
+
+
 def test_cancel_may_be_called_often_and_late() -> None:
     token = CancelToken()
     before = len(os.listdir("/proc/self/fd"))
