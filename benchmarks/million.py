@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from benchmarks.page import put
 from benchmarks.store import KEY, files
 
-from restartmanager.journal import SessionRecord
-from restartmanager.store.sqlite import SqliteStore
+from restartmanager.adapters.store.sqlite import SqliteStore
+from restartmanager.model.journal import SessionRecord
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier

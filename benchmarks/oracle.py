@@ -14,9 +14,9 @@ import sys
 import time
 from collections import Counter
 
-from restartmanager.linux.files import identity_of, walk
-from restartmanager.linux.holders import ProcScanner
-from restartmanager.linux.oracle import LeaseOracle
+from restartmanager.adapters.proc.files import identity_of, walk
+from restartmanager.adapters.scan.leases import LeaseOracle
+from restartmanager.adapters.scan.proc_scan import ProcScanner
 from restartmanager.model import FileResource, Resources
 
 COUNTS = (1, 1_000, 10_000)

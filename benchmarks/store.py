@@ -14,10 +14,10 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
-from restartmanager.identity import UniqueProcess
-from restartmanager.journal import JournalEntry, JournalStep, SessionRecord
+from restartmanager.adapters.store.sqlite import SqliteStore
 from restartmanager.model import Application, AppType, FileIdentity, FileResource, Resources
-from restartmanager.store.sqlite import SqliteStore
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.journal import JournalEntry, JournalStep, SessionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

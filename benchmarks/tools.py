@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.installed import clean_environment
 
-from restartmanager.linux.kernel.iterator import why_unavailable
+from restartmanager.adapters.bpf.iterator import why_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ print(json.dumps([taken, len(pids)]))
 """
 _ITERATORS = """
 import json, os, sys, time
-from restartmanager.linux.kernel.iterator import KernelIterator
+from restartmanager.adapters.bpf.iterator import KernelIterator
 facts = [os.stat(path) for path in sys.stdin.read().split("\\0")]
 with KernelIterator("/run/restartmanager") as kernel:
     begun = time.perf_counter()

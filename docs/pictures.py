@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from restartmanager import api
+from restartmanager.api import sessions
 from restartmanager.cli.screen.app import FilesInUse
 from restartmanager.cli.screen.page import Phase
-from restartmanager.cli.screen.work import Work
+from restartmanager.cli.screen.session_work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ def _await(ready: int, number: int) -> None:
 
 def _end_all(folder: Path) -> None:
     """End the programs, also those that were brought back."""
-    with api.start_session() as session:
+    with sessions.start_session() as session:
         session.register(files=[folder / "libwidget.so"])
         session.shutdown().leave_stopped()
 
@@ -119,7 +119,7 @@ def picture_of_terminal(name: str, commands: list[tuple[str, str]]) -> None:
 
 async def picture_of_page(name: str, folder: Path) -> None:
     """The page, after somebody has chosen."""
-    with api.start_session() as session:
+    with sessions.start_session() as session:
         session.register(files=[folder / "libwidget.so"])
         page = FilesInUse(Work(session, "registered"), command=["./install.sh"])
         async with page.run_test(size=(_WIDTH, 18)) as pilot:

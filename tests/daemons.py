@@ -11,10 +11,10 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
+from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.errors import ProcessError
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.processes import LinuxProcesses
 from restartmanager.model import Signal
+from restartmanager.model.identity import UniqueProcess
 from spawning import PROGRAMS, PYTHON
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 import struct
 from dataclasses import dataclass, field
 
-from restartmanager.linux.kernel.btf import KernelFacts
-from restartmanager.linux.kernel.code_program import CODE, PATH_MAX, PROCESS
-from restartmanager.linux.kernel.program import KEY, KINDS, RECORD, RUNNING
+from restartmanager.adapters.bpf.btf import KernelFacts
+from restartmanager.adapters.bpf.holders_program import KEY, KINDS, RECORD, RUNNING
+from restartmanager.adapters.bpf.running_code_program import CODE, PATH_MAX, PROCESS
 from restartmanager.model import How
 
 FACTS = KernelFacts(*range(0, 8 * len(KernelFacts._fields), 8))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from restartmanager.linux.oracle import LeaseOracle, Verdict
+from restartmanager.adapters.scan.leases import LeaseOracle, Verdict
 from spawning import PROGRAMS
 
 if TYPE_CHECKING:

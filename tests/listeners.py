@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.channels import LinuxChannels
-from restartmanager.linux.processes import LinuxProcesses
-from restartmanager.wire import EndReason
+from restartmanager.adapters.processes.channels import LinuxChannels
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.app.protocol import EndReason
+from restartmanager.model.identity import UniqueProcess
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
 
     from integration.conftest import Children
-    from restartmanager.asking import Answer
     from restartmanager.model import Process
+    from restartmanager.model.answers import Answer
 
 __all__ = ["PATIENCE_S", "PROCESSES", "App", "ask", "folder", "listening", "posing", "soon"]
 

@@ -14,18 +14,18 @@ from Xlib import XK, X
 from Xlib.display import Display
 from Xlib.ext import xtest
 
-from restartmanager.asking import WindowKind
-from restartmanager.desktop.windows import X11Windows
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.processes import LinuxProcesses
+from restartmanager.adapters.desktop.windows import X11Windows
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.model.answers import WindowKind
+from restartmanager.model.identity import UniqueProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from integration.conftest import Children
-    from restartmanager.asking import Windows
     from restartmanager.model import Process
+    from restartmanager.model.answers import Windows
 
 __all__ = ["Screen", "needs", "screen", "soon"]
 

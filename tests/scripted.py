@@ -14,25 +14,25 @@ import pytest
 
 import restartmanager as rm
 from daemons import Daemons, kill
-from restartmanager.linux.clock import SystemClock
-from restartmanager.linux.processes import LinuxProcesses
+from restartmanager.adapters.clock import SystemClock
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.adapters.services.initscripts.manager import InitScripts
+from restartmanager.api.wiring import make_services
 from restartmanager.model import Hold, Service, ServiceState
-from restartmanager.progress import CancelToken
-from restartmanager.services.initscripts import InitScripts
-from restartmanager.testing.services_contract import ServicesContract
-from restartmanager.wiring import make_services
+from restartmanager.model.progress import CancelToken
+from restartmanager.testing.contracts.services import ServicesContract
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from restartmanager.adapters.services.initscripts.script_facts import InitSystem
     from restartmanager.model import Process
-    from restartmanager.services.script_facts import InitSystem
 
 _NUMBERS = count()
 _DIES = """
 import os, signal, sys
 import restartmanager as rm
-from restartmanager.services import initscripts
+from restartmanager.adapters.services import initscripts
 class Command(initscripts.Command):
     def await_end(self, *_):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from restartmanager.engine import Engine
-from restartmanager.equipment import TimeLimits
-from restartmanager.lookout import Lookout
+from restartmanager.api.handles import PrimarySession
+from restartmanager.engine.engine import Engine
+from restartmanager.engine.inspector import Lookout
 from restartmanager.model import RestartRegistration
-from restartmanager.policy import Policy
-from restartmanager.session import PrimarySession
-from restartmanager.testing.conversations import SimulatedChannels
+from restartmanager.model.limits import TimeLimits
+from restartmanager.rules.policy import Policy
+from restartmanager.testing.channels import SimulatedChannels
 from restartmanager.testing.machine import SimulatedPackages, SimulatedProcesses, SimulatedScanner
-from restartmanager.testing.memory_store import MemoryStore
 from restartmanager.testing.services import SimulatedServices
+from restartmanager.testing.store import MemoryStore
 from restartmanager.testing.world import Program, Temper, World
 
 if TYPE_CHECKING:
-    from restartmanager.asking import Channels, Screens
-    from restartmanager.identity import UniqueProcess
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.ports.applications import Channels, Screens
     from restartmanager.ports.machine import Entries
-    from restartmanager.ports.memory import Store
+    from restartmanager.ports.store import Store
 
 LIBRARY = "/usr/lib/libwidget.so"
 EDITOR = "/usr/bin/editor"

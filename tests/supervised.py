@@ -8,13 +8,13 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from daemons import PATIENCE_S, Daemons
-from restartmanager.linux.processes import LinuxProcesses
-from restartmanager.services.supervisor import find_supervisors
-from restartmanager.services.supervisord import SupervisordPrograms
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.adapters.services.supervisord.daemon import find_supervisors
+from restartmanager.adapters.services.supervisord.manager import SupervisordPrograms
 
 if TYPE_CHECKING:
+    from restartmanager.adapters.services.supervisord.daemon import Program, Supervisor
     from restartmanager.model import Service
-    from restartmanager.services.supervisor import Program, Supervisor
     from spawning import Spawn
 
 _HEAD = """

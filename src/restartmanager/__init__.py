@@ -13,9 +13,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # what type checkers take for true; importing typing costs milliseconds
 if TYPE_CHECKING:
-    from restartmanager.api import join_session, open_session, recover, start_session
+    from restartmanager.api.handles import JoinedSession, PrimarySession, Stopped
+    from restartmanager.api.questions import explain_busy, stale, who_uses
+    from restartmanager.api.sessions import join_session, open_session, recover, start_session
     from restartmanager.errors import RestartManagerError
-    from restartmanager.identity import UniqueProcess
     from restartmanager.model import (
         Affected,
         Application,
@@ -33,9 +34,8 @@ if TYPE_CHECKING:
         Status,
         Step,
     )
-    from restartmanager.progress import Progress
-    from restartmanager.questions import explain_busy, stale, who_uses
-    from restartmanager.session import JoinedSession, PrimarySession, Stopped
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.progress import Progress
 
 __version__ = "0.1.0"
 
@@ -72,12 +72,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": ("join_session", "open_session", "recover", "start_session"),
+    "api.sessions": ("join_session", "open_session", "recover", "start_session"),
     "errors": ("RestartManagerError",),
-    "identity": ("UniqueProcess",),
-    "progress": ("Progress",),
-    "questions": ("explain_busy", "stale", "who_uses"),
-    "session": ("JoinedSession", "PrimarySession", "Stopped"),
+    "model.identity": ("UniqueProcess",),
+    "model.progress": ("Progress",),
+    "api.questions": ("explain_busy", "stale", "who_uses"),
+    "api.handles": ("JoinedSession", "PrimarySession", "Stopped"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -1,20 +1,43 @@
-"""Every way this can fail, as a small tree of classes.
+"""Every error of this package, as a small tree of classes.
 
-Each class builds its own sentence from typed arguments, which stay readable as attributes, and
-derives from the built-in it resembles, so that ``except PermissionError`` works as people expect.
-``hint`` says what to do next. All of them survive pickling.
+Catch ``RestartManagerError`` to catch them all. The classes are defined in ``model.errors`` and
+``model.action_errors``; import them from here.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from restartmanager.escaping import escape
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from restartmanager.model import Outcome, RebootReason
+from restartmanager.model.action_errors import (
+    ActionError,
+    OperationCancelledError,
+    RebootNeededError,
+    RefreshError,
+    RestartError,
+    ShutdownError,
+)
+from restartmanager.model.errors import (
+    ConfigurationError,
+    DirectoryAmongFilesError,
+    FilterNotFoundError,
+    NoSuchSessionError,
+    OutOfSequenceError,
+    ProcessAccessError,
+    ProcessError,
+    ProcessGoneError,
+    RestartManagerError,
+    SessionBusyError,
+    SessionEndedError,
+    SessionError,
+    SessionLimitError,
+    SessionRoleError,
+    StoreBusyError,
+    StoreDamagedError,
+    StoreError,
+    StoreFullError,
+    StoreUnsafeError,
+    StoreVersionError,
+    UnsupportedError,
+    UsageError,
+)
 
 __all__ = [
     "ActionError",
@@ -46,334 +69,3 @@ __all__ = [
     "UnsupportedError",
     "UsageError",
 ]
-
-
-class RestartManagerError(Exception):
-    """The root: catch this one to go on without Restart Manager.
-
-    ``message`` is one clear sentence, ``detail`` what is known beyond it (or empty), ``hint`` what
-    the caller can do about it (or empty). All three are fit for a terminal, whatever they name.
-    """
-
-    def __init__(self, message: str, *, detail: str = "", hint: str = "") -> None:
-        message = escape(message)  # it may name a process, or a path
-        super().__init__(message)
-        self.message = message
-        self.detail = escape(detail)
-        self.hint = escape(hint)
-
-    def __str__(self) -> str:
-        return " ".join(part for part in (self.message, self.detail, self.hint) if part)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args, self.__dict__)
-
-
-def _rebuild(
-    kind: type[RestartManagerError], arguments: tuple[Any, ...], state: dict[str, Any]
-) -> RestartManagerError:
-    """Unpickle without calling ``__init__``, whose arguments differ from class to class."""
-    error = kind.__new__(kind, *arguments)
-    error.args = arguments
-    error.__dict__.update(state)
-    return error
-
-
-# -- wrong use ---------------------------------------------------------------------------------
-
-
-class UsageError(RestartManagerError, ValueError):
-    """An argument makes no sense; nothing was done."""
-
-
-class DirectoryAmongFilesError(UsageError):
-    """A directory stands among ``files``; nothing of that call was registered."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(
-            f"{path!r} is a directory.",
-            hint="Register directories as trees: register(trees=[...]), or --tree on the "
-            "command line.",
-        )
-        self.path = path
-
-
-class OutOfSequenceError(UsageError):
-    """An operation came before the one it depends on: restart before any shutdown."""
-
-    def __init__(self, operation: str, needed: str) -> None:
-        super().__init__(
-            f"{operation} is only possible after {needed}.",
-            hint=f"Call {needed} first, also when there may be nothing to do.",
-        )
-        self.operation = operation
-        self.needed = needed
-
-
-class ConfigurationError(RestartManagerError, ValueError):
-    """A configuration file cannot be used; the message names the file, the line and the reason."""
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(
-            f"The configuration file {path!r} cannot be used: {reason}.",
-            hint="Mend the file, or move it away to go on without it.",
-        )
-        self.path = path
-        self.reason = reason
-
-
-# -- sessions ----------------------------------------------------------------------------------
-
-
-class SessionError(RestartManagerError):
-    """Something is wrong with the session itself."""
-
-
-class NoSuchSessionError(SessionError, LookupError):
-    """No session of this user has that key."""
-
-    def __init__(self, why: str = "") -> None:
-        super().__init__(
-            "This user has no session with that key.",
-            detail=why,
-            hint="A session can only be joined by the user who started it, until it is ended; "
-            "'restartctl session ls' lists the open ones.",
-        )
-
-
-class SessionEndedError(SessionError):
-    """The session was ended, or this handle on it was."""
-
-    def __init__(self) -> None:
-        super().__init__("The session has ended.", hint="Start a new one.")
-
-
-class SessionLimitError(SessionError):
-    """The user has as many open sessions as there may be (64)."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(
-            f"This user already has {limit} open sessions, the highest number there may be.",
-            hint="End those that are no longer needed: 'restartctl session ls' lists them.",
-        )
-        self.limit = limit
-
-
-class SessionRoleError(SessionError, PermissionError):
-    """A secondary, or a stranger to the session, tried what only the primary may do."""
-
-    def __init__(self, operation: str) -> None:
-        super().__init__(
-            f"Only the installer that started the session may {operation}.",
-            hint="Who has joined a session may register resources and leave it, nothing else.",
-        )
-        self.operation = operation
-
-
-class SessionBusyError(SessionError):
-    """Another operation of the same session is still running."""
-
-    def __init__(self, operation: str) -> None:
-        super().__init__(
-            f"The session is busy: {operation} is still running.",
-            hint="Wait for it to end, or cancel it from another thread.",
-        )
-        self.operation = operation
-
-
-class FilterNotFoundError(SessionError, LookupError):
-    """There is no filter on that target."""
-
-    def __init__(self, target: str) -> None:
-        super().__init__(
-            f"The session has no filter on {target}.", hint="List the filters to see which it has."
-        )
-        self.target = target
-
-
-# -- memory ------------------------------------------------------------------------------------
-
-
-class StoreError(RestartManagerError):
-    """The session memory cannot be used; nothing of the call was recorded."""
-
-    def __init__(self, path: str, why: str, *, hint: str = "") -> None:
-        super().__init__(
-            f"The session memory {path!r} cannot be used: {why}.",
-            hint=hint or "'restartctl doctor' shows where it is kept and what is wrong with it.",
-        )
-        self.path = path
-        self.why = why
-
-
-class StoreBusyError(StoreError, TimeoutError):
-    """Another process kept the session memory locked for too long."""
-
-    def __init__(self, path: str, waited_s: float) -> None:
-        super().__init__(
-            path,
-            f"another process has kept it locked for {waited_s:.0f} seconds",
-            hint="Try again; if it stays locked, look for a hanging installer.",
-        )
-        self.waited_s = waited_s
-
-
-class StoreDamagedError(StoreError):
-    """The file is not what we wrote; it was set aside under ``aside`` and not thrown away."""
-
-    def __init__(self, path: str, aside: str, why: str) -> None:
-        super().__init__(
-            path,
-            f"it is damaged ({why})",
-            hint=f"It was set aside as {aside!r}; the next call starts with an empty one. "
-            "Applications that a session had stopped must be started by hand.",
-        )
-        self.aside = aside
-
-
-class StoreVersionError(StoreError):
-    """The file was written by a newer version of this program; it is left as it is."""
-
-    def __init__(self, path: str, found: int, known: int) -> None:
-        super().__init__(
-            path,
-            f"it has format {found}, and this version knows formats up to {known}",
-            hint="Update restartmanager, or end the sessions with the version that started them.",
-        )
-        self.found = found
-        self.known = known
-
-
-class StoreFullError(StoreError, OSError):
-    """The disk or quota is full; nothing of the call was recorded."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path, "the disk is full", hint="Make room and try again.")
-
-
-class StoreUnsafeError(StoreError, PermissionError):
-    """The state folder is one that others could have tampered with."""
-
-    def __init__(self, path: str, why: str) -> None:
-        super().__init__(
-            path,
-            why,
-            hint="The state folder must belong to you alone (chown it, chmod 700 it), and nobody "
-            "but you and root may rename what is above it.",
-        )
-
-
-# -- processes ---------------------------------------------------------------------------------
-
-
-class ProcessError(RestartManagerError):
-    """Something is wrong with a process."""
-
-
-class ProcessGoneError(ProcessError, ProcessLookupError):
-    """The process has exited, or its number now belongs to another one."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(f"Process {pid} no longer exists.")
-        self.pid = pid
-
-
-class ProcessAccessError(ProcessError, PermissionError):
-    """The caller has no right to look at, signal or start this process."""
-
-    def __init__(self, pid: int, what: str) -> None:
-        super().__init__(
-            f"Process {pid}: no permission to {what}.", hint="Run as its owner or as root."
-        )
-        self.pid = pid
-        self.what = what
-
-
-# -- results of acting -------------------------------------------------------------------------
-
-
-class ActionError(RestartManagerError):
-    """Shutdown or restart did not do all it should; ``outcomes`` has every single result."""
-
-    def __init__(self, message: str, outcomes: Sequence[Outcome], *, hint: str = "") -> None:
-        failed = [outcome for outcome in outcomes if outcome.failed]
-        super().__init__(
-            message,
-            detail=" ".join(f"{o.application.name}: {o.message}." for o in failed),
-            hint=hint,
-        )
-        self.outcomes = tuple(outcomes)
-
-
-class ShutdownError(ActionError):
-    """At least one application could not be shut down; others may have been."""
-
-    def __init__(self, outcomes: Sequence[Outcome]) -> None:
-        super().__init__(
-            "Not everything could be shut down.",
-            outcomes,
-            hint="Close the rest by hand and try again, or use force; restart brings back what "
-            "was closed.",
-        )
-
-
-class RestartError(ActionError):
-    """At least one application did not come back."""
-
-    def __init__(self, outcomes: Sequence[Outcome]) -> None:
-        super().__init__(
-            "Not everything came back.", outcomes, hint="Start the rest by hand, or try again."
-        )
-
-
-class RefreshError(ActionError):
-    """At least one application still uses old files, or did not come back."""
-
-    def __init__(self, outcomes: Sequence[Outcome]) -> None:
-        super().__init__(
-            "Not everything could be brought up to date.",
-            outcomes,
-            hint="The outcomes name the reason for each; mend it and try again.",
-        )
-
-
-class RebootNeededError(ActionError):
-    """Stopping applications cannot free the resources; nothing was touched."""
-
-    def __init__(
-        self, reasons: RebootReason, who: Sequence[str], outcomes: Sequence[Outcome] = ()
-    ) -> None:
-        super().__init__(
-            "Nothing was shut down, for that would not be enough: "
-            + (", ".join(who) or "something in use")
-            + " cannot be stopped.",
-            outcomes,
-            hint="The list names the reason for each; stop those by hand, schedule a reboot, or "
-            "close what can be closed with partial=True (--partial).",
-        )
-        self.reasons = reasons
-        self.who = tuple(who)
-
-
-class OperationCancelledError(RestartManagerError):
-    """The running operation was cancelled; what was not yet stopped is undisturbed."""
-
-    def __init__(self, operation: str, outcomes: Sequence[Outcome] = ()) -> None:
-        super().__init__(
-            f"{operation} was cancelled.",
-            hint="Restart brings back what was already closed; the rest was left alone.",
-        )
-        self.operation = operation
-        self.outcomes = tuple(outcomes)
-
-
-class UnsupportedError(RestartManagerError, NotImplementedError):
-    """This platform, kernel or machine lacks something; ``what`` and ``why`` name it."""
-
-    def __init__(self, what: str, why: str) -> None:
-        super().__init__(
-            f"{what} is not possible here: {why}.",
-            hint="'restartctl doctor' shows what this machine can do.",
-        )
-        self.what = what
-        self.why = why

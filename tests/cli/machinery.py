@@ -17,12 +17,12 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 import restartmanager
+from restartmanager.adapters.processes.pidfds import PidfdHandle, wait_for_exit
 from restartmanager.errors import ProcessError
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.handles import PidfdHandle, wait_for_exit
 from restartmanager.model import Signal
+from restartmanager.model.identity import UniqueProcess
 
-SCHEMAS = Path(restartmanager.__file__).parent / "schemas"
+SCHEMAS = Path(restartmanager.__file__).parent / "cli" / "output" / "schemas"
 PROGRAM = Path(__file__).parent / "holder_program.py"
 RESTARTCTL = [sys.executable, "-P", "-m", "restartmanager.cli"]
 PATIENCE_S = 40
@@ -127,7 +127,7 @@ class Machine:
     def package(self) -> str:
         """A patch for ``run_with``: the package "widget" is installed and owns the file."""
         return (
-            "from restartmanager.linux.packages import SystemPackages\n"
+            "from restartmanager.adapters.packages import SystemPackages\n"
             f"SystemPackages.files_of = lambda self, name: {{'widget': ({self.file!r},)}}[name]"
         )
 

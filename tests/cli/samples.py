@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from restartmanager.identity import UniqueProcess
 from restartmanager.model import (
     Affected,
     Application,
@@ -23,6 +22,7 @@ from restartmanager.model import (
     Step,
     Unexplained,
 )
+from restartmanager.model.identity import UniqueProcess
 
 NOBODY = 987654321
 """A user id that has no name anywhere."""

@@ -15,9 +15,10 @@ from click.testing import CliRunner
 
 from cli.machinery import PATIENCE_S, RESTARTCTL, Machine
 from restartmanager import __version__
-from restartmanager.cli import app, params
-from restartmanager.cli.commands import LazyGroup
-from restartmanager.session import KEY_VARIABLE
+from restartmanager.api.handles import KEY_VARIABLE
+from restartmanager.cli import app
+from restartmanager.cli import options as shared_options
+from restartmanager.cli.commands import COMPLETION_VARIABLE, LazyGroup
 
 
 def _verbs(group: LazyGroup, *before: str) -> list[tuple[str, ...]]:
@@ -69,8 +70,18 @@ def test_help_imports_nothing_that_works(arguments: list[str]) -> None:
     )
     loaded = set(done.stderr.split())
     assert not loaded & {
-        *("sqlite3", "json", "logging", "restartmanager.model", "restartmanager.engine"),
-        *("restartmanager.cli.run", "restartmanager.cli.demo", "restartmanager.cli.session_steps"),
+        *(
+            "sqlite3",
+            "json",
+            "logging",
+            "restartmanager.model.applications",
+            "restartmanager.engine.engine",
+        ),
+        *(
+            "restartmanager.cli.verbs.run",
+            "restartmanager.cli.verbs.demo",
+            "restartmanager.cli.verbs.session_steps",
+        ),
     }
 
 
@@ -88,13 +99,26 @@ def test_who_imports_nothing_of_other_verbs() -> None:
     )
     modules = set(done.stderr.split())
     assert not modules & {
-        *("sqlite3", "logging", "rich", "restartmanager.store", "restartmanager.session"),
-        *("restartmanager.engine", "restartmanager.shutdown", "restartmanager.restart"),
+        *(
+            "sqlite3",
+            "logging",
+            "rich",
+            "restartmanager.adapters.store",
+            "restartmanager.api.handles",
+        ),
+        *(
+            "restartmanager.engine.engine",
+            "restartmanager.engine.shutdown",
+            "restartmanager.engine.restart",
+        ),
     }
     loaded = {name for name in modules if name.startswith("restartmanager.cli.")}
     assert loaded == {
         f"restartmanager.cli.{name}"
-        for name in ("app", "commands", "params", "who", "exitcodes", "console", "text", "render")
+        for name in (
+            *("app", "commands", "exitcodes", "options", "output", "output.console"),
+            *("output.render", "output.text", "verbs", "verbs.who"),
+        )
     }
 
 
@@ -103,7 +127,7 @@ def test_version(machine: Machine) -> None:
 
 
 def test_the_variable_is_the_librarys() -> None:
-    assert params.KEY_VARIABLE == KEY_VARIABLE
+    assert shared_options.KEY_VARIABLE == KEY_VARIABLE
 
 
 def test_without_a_verb(machine: Machine) -> None:
@@ -148,7 +172,7 @@ def test_an_unknown_verb_or_option_is_not_a_traceback_in_any_locale(machine: Mac
 
 def _fails(machine: Machine, **environment: str) -> subprocess.CompletedProcess[str]:
     patch = (
-        "from restartmanager import questions\n"
+        "from restartmanager.api import questions\n"
         "def who_uses(*paths, **more): raise ZeroDivisionError('oops\\x1b')\n"
         "questions.who_uses = who_uses"
     )
@@ -196,12 +220,12 @@ def test_a_full_disk_is_no_answer(machine: Machine) -> None:
 def test_completion(machine: Machine, shell: str) -> None:
     done = machine.run("completion", shell)
     assert done.returncode == 0
-    assert f"{app.COMPLETION_VARIABLE}={shell}_complete" in done.stdout
+    assert f"{COMPLETION_VARIABLE}={shell}_complete" in done.stdout
 
 
 def test_the_completion_knows_the_verbs_and_what_they_do(machine: Machine) -> None:
     words = {"COMP_WORDS": "restartctl st", "COMP_CWORD": "1"}
-    done = machine.run(**words, **{app.COMPLETION_VARIABLE: "zsh_complete"})
+    done = machine.run(**words, **{COMPLETION_VARIABLE: "zsh_complete"})
     assert done.stdout == "plain\nstale\nWhat runs replaced code, and what would cure it?\n"
 
 

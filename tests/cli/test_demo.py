@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cli.machinery import PATIENCE_S, Machine
-from restartmanager.cli import demo_stage
-from restartmanager.cli.demo_stage import Stage, StageError, mapped_inodes
+from restartmanager.cli.demo import stage as demo_stage
+from restartmanager.cli.demo.stage import Stage, StageError, mapped_inodes
 
 
 def _left_behind(folder: Path) -> list[str]:

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from cli.machinery import Machine, assert_valid
-from restartmanager import wiring
-from restartmanager.cli import checks, surroundings
-from restartmanager.linux import packages
+from restartmanager.adapters import packages
+from restartmanager.cli.doctor import checks, environment
 
 
 def test_a_sound_machine(machine: Machine) -> None:
@@ -110,8 +109,8 @@ def test_a_switch_that_makes_no_sense(machine: Machine, variable: str) -> None:
 
 def test_why_there_are_no_leases(machine: Machine) -> None:
     patch = (
-        "from restartmanager.linux import oracle\n"
-        "oracle._why_unavailable = lambda proc: 'the kernel has no leases'"
+        "from restartmanager.adapters.scan import leases\n"
+        "leases._why_unavailable = lambda proc: 'the kernel has no leases'"
     )
     done = machine.run_with(patch, "doctor", RESTARTMANAGER_KERNEL_ITERATOR="0")
     assert "File leases: the kernel has no leases\n" in done.stdout
@@ -120,7 +119,7 @@ def test_why_there_are_no_leases(machine: Machine) -> None:
 
 def test_why_the_kernel_cannot_be_asked(machine: Machine) -> None:
     patch = (
-        "from restartmanager.linux.kernel import iterator\n"
+        "from restartmanager.adapters.bpf import iterator\n"
         "iterator._obstacle = lambda: 'it needs a better day'"
     )
     done = machine.run_with(patch, "doctor")
@@ -136,15 +135,13 @@ def test_why_the_kernel_cannot_be_asked(machine: Machine) -> None:
     ],
 )
 def test_package_managers(machine: Machine, tools: tuple[str, ...], said: str) -> None:
-    patch = f"from restartmanager.cli import checks\nchecks._PACKAGE_TOOLS = {tools}"
+    patch = f"from restartmanager.cli.doctor import checks\nchecks._PACKAGE_TOOLS = {tools}"
     done = machine.run_with(patch, "doctor")
     assert done.returncode == 0
     assert said in done.stdout
 
 
 def test_the_names_are_the_librarys() -> None:
-    assert checks._LEASES_VARIABLE == wiring._LEASES_VARIABLE
-    assert checks._KERNEL_VARIABLE == wiring._KERNEL_VARIABLE
     assert tuple(query for query, *_ in packages._QUERIES) == checks._PACKAGE_TOOLS
     assert checks._PACKAGE_TOOLS_PATH == packages._PATH
 
@@ -169,23 +166,23 @@ def test_policy_files_are_named_and_a_broken_one_is_essential(machine: Machine) 
 
 
 def test_user_managers(tmp_path: Path) -> None:
-    assert surroundings.user_managers(str(tmp_path), 0).ok  # nobody is logged in
+    assert environment.user_managers(str(tmp_path), 0).ok  # nobody is logged in
     for user in "0", "4294967", "other":
         (tmp_path / user).mkdir()
-    assert not surroundings.user_managers(str(tmp_path), 0).ok
+    assert not environment.user_managers(str(tmp_path), 0).ok
     (tmp_path / "4294967" / "systemd").mkdir()
     (tmp_path / "4294967" / "systemd" / "private").touch()
-    assert surroundings.user_managers(str(tmp_path), 0).finding == "of uid 4294967"
-    assert surroundings.user_managers(str(tmp_path), 4294967).ok
-    assert not surroundings.user_managers(str(tmp_path), 1).ok
+    assert environment.user_managers(str(tmp_path), 0).finding == "of uid 4294967"
+    assert environment.user_managers(str(tmp_path), 4294967).ok
+    assert not environment.user_managers(str(tmp_path), 1).ok
 
 
 def test_displays_and_extras() -> None:
-    assert surroundings.displays([], installed=False).ok
-    check = surroundings.displays(["X0", "X12"], installed=False)
+    assert environment.displays([], installed=False).ok
+    check = environment.displays(["X0", "X12"], installed=False)
     assert (check.ok, check.finding) == (False, "displays :0, :12, python-xlib is not installed")
-    assert surroundings.displays(["X0"], installed=True).ok
-    assert not surroundings.page(installed=False).ok
+    assert environment.displays(["X0"], installed=True).ok
+    assert not environment.page(installed=False).ok
 
 
 def test_a_display_whose_server_has_gone_is_none() -> None:
@@ -194,8 +191,8 @@ def test_a_display_whose_server_has_gone_is_none() -> None:
             gone.bind(f"{folder}/X1")
             served.bind(f"{folder}/X2")
             gone.close()
-            assert surroundings.served_displays(folder) == ["X2"]
-        assert surroundings.served_displays(folder) == []
+            assert environment.served_displays(folder) == ["X2"]
+        assert environment.served_displays(folder) == []
 
 
 def test_extras_as_they_are(machine: Machine) -> None:

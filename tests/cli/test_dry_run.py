@@ -9,13 +9,13 @@ import pytest
 
 from cli.machinery import Machine, assert_valid
 from cli.samples import EDITOR, HOSTILE, LOGIN, MANAGER, NGINX, STOPPED
-from restartmanager.cli.console import Look
-from restartmanager.cli.jsonform import dumps, plan_document
+from restartmanager.cli.output.console import Look
+from restartmanager.cli.output.json_documents import dumps, plan_document
 from restartmanager.cli.preview import of_refresh, of_restart, of_shutdown, preview_lines
 from restartmanager.errors import RebootNeededError, ShutdownError
-from restartmanager.journal import JournalEntry, JournalStep
 from restartmanager.model import Filter, FilterAction, FilterTrigger
-from restartmanager.plan import ShutdownMode
+from restartmanager.model.journal import JournalEntry, JournalStep
+from restartmanager.rules.plan import ShutdownMode
 
 PLAIN = Look()
 PARTIAL = ShutdownMode(partial=True)

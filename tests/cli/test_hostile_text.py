@@ -11,27 +11,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restartmanager import errors, questions
-from restartmanager.cli import session_filters, session_views
-from restartmanager.cli.console import Look
-from restartmanager.cli.jsonform import (
+from restartmanager import errors
+from restartmanager.api import questions
+from restartmanager.cli.output.console import Look
+from restartmanager.cli.output.json_documents import (
     affected_document,
     dumps,
     filters_document,
     outcomes_document,
     session_document,
 )
-from restartmanager.cli.render import (
+from restartmanager.cli.output.render import (
     affected_lines,
     error_lines,
     outcome_lines,
     progress_line,
     reservations,
 )
-from restartmanager.cli.stale_view import ignored_lines, stale_lines
-from restartmanager.cli.text import escape
-from restartmanager.identity import UniqueProcess
-from restartmanager.journal import JournalEntry, JournalStep, SessionRecord
+from restartmanager.cli.output.stale import ignored_lines, stale_lines
+from restartmanager.cli.output.text import escape
+from restartmanager.cli.verbs import session_filters, session_views
 from restartmanager.model import (
     Affected,
     Application,
@@ -54,7 +53,9 @@ from restartmanager.model import (
     Step,
     Unexplained,
 )
-from restartmanager.progress import Progress
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.journal import JournalEntry, JournalStep, SessionRecord
+from restartmanager.model.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from cli.machinery import SCHEMAS, assert_valid, schema
 from cli.samples import AFFECTED, HOSTILE, IGNORED, NGINX, OUTCOMES
-from restartmanager.cli.jsonform import (
+from restartmanager.cli.output.json_documents import (
     affected_document,
     dumps,
     outcomes_document,

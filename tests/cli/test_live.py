@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from cli.samples import EDITOR, HOSTILE, NGINX
-from restartmanager.cli.live import Waiting
+from restartmanager.cli.output.live import Waiting
 from restartmanager.model import Application, Result, Step
-from restartmanager.progress import Progress, Reporter
+from restartmanager.model.progress import Progress, Reporter
 from restartmanager.testing.world import Temper
 from simulated import EDITOR as PROGRAM
 from simulated import Installer, library_world

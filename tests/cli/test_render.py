@@ -5,18 +5,18 @@ import unicodedata
 import pytest
 
 from cli.samples import AFFECTED, EDITOR, HOSTILE, OUTCOMES
-from restartmanager.cli.console import Look
-from restartmanager.cli.render import (
+from restartmanager.cli.output.console import Look
+from restartmanager.cli.output.render import (
     affected_lines,
     error_lines,
     outcome_lines,
     progress_line,
     reservations,
 )
-from restartmanager.cli.session_views import list_lines
+from restartmanager.cli.verbs.session_views import list_lines
 from restartmanager.errors import OperationCancelledError, ShutdownError, StoreFullError
 from restartmanager.model import Affected, Outcome, Result, Step
-from restartmanager.progress import Progress
+from restartmanager.model.progress import Progress
 
 PLAIN = Look()
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from cli.machinery import PATIENCE_S, Machine
 from cli.samples import AFFECTED, EDITOR, HOSTILE, LIBRARY, NGINX
 from cli.terminal import Terminal
-from restartmanager.cli.console import Look
-from restartmanager.cli.grouping import Wording, group_lines, tree_lines
-from restartmanager.cli.records import FIELDS, field_from_record, field_to_record, records
-from restartmanager.cli.render import use_words
-from restartmanager.cli.text import width_of
+from restartmanager.cli.output.console import Look
+from restartmanager.cli.output.lines import FIELDS, field_from_record, field_to_record, records
+from restartmanager.cli.output.render import use_words
+from restartmanager.cli.output.text import width_of
+from restartmanager.cli.output.tree import Wording, group_lines, tree_lines
 from restartmanager.model import Affected
 
 PLAIN, SYMBOLS = Look(), Look(symbols=True)

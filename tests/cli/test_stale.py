@@ -18,14 +18,18 @@ from cli.samples import (
     SHELL,
     USERS_MANAGER,
 )
-from restartmanager.affected import pending_kernel
-from restartmanager.cli.console import Look
-from restartmanager.cli.stale_view import ignored_lines, stale_lines
+from restartmanager.cli.output.console import Look
+from restartmanager.cli.output.stale import ignored_lines, stale_lines
 from restartmanager.model import Affected, Application, AppType, RebootReason, Required
+from restartmanager.rules.applications import pending_kernel
 
 PLAIN = Look()
 KERNEL = pending_kernel("6.18.1-1-amd64")
-ANSWER = "from restartmanager import model, questions\nquestions.stale = lambda: model."
+ANSWER = (
+    "from restartmanager import model\n"
+    "from restartmanager.api import questions\n"
+    "questions.stale = lambda: model."
+)
 
 # -- real processes ----------------------------------------------------------------------------
 
@@ -101,7 +105,7 @@ def test_how_many_could_not_be_looked_into(machine: Machine) -> None:
 
 def test_a_kernel_alone_is_something_to_do(machine: Machine) -> None:
     patch = (
-        "from restartmanager.affected import pending_kernel\n"
+        "from restartmanager.rules.applications import pending_kernel\n"
         f"{ANSWER}Affected((pending_kernel('6.18.1'),))"
     )
     done = machine.run_with(patch, "stale")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restartmanager.cli.text import columns, escape, fill, shorten, table, width_of
+from restartmanager.cli.output.text import columns, escape, fill, shorten, table, width_of
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 

@@ -15,14 +15,14 @@ from cli.machinery import PATIENCE_S, Machine
 from cli.samples import EDITOR as CONSOLE
 from cli.samples import LOGIN, NGINX, STOPPED
 from cli.terminal import Terminal
-from restartmanager.asking import Answer, AnswerKind
 from restartmanager.cli.screen.app import FilesInUse
 from restartmanager.cli.screen.choices import Choice, Row, merge, next_choice, possible
 from restartmanager.cli.screen.page import Phase
-from restartmanager.cli.screen.work import Work
+from restartmanager.cli.screen.session_work import Work
 from restartmanager.errors import StoreBusyError
 from restartmanager.model import Result, Signal
-from restartmanager.testing.conversations import Listening, SimulatedChannels
+from restartmanager.model.answers import Answer, AnswerKind
+from restartmanager.testing.channels import Listening, SimulatedChannels
 from restartmanager.testing.world import Temper
 from simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_world
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from textual.pilot import Pilot
 
-    from restartmanager.identity import UniqueProcess
+    from restartmanager.model.identity import UniqueProcess
 
 # -- the page on a simulated machine -----------------------------------------------------------
 
@@ -441,7 +441,7 @@ def test_terminals_that_cannot_show_it(machine: Machine, environment: dict[str, 
 
 def test_without_the_extra(machine: Machine) -> None:
     """The name stands for a module that is not there."""
-    patch = "import sys; sys.modules['textual'] = None\nimport restartmanager.cli.ui as ui\n"
+    patch = "import sys; sys.modules['textual'] = None\nimport restartmanager.cli.verbs.ui as ui\n"
     patch += "ui._insist_on_a_terminal = lambda: None"
     done = machine.run_with(patch, "ui", "--file", machine.file)
     assert done.returncode == 8

@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from cli.machinery import Machine, assert_valid
-from restartmanager.cli.jsonform import text_from_json
+from restartmanager.cli.output.json_documents import text_from_json
 
 
 def test_somebody_uses_it(machine: Machine) -> None:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from listeners import PROCESSES, App, folder
-from restartmanager.asking import Answer, AnswerKind
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.channels import LinuxChannels
-from restartmanager.linux.clock import SystemClock
-from restartmanager.testing.channels_contract import ChannelsContract
-from restartmanager.testing.conversations import Listening, SimulatedChannels
+from restartmanager.adapters.clock import SystemClock
+from restartmanager.adapters.processes.channels import LinuxChannels
+from restartmanager.model.answers import Answer, AnswerKind
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.testing.channels import Listening, SimulatedChannels
+from restartmanager.testing.contracts.channels import ChannelsContract
 from restartmanager.testing.world import World
 from spawning import PROGRAMS
 

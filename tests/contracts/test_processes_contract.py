@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from restartmanager.adapters.clock import SystemClock
+from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.errors import ProcessGoneError
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.clock import SystemClock
-from restartmanager.linux.processes import LinuxProcesses
 from restartmanager.model import Signal
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.testing.contracts.processes import ProcessesContract
 from restartmanager.testing.machine import SimulatedProcesses
-from restartmanager.testing.processes_contract import ProcessesContract
 from restartmanager.testing.world import Program, Temper, World
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.holders import ProcScanner
-from restartmanager.linux.kernel.iterator import why_unavailable
-from restartmanager.linux.scanner import LinuxScanner
+from restartmanager.adapters.bpf.iterator import why_unavailable
+from restartmanager.adapters.scan.proc_scan import ProcScanner
+from restartmanager.adapters.scan.scanner import LinuxScanner
 from restartmanager.model import How
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.testing.contracts.scanner import ScannerContract
 from restartmanager.testing.machine import SimulatedScanner
-from restartmanager.testing.scanner_contract import ScannerContract
 from restartmanager.testing.world import World
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class TestWithTheKernel(RealMachine):
         reason = why_unavailable()
         if reason is not None:
             pytest.skip(reason)
-        monkeypatch.setattr("restartmanager.linux.scanner._WORTH_ASKING", 0)
+        monkeypatch.setattr("restartmanager.adapters.scan.scanner._WORTH_ASKING", 0)
 
     def scanner(self) -> Scanner:
         return LinuxScanner(leases=False, kernel=True)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from integration.conftest import children
-from restartmanager.asking import WindowKind, Windows
-from restartmanager.desktop.windows import X11Windows
-from restartmanager.linux.clock import SystemClock
+from restartmanager.adapters.clock import SystemClock
+from restartmanager.adapters.desktop.windows import X11Windows
+from restartmanager.model.answers import WindowKind, Windows
+from restartmanager.testing.contracts.screens import ScreensContract
 from restartmanager.testing.screens import SimulatedScreens
-from restartmanager.testing.screens_contract import ScreensContract
 from restartmanager.testing.world import World
 from screens import PATIENCE_S, Screen
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from integration.conftest import Children
-    from restartmanager.identity import UniqueProcess
     from restartmanager.model import Process
+    from restartmanager.model.identity import UniqueProcess
     from restartmanager.ports.machine import Clock
 
 __all__ = ["children"]  # a fixture

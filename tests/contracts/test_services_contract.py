@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from restartmanager.model import Service
+from restartmanager.testing.contracts.services import ServicesContract
 from restartmanager.testing.machine import SimulatedProcesses
 from restartmanager.testing.services import SimulatedServices, Unit
-from restartmanager.testing.services_contract import ServicesContract
 from restartmanager.testing.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from restartmanager.model import Process
+    from restartmanager.model.progress import CancelToken
     from restartmanager.ports.machine import Clock
-    from restartmanager.progress import CancelToken
 
 
 class TestSimulatedServices(ServicesContract):

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.store.sqlite import SqliteStore
-from restartmanager.testing.memory_store import MemoryStore
+from restartmanager.adapters.store.sqlite import SqliteStore
+from restartmanager.testing.contracts.store import StoreContract
 from restartmanager.testing.samples import RECORD
-from restartmanager.testing.store_contract import StoreContract
+from restartmanager.testing.store import MemoryStore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from restartmanager.ports.memory import Store
+    from restartmanager.ports.store import Store
 
 
 class TestMemoryStore(StoreContract):

@@ -13,10 +13,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from crashes.points import Points, numbered_engine
-from restartmanager.session import JoinedSession, PrimarySession
+from restartmanager.api.handles import JoinedSession, PrimarySession
 
 if TYPE_CHECKING:
-    from restartmanager.engine import Engine
+    from restartmanager.engine.engine import Engine
 
 
 def update(engine: Engine, library: str) -> None:

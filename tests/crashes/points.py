@@ -11,22 +11,22 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-from restartmanager.linux.handles import PidfdHandle
-from restartmanager.linux.processes import LinuxProcesses
-from restartmanager.services import systemd
-from restartmanager.services.bus import Bus
+from restartmanager.adapters.processes.pidfds import PidfdHandle
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.adapters.services.systemd import manager
+from restartmanager.adapters.services.systemd.dbus import Bus
+from restartmanager.api.wiring import make_engine
 from restartmanager.testing.crashing_store import WRITES
-from restartmanager.wiring import make_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from restartmanager.engine import Engine
-    from restartmanager.identity import UniqueProcess
+    from restartmanager.adapters.services.systemd.dbus import Call, Refusal
+    from restartmanager.engine.engine import Engine
     from restartmanager.model import Recipe, Signal
-    from restartmanager.ports.memory import Store
+    from restartmanager.model.identity import UniqueProcess
     from restartmanager.ports.processes import ProcessHandle
-    from restartmanager.services.bus import Call, Refusal
+    from restartmanager.ports.store import Store
 
 ORDERS = frozenset({"StartUnit", "StopUnit", "MaskUnitFiles", "UnmaskUnitFiles", "Reload"})
 """What a manager is told to do in an update of services that obey."""
@@ -129,7 +129,7 @@ def numbered_bus(points: Points) -> type[Bus]:
 
 def numbered_engine(points: Points) -> Engine:
     """The engine that every installer of this user gets, with its steps numbered."""
-    setattr(systemd, "Bus", numbered_bus(points))  # noqa: B010 - what it connects with
+    setattr(manager, "Bus", numbered_bus(points))  # noqa: B010 - what it connects with
     engine = make_engine()
     engine.store = cast("Store", NumberedStore(engine.store, points))
     engine.processes = engine.lookout.processes = NumberedProcesses(points)

@@ -13,10 +13,10 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
+from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.errors import ProcessError
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.processes import LinuxProcesses
 from restartmanager.model import Signal
+from restartmanager.model.identity import UniqueProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

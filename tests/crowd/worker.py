@@ -12,13 +12,13 @@ import random
 import sys
 from typing import TYPE_CHECKING, Any
 
+from restartmanager.api.wiring import make_engine
 from restartmanager.errors import RestartManagerError
-from restartmanager.wiring import make_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from restartmanager.engine import Engine
+    from restartmanager.engine.engine import Engine
 
 
 def use(_: Engine, folder: str) -> None:

@@ -12,31 +12,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from made_up_btf import Kernel
-from restartmanager import arguments, cgroup_paths, containers, identity, registration, scripts
-from restartmanager.cli.text import escape
-from restartmanager.desktop import displays, entries, scopes
+from restartmanager.adapters import packages
+from restartmanager.adapters.bpf import btf, kernel_layout
+from restartmanager.adapters.desktop import displays, entry_files, scopes
+from restartmanager.adapters.policy_files import parse_policy
+from restartmanager.adapters.proc import maps, mounts, procfs
+from restartmanager.adapters.processes import recipes
+from restartmanager.adapters.scan import descriptors, hidden, kernel_holders, sockets, stale
+from restartmanager.adapters.services.parallel import ServiceTroubleError
+from restartmanager.adapters.services.supervisord import rpc
+from restartmanager.adapters.services.systemd import unit_facts
+from restartmanager.adapters.store import codec
+from restartmanager.adapters.store.strict import UnreadableError
+from restartmanager.app import registration
+from restartmanager.app.protocol import LineReader, Reply, Request, socket_owner
+from restartmanager.cli.output.text import escape
 from restartmanager.errors import ConfigurationError, NoSuchSessionError, UsageError
-from restartmanager.linux import (
-    descriptors,
-    hidden,
-    kernel_uses,
-    maps,
-    mounts,
-    packages,
-    procfs,
-    recipes,
-    sockets,
-    stale,
-)
-from restartmanager.linux.kernel import btf, facts
-from restartmanager.model import RestartRegistration
-from restartmanager.policy_file import parse_policy
-from restartmanager.services import supervisor_rpc, unit_facts
-from restartmanager.services.acting import ServiceTroubleError
-from restartmanager.store import codec
-from restartmanager.store.strict import UnreadableError
+from restartmanager.model import RestartRegistration, identity
+from restartmanager.rules import arguments, cgroups, containers, interpreters
 from restartmanager.testing import samples
-from restartmanager.wire import LineReader, Reply, Request, socket_owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,12 +64,12 @@ def words(data: bytes) -> list[str]:
 
 def candidates(data: bytes) -> object:
     executable, *rest = words(data)
-    return scripts.script_candidates(executable, rest)
+    return interpreters.script_candidates(executable, rest)
 
 
 def maybe_script(data: bytes) -> object:
     path, _, head = data.partition(b"\0")
-    return scripts.could_be_script(text(path), head)
+    return interpreters.could_be_script(text(path), head)
 
 
 def policy(data: bytes) -> object:
@@ -100,7 +94,7 @@ def kept_facts(data: bytes) -> object:
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()
-        return facts._read_kept(file.name, "a kernel")
+        return kernel_layout._read_kept(file.name, "a kernel")
 
 
 def requests(data: bytes) -> object:
@@ -112,7 +106,7 @@ def replies(data: bytes) -> object:
 
 
 def unit(data: bytes) -> object:
-    return cgroup_paths.unit_at(text(data)), cgroup_paths.unit_at(text(data), "/a.slice")
+    return cgroups.unit_at(text(data)), cgroups.unit_at(text(data), "/a.slice")
 
 
 def container(data: bytes) -> object:
@@ -229,7 +223,7 @@ PARSERS = (
     Parser("proc fdinfo ring", hidden.parse_registered, (FDINFO,)),
     Parser("proc fdinfo socket", hidden.parse_waiting, (FDINFO,)),
     Parser("proc locks", hidden.parse_locks, (LOCKS,)),
-    Parser("proc swaps", kernel_uses.parse_swaps, (SWAPS,)),
+    Parser("proc swaps", kernel_holders.parse_swaps, (SWAPS,)),
     Parser("sysfs device", mounts.parse_device, (b"7:0",)),
     Parser("kernel types", btf.parse_facts, (Kernel().bytes(),), (btf.BtfError,)),
     Parser("kernel facts", kept_facts, (FACTS,)),
@@ -245,7 +239,7 @@ PARSERS = (
     ),
     Parser(
         "desktop entry",
-        lambda data: entries.parse_entry(data, "/usr/share/applications/a.desktop"),
+        lambda data: entry_files.parse_entry(data, "/usr/share/applications/a.desktop"),
         (ENTRY,),
         (ConfigurationError,),
     ),
@@ -263,9 +257,9 @@ PARSERS = (
     Parser("container of a cgroup", container, CONTAINERS),
     Parser(
         "supervisord's answer",
-        supervisor_rpc.parse_answer,
+        rpc.parse_answer,
         (SUPERVISORD,),
-        (supervisor_rpc.FaultError, ServiceTroubleError),
+        (rpc.FaultError, ServiceTroubleError),
     ),
     Parser("registration", registration.unpack, (REGISTRATION,)),
     Parser(

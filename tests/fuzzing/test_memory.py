@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fuzzing.mutations import Mutator
+from restartmanager.adapters.store.sqlite import SqliteStore
 from restartmanager.errors import (
     NoSuchSessionError,
     StoreDamagedError,
     StoreError,
     StoreVersionError,
 )
-from restartmanager.journal import Operation
 from restartmanager.model import Filter, FilterAction, FilterTrigger, Resources, TreeResource
-from restartmanager.store.sqlite import SqliteStore
+from restartmanager.model.journal import Operation
 from restartmanager.testing.samples import ENTRY, KEY, PRIMARY, RECORD, SECONDARY, file
 
 if TYPE_CHECKING:

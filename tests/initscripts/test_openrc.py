@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
+from restartmanager.adapters.services.initscripts.openrc import OpenRC
 from restartmanager.model import Hold, ServiceState
-from restartmanager.progress import CancelToken
-from restartmanager.services.openrc import OpenRC
+from restartmanager.model.progress import CancelToken
 from scripted import Scripted
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from restartmanager.services.sysv import SysV
+from restartmanager.adapters.services.initscripts.sysv import SysV
 from scripted import Scripted
 
 _SCRIPT = """\

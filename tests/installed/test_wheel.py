@@ -116,7 +116,7 @@ def test_it_answers_where_it_was_installed(environment: Path, tmp_path: Path) ->
 
 
 def test_without_its_extra_the_page_says_what_it_needs(environment: Path) -> None:
-    program = "from restartmanager.cli.ui import _visit; _visit()"
+    program = "from restartmanager.cli.verbs.ui import _visit; _visit()"
     done = subprocess.run(
         [environment / "bin" / "python", "-c", program], capture_output=True, text=True, check=False
     )

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.errors import ProcessGoneError
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.processes import LinuxProcesses
 from restartmanager.model import Signal
+from restartmanager.model.identity import UniqueProcess
 from spawning import await_program
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from restartmanager import app
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux import registrations
-from restartmanager.linux.processes import LinuxProcesses
+from restartmanager.adapters.processes import registrations
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.app.registration import MEMFD_NAME
 from restartmanager.model import RestartFlags, RestartRegistration
-from restartmanager.registration import MEMFD_NAME
+from restartmanager.model.identity import UniqueProcess
 from spawning import descriptors_of
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import pytest
 from jeepney import DBusAddress, HeaderFields, new_signal
 from jeepney.low_level import Endianness, Header, Message, MessageFlag, MessageType
 
-from restartmanager.progress import CancelToken
-from restartmanager.services import bus as bus_module
-from restartmanager.services.bus import Bus, BusGoneError, Refusal
-from restartmanager.services.units import manager_call
+from restartmanager.adapters.services.systemd import dbus as bus_module
+from restartmanager.adapters.services.systemd.dbus import Bus, BusGoneError, Refusal
+from restartmanager.adapters.services.systemd.units import manager_call
+from restartmanager.model.progress import CancelToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.linux.cgroups import oldest_process
+from restartmanager.adapters.proc.cgroups import oldest_process
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from listeners import PATIENCE_S, PROCESSES, ask, folder, listening, soon
-from restartmanager.asking import Answer, AnswerKind
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.channels import LinuxChannels
+from restartmanager.adapters.processes.channels import LinuxChannels
+from restartmanager.app.protocol import EndReason, socket_name
 from restartmanager.model import Signal
-from restartmanager.wire import EndReason, socket_name
+from restartmanager.model.answers import Answer, AnswerKind
+from restartmanager.model.identity import UniqueProcess
 from spawning import descriptors_of
 
 if TYPE_CHECKING:

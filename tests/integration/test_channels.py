@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from listeners import PATIENCE_S, App, ask, folder, listening, soon
-from restartmanager.asking import Answer, AnswerKind, objections
-from restartmanager.linux.channels import LinuxChannels
-from restartmanager.progress import CancelToken
-from restartmanager.wire import EndReason
+from restartmanager.adapters.processes.channels import LinuxChannels
+from restartmanager.app.protocol import EndReason
+from restartmanager.model.answers import Answer, AnswerKind, objections
+from restartmanager.model.progress import CancelToken
 
 if TYPE_CHECKING:
     from integration.conftest import Children

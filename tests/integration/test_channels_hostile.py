@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from listeners import PATIENCE_S, ask, folder, listening, posing, soon
-from restartmanager.asking import Answer, AnswerKind
-from restartmanager.linux.channel_sockets import ChannelSockets
-from restartmanager.linux.channels import LinuxChannels
-from restartmanager.linux.handles import PidfdHandle
-from restartmanager.wire import EndReason, socket_name
+from restartmanager.adapters.processes.channel_sockets import ChannelSockets
+from restartmanager.adapters.processes.channels import LinuxChannels
+from restartmanager.adapters.processes.pidfds import PidfdHandle
+from restartmanager.app.protocol import EndReason, socket_name
+from restartmanager.model.answers import Answer, AnswerKind
 from screens import needs
 from spawning import PROGRAMS
 

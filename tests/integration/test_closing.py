@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from listeners import PATIENCE_S, folder, listening, posing
-from restartmanager.api import start_session
-from restartmanager.asking import WindowKind
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.adapters.processes.recipes import parse_status
+from restartmanager.api.sessions import start_session
+from restartmanager.app.protocol import socket_name
 from restartmanager.errors import ShutdownError
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.processes import LinuxProcesses
-from restartmanager.linux.recipes import parse_status
 from restartmanager.model import AppType, Result
-from restartmanager.wire import socket_name
+from restartmanager.model.answers import WindowKind
+from restartmanager.model.identity import UniqueProcess
 from screens import screen
 from spawning import PROGRAMS, settled_descriptors_of
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from integration.conftest import Children
+    from restartmanager.api.handles import PrimarySession
     from restartmanager.model import Outcome
-    from restartmanager.session import PrimarySession
     from screens import Screen
 
 __all__ = ["folder", "listening", "posing", "screen"]  # fixtures
@@ -164,14 +164,18 @@ def test_who_only_asks_loads_nothing_that_speaks_to_applications(tmp_path: Path)
     used = tmp_path / "used"
     used.write_text("x")
     code = (
-        "import sys; from restartmanager import questions; held = open(sys.argv[1])\n"
+        "import sys; from restartmanager.api import questions; held = open(sys.argv[1])\n"
         "assert questions.who_uses(sys.argv[1]).applications; questions.stale()\n"
         "print(*(name for name in sys.modules if name.startswith('restartmanager.')))"
     )
     command = [sys.executable, "-c", code, str(used)]
     loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    assert "restartmanager.lookout" in loaded
-    talkative = ("restartmanager.desktop", "restartmanager.linux.channel", "restartmanager.wire")
+    assert "restartmanager.engine.inspector" in loaded
+    talkative = (
+        "restartmanager.adapters.desktop",
+        "restartmanager.adapters.processes.channel",
+        "restartmanager.app.protocol",
+    )
     assert [name for name in loaded if name.startswith(talkative)] == []
 
 

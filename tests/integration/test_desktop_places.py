@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from restartmanager.desktop.entries import parse_entry
-from restartmanager.desktop.places import (
+from restartmanager.adapters.desktop.entry_files import parse_entry
+from restartmanager.adapters.desktop.entry_places import (
     SYSTEM_FOLDERS,
     data_folders,
     find_entry,

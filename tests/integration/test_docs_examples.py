@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from restartmanager.adapters.processes.pidfds import PidfdHandle, wait_for_exit
 from restartmanager.errors import ProcessError
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.handles import PidfdHandle, wait_for_exit
 from restartmanager.model import Signal
+from restartmanager.model.identity import UniqueProcess
 from screens import needs
 
 if TYPE_CHECKING:

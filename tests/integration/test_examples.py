@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from restartmanager.errors import ProcessGoneError
-from restartmanager.identity import UniqueProcess
+from restartmanager.model.identity import UniqueProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

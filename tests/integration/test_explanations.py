@@ -17,13 +17,18 @@ from laboratory import (
     shared_folder,
 )
 from programs.situations import SITUATIONS
-from restartmanager.linux.explanations import Explanation, explain
-from restartmanager.linux.files import identify
-from restartmanager.linux.hidden import find_hidden, parse_locks, parse_registered, parse_waiting
-from restartmanager.linux.holders import ProcScanner, is_held
-from restartmanager.linux.kernel_uses import UsedFiles, kernel_uses, parse_swaps
-from restartmanager.linux.mounts import Mounts
-from restartmanager.linux.oracle import FILE_SYSTEMS, LeaseOracle, Verdict
+from restartmanager.adapters.proc.files import identify
+from restartmanager.adapters.proc.mounts import Mounts
+from restartmanager.adapters.scan.hidden import (
+    find_hidden,
+    parse_locks,
+    parse_registered,
+    parse_waiting,
+)
+from restartmanager.adapters.scan.kernel_holders import UsedFiles, kernel_uses, parse_swaps
+from restartmanager.adapters.scan.leases import FILE_SYSTEMS, LeaseOracle, Verdict
+from restartmanager.adapters.scan.proc_scan import ProcScanner, is_held
+from restartmanager.adapters.scan.unexplained import Explanation, explain
 from restartmanager.model import Evidence, Holder, How, Sighting, Unexplained
 
 if TYPE_CHECKING:
@@ -163,9 +168,9 @@ def test_the_same_inode_number_is_not_yet_the_same_file(
     ((device, inode), now) = used.identities.popitem()
     used.identities[device + 1, inode] = now._replace(ctime_ns=now.ctime_ns + ctime_ns)
     monkeypatch.setattr(used, "at", lambda _: (str(data),))
-    monkeypatch.setattr("restartmanager.linux.hidden._Look._sees_overlay", lambda *_: True)
-    monkeypatch.setattr("restartmanager.linux.hidden.pids", lambda _: [child.pid])
-    monkeypatch.setattr("restartmanager.linux.hidden._locks", lambda _: frozenset())
+    monkeypatch.setattr("restartmanager.adapters.scan.hidden._Look._sees_overlay", lambda *_: True)
+    monkeypatch.setattr("restartmanager.adapters.scan.hidden.pids", lambda _: [child.pid])
+    monkeypatch.setattr("restartmanager.adapters.scan.hidden._locks", lambda _: frozenset())
     assert bool(find_hidden(used).holders) is found
 
 

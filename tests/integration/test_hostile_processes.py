@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import restartmanager as rm
-from restartmanager.cli.console import Look
-from restartmanager.cli.render import affected_lines, outcome_lines
-from restartmanager.wiring import make_lookout
+from restartmanager.api.wiring import make_lookout
+from restartmanager.cli.output.console import Look
+from restartmanager.cli.output.render import affected_lines, outcome_lines
 from spawning import PROGRAMS, PYTHON
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def test_more_processes_than_can_be_held_on_to_are_a_clear_error() -> None:
         "import resource, sys\n"
         "import restartmanager as rm\n"
         "from restartmanager.errors import ProcessError\n"
-        "from restartmanager.linux.handles import PidfdHandle\n"
+        "from restartmanager.adapters.processes.pidfds import PidfdHandle\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"
         "me, held = rm.UniqueProcess.current(), []\n"
         "try:\n"

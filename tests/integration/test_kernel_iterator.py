@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from restartmanager.adapters.bpf import instructions, loader
+from restartmanager.adapters.bpf import kernel_layout as kernel_facts
+from restartmanager.adapters.bpf.iterator import Answer, Hit, KernelIterator, why_unavailable
 from restartmanager.errors import UnsupportedError
-from restartmanager.linux.kernel import facts as kernel_facts
-from restartmanager.linux.kernel import instructions, loaded
-from restartmanager.linux.kernel.iterator import Answer, Hit, KernelIterator, why_unavailable
 from restartmanager.model import How
 
 REFUSAL = why_unavailable()
@@ -221,7 +221,7 @@ def test_more_files_than_the_map_holds(
 ) -> None:
     pid = holders.ready(f"open={target}")
     device, inode = identity(target)
-    others = [(device, inode + 1000 + number) for number in range(2 * loaded.LARGEST_QUESTION)]
+    others = [(device, inode + 1000 + number) for number in range(2 * loader.LARGEST_QUESTION)]
     assert kernel.find([*others, (device, inode)]).hits == {Hit(device, inode, pid, How.OPEN)}
 
 
@@ -346,7 +346,7 @@ def test_nothing_stays_open_after_a_refusal(
     def only_kept(folder: str | None) -> Iterator[object]:
         yield next(true_facts(folder))
 
-    monkeypatch.setattr("restartmanager.linux.kernel.iterator.facts_to_try", only_kept)
+    monkeypatch.setattr("restartmanager.adapters.bpf.iterator.facts_to_try", only_kept)
     before = open_descriptors()
     with pytest.raises(UnsupportedError), KernelIterator(str(tmp_path)):
         pass
@@ -424,7 +424,7 @@ def test_kinds_that_lie_are_not_claimed(tmp_path: Path, monkeypatch: pytest.Monk
 WHY = """
 import os, sys
 sys.path[:0] = sys.argv[1].split(os.pathsep)
-from restartmanager.linux.kernel import iterator
+from restartmanager.adapters.bpf import iterator
 {first}
 print(iterator.why_unavailable())
 """

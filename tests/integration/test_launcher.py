@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from restartmanager.adapters.processes import launcher, starting
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.adapters.processes.recipes import parse_status
 from restartmanager.errors import ProcessAccessError, ProcessError, UnsupportedError
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux import launcher, starting
-from restartmanager.linux.processes import LinuxProcesses
-from restartmanager.linux.recipes import parse_status
 from restartmanager.model import Recipe, Signal
+from restartmanager.model.identity import UniqueProcess
 from spawning import descriptors_of, settled_descriptors_of
 
 if TYPE_CHECKING:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 import restartmanager as rm
-from restartmanager.linux.files import identify
-from restartmanager.linux.holders import Known, ProcScanner
-from restartmanager.linux.kernel.iterator import why_unavailable
-from restartmanager.linux.mounts import Mounts
-from restartmanager.linux.oracle import LeaseOracle
-from restartmanager.linux.scanner import LinuxScanner
-from restartmanager.linux.script_search import ScriptSearch
-from restartmanager.linux.targets import Targets
-from restartmanager.linux.uses import Use
+from restartmanager.adapters.bpf.iterator import why_unavailable
+from restartmanager.adapters.proc.files import identify
+from restartmanager.adapters.proc.mounts import Mounts
+from restartmanager.adapters.scan.leases import LeaseOracle
+from restartmanager.adapters.scan.proc_scan import Known, ProcScanner
+from restartmanager.adapters.scan.scanner import LinuxScanner
+from restartmanager.adapters.scan.scripts_pending import ScriptSearch
+from restartmanager.adapters.scan.targets import Targets
+from restartmanager.adapters.scan.uses import Use
 from restartmanager.model import How, Sighting
 from spawning import PYTHON
 
@@ -42,7 +42,7 @@ def asks_always(monkeypatch: pytest.MonkeyPatch) -> None:
     reason = why_unavailable()
     if reason is not None:
         pytest.skip(reason)
-    monkeypatch.setattr("restartmanager.linux.scanner._WORTH_ASKING", 0)
+    monkeypatch.setattr("restartmanager.adapters.scan.scanner._WORTH_ASKING", 0)
 
 
 @pytest.fixture
@@ -235,8 +235,8 @@ def test_without_the_kernel_every_process_is_read(
     data: Path, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A kernel that refuses is no error, and is not asked again."""
-    monkeypatch.setattr("restartmanager.linux.scanner._WORTH_ASKING", 0)
-    monkeypatch.setattr("restartmanager.linux.kernel.iterator._has_rights", lambda: False)
+    monkeypatch.setattr("restartmanager.adapters.scan.scanner._WORTH_ASKING", 0)
+    monkeypatch.setattr("restartmanager.adapters.bpf.iterator._has_rights", lambda: False)
     child = spawn.holding("open", str(data))
     scanner = LinuxScanner(leases=False)
     for _ in range(2):

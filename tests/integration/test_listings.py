@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from laboratory import IN_NAMESPACES, PACKAGES, TESTS
-from restartmanager.linux import listings
-from restartmanager.linux.listings import Leads, directories_among
-from restartmanager.linux.mounts import LISTED, Mounts
+from restartmanager.adapters.proc import listings
+from restartmanager.adapters.proc.listings import Leads, directories_among
+from restartmanager.adapters.proc.mounts import LISTED, Mounts
 from spawning import PROGRAMS
 
 if TYPE_CHECKING:

@@ -26,12 +26,12 @@ from laboratory import (
     shared_folder,
 )
 from programs.situations import SITUATIONS
-from restartmanager.linux.explanations import explain
-from restartmanager.linux.files import first_bytes, identify
-from restartmanager.linux.holders import HELD, ProcScanner
-from restartmanager.linux.oracle import FILE_SYSTEMS, LeaseOracle, Verdict
+from restartmanager.adapters.proc.files import first_bytes, identify
+from restartmanager.adapters.scan.leases import FILE_SYSTEMS, LeaseOracle, Verdict
+from restartmanager.adapters.scan.proc_scan import HELD, ProcScanner
+from restartmanager.adapters.scan.unexplained import explain
+from restartmanager.api.questions import who_uses
 from restartmanager.model import FileResource, Resources
-from restartmanager.questions import who_uses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -210,7 +210,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], None
                 action(descriptor)
             return int(real(descriptor, command, argument))
 
-        monkeypatch.setattr("restartmanager.linux.oracle.fcntl.fcntl", call)
+        monkeypatch.setattr("restartmanager.adapters.scan.leases.fcntl.fcntl", call)
 
     return install
 
@@ -343,7 +343,7 @@ def test_a_machine_without_leases_is_said_to_be_one(
 def test_a_kernel_that_errs_is_not_asked(monkeypatch: pytest.MonkeyPatch, release: str) -> None:
     names = os.uname()
     facts = os.uname_result((names[0], names[1], release, names[3], names[4]))
-    monkeypatch.setattr("restartmanager.linux.oracle.os.uname", lambda: facts)
+    monkeypatch.setattr("restartmanager.adapters.scan.leases.os.uname", lambda: facts)
     assert LeaseOracle().why_unavailable() == f"it takes Linux 5.3 or newer, and this is {release}"
 
 

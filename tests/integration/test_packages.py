@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import restartmanager as rm
+from restartmanager.adapters.packages import SystemPackages
 from restartmanager.errors import UnsupportedError, UsageError
-from restartmanager.linux.packages import SystemPackages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +62,7 @@ def test_what_is_no_name_reaches_no_command(name: str, monkeypatch: pytest.Monke
 
 
 def test_a_machine_without_package_manager(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restartmanager.linux.packages._PATH", "/nowhere")
+    monkeypatch.setattr("restartmanager.adapters.packages._PATH", "/nowhere")
     with pytest.raises(UnsupportedError, match="no dpkg or rpm"):
         SystemPackages().files_of("dpkg")
 
@@ -93,7 +93,9 @@ def test_registering_a_package_registers_its_files(
 def test_files_of_an_rpm_package(tmp_path: Path) -> None:
     """A real package, built here, in a database of its own that nobody else sees."""
     (tmp_path / "widget.spec").write_text(SPEC)
-    ask = "import restartmanager.linux.packages as p; print(p.SystemPackages().files_of('widget'))"
+    ask = (
+        "import restartmanager.adapters.packages as p; print(p.SystemPackages().files_of('widget'))"
+    )
     script = f"""
         mkdir -p /var/lib/rpm /etc/rpm
         mount -t tmpfs none /var/lib/rpm

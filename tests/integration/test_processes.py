@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from restartmanager.adapters.clock import SystemClock
+from restartmanager.adapters.processes import pidfds
+from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.errors import (
     ProcessAccessError,
     ProcessGoneError,
     UnsupportedError,
     UsageError,
 )
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux import handles
-from restartmanager.linux.clock import SystemClock
-from restartmanager.linux.processes import LinuxProcesses
 from restartmanager.model import Signal
-from restartmanager.progress import CancelToken
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.progress import CancelToken
 
 if TYPE_CHECKING:
     from integration.conftest import Children
@@ -115,7 +115,7 @@ def test_what_cannot_be_seen_is_taken_to_be_alive(
     children: Children, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identity = UniqueProcess.of(children.sleeper().pid)
-    assert handles.is_alive(identity, str(tmp_path))  # a /proc with hidepid shows nothing
+    assert pidfds.is_alive(identity, str(tmp_path))  # a /proc with hidepid shows nothing
 
     def exhausted(_pid: int) -> int:
         raise OSError(errno.EMFILE, "Too many open files")

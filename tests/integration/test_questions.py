@@ -91,7 +91,7 @@ def test_the_error_stays_what_it_is_when_nobody_is_found(tmp_path: Path) -> None
 
 
 def test_other_errors_are_not_asked_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restartmanager.questions.who_uses", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr("restartmanager.api.questions.who_uses", lambda *_: pytest.fail("asked"))
     with pytest.raises(FileNotFoundError), rm.explain_busy():
         os.rmdir(tmp_path / "nothing")
     with pytest.raises(ZeroDivisionError), rm.explain_busy():
@@ -113,7 +113,7 @@ def test_trouble_with_asking_never_takes_the_place_of_the_error(
     def fails(*_: object) -> None:
         raise UsageError("No.")
 
-    monkeypatch.setattr("restartmanager.questions.who_uses", fails)
+    monkeypatch.setattr("restartmanager.api.questions.who_uses", fails)
     with pytest.raises(OSError, match="busy") as caught, rm.explain_busy("/x"):
         raise OSError(errno.EBUSY, "busy")
     assert notes(caught.value) == ""

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from restartmanager.adapters.proc.procfs import ProcDirectory
+from restartmanager.adapters.processes import recipes
+from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.errors import ProcessAccessError, ProcessError, ProcessGoneError
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux import recipes
-from restartmanager.linux.processes import LinuxProcesses
-from restartmanager.linux.procfs import ProcDirectory
 from restartmanager.model import Recipe, RestartRegistration
+from restartmanager.model.identity import UniqueProcess
 
 if TYPE_CHECKING:
     from integration.conftest import Children

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+from restartmanager.adapters.bpf import kernel_layout as kernel_facts
+from restartmanager.adapters.bpf.iterator import running_code, why_unavailable
+from restartmanager.adapters.proc.mounts import Mounts
+from restartmanager.adapters.scan.stale_candidates import doubtful_files, root_is_a_layer, suspects
 from restartmanager.errors import UnsupportedError
-from restartmanager.linux.kernel import facts as kernel_facts
-from restartmanager.linux.kernel.iterator import running_code, why_unavailable
-from restartmanager.linux.mounts import Mounts
-from restartmanager.linux.suspects import doubtful_files, root_is_a_layer, suspects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from restartmanager.linux.kernel.code import CodeFile, RunningCode
+    from restartmanager.adapters.bpf.running_code import CodeFile, RunningCode
     from spawning import Spawn
 
 _Test = TypeVar("_Test", bound="Callable[..., None]")
@@ -81,7 +81,7 @@ def test_removed_code_is_told_for_each_process(spawn: Spawn, tmp_path: Path, len
 
 @asks_the_kernel
 def test_an_endless_answer_is_not_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restartmanager.linux.kernel.code._ANSWER_LIMIT", 1000)
+    monkeypatch.setattr("restartmanager.adapters.bpf.running_code._ANSWER_LIMIT", 1000)
     before = set(os.listdir("/proc/self/fd"))
     with pytest.raises(UnsupportedError, match="too much"):
         running_code()
@@ -145,7 +145,7 @@ def test_numbers_that_lie_are_found_out(
     def only_kept(folder: str | None) -> Iterator[object]:
         yield next(true_facts(folder))
 
-    monkeypatch.setattr("restartmanager.linux.kernel.iterator.facts_to_try", only_kept)
+    monkeypatch.setattr("restartmanager.adapters.bpf.iterator.facts_to_try", only_kept)
     before = set(os.listdir("/proc/self/fd"))
     with pytest.raises(UnsupportedError):
         running_code(str(tmp_path))

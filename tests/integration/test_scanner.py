@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from restartmanager.linux.holders import ProcScanner
+from restartmanager.adapters.scan.proc_scan import ProcScanner
 from restartmanager.model import How, Resources
 from spawning import PROGRAMS, PYTHON, coming_and_going
 
@@ -309,7 +309,7 @@ def test_merged_paths_of_an_overlay(tmp_path: Path, layers: str, change: str) ->
     script = OVERLAYS[layers] + f'mount -t overlay overlay -o "{options}" "$0/merged"; exec "$@"'
     code = textwrap.dedent("""
         import os, shutil, subprocess, sys
-        from restartmanager.linux.holders import ProcScanner
+        from restartmanager.adapters.scan.proc_scan import ProcScanner
         path, change, holds = sys.argv[1:]
         scanner = ProcScanner()
         resources = scanner.identify([path], [])

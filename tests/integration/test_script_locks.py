@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.services import script_locks
-from restartmanager.services.script_locks import await_stop, is_being_stopped, stop_lock
+from restartmanager.adapters.services.initscripts import script_locks
+from restartmanager.adapters.services.initscripts.script_locks import (
+    await_stop,
+    is_being_stopped,
+    stop_lock,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.scripts import interpreter, script_candidates
+from restartmanager.rules.interpreters import interpreter, script_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

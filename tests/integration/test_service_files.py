@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.linux.processes import LinuxProcesses
-from restartmanager.progress import CancelToken
-from restartmanager.services.acting import CalledOffError, ServiceTroubleError
-from restartmanager.services.commands import Command
-from restartmanager.services.markers import init_system
-from restartmanager.services.members import processes_with
-from restartmanager.services.openrc import OpenRC
-from restartmanager.services.pidfiles import process_in
-from restartmanager.services.script_files import named_pid_files, script_names
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.adapters.services.commands import Command
+from restartmanager.adapters.services.detection import init_system
+from restartmanager.adapters.services.initscripts.openrc import OpenRC
+from restartmanager.adapters.services.initscripts.pidfiles import process_in
+from restartmanager.adapters.services.initscripts.script_files import named_pid_files, script_names
+from restartmanager.adapters.services.members import processes_with
+from restartmanager.adapters.services.parallel import CalledOffError, ServiceTroubleError
+from restartmanager.model.progress import CancelToken
 from spawning import PYTHON
 
 if TYPE_CHECKING:

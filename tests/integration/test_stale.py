@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 import restartmanager as rm
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.birth import birth_time
-from restartmanager.linux.holders import ProcScanner
-from restartmanager.linux.kernel.iterator import why_unavailable
-from restartmanager.linux.scanner import LinuxScanner
-from restartmanager.linux.targets import CLOCK_TICK_S
+from restartmanager.adapters.bpf.iterator import why_unavailable
+from restartmanager.adapters.proc.files import birth_time
+from restartmanager.adapters.scan.proc_scan import ProcScanner
+from restartmanager.adapters.scan.scanner import LinuxScanner
+from restartmanager.adapters.scan.targets import CLOCK_TICK_S
+from restartmanager.api.settings import shipped_policy
 from restartmanager.model import Evidence, How, Sighting
-from restartmanager.policy import IgnoreRule, Policy
-from restartmanager.wiring import shipped_policy
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.rules.policy import IgnoreRule, Policy
 from spawning import PYTHON, coming_and_going
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def looks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Lo
         return Looks(ProcScanner())
     if (reason := why_unavailable()) is not None:
         pytest.skip(reason)
-    monkeypatch.setattr("restartmanager.linux.scanner._WORTH_ASKING", 0)
+    monkeypatch.setattr("restartmanager.adapters.scan.scanner._WORTH_ASKING", 0)
     return Looks(LinuxScanner())
 
 
@@ -324,7 +324,7 @@ def test_the_shipped_policy_does_not_ignore(path: str) -> None:
 
 
 def test_stale_names_the_cure(spawn: Spawn, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restartmanager.wiring.policy", lambda: EVERYTHING)
+    monkeypatch.setattr("restartmanager.api.wiring.policy", lambda: EVERYTHING)
     child = spawn.holding("map-code", str(library))
     replaced(library)
     (application,) = [

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.identity import UniqueProcess
-from restartmanager.journal import SessionRecord
+from restartmanager.adapters.store.sqlite import SqliteStore
 from restartmanager.model import FileIdentity, FileResource, Resources
-from restartmanager.store.sqlite import SqliteStore
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.journal import SessionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

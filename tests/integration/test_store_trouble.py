@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.api import recover
+from restartmanager.adapters.store import schema
+from restartmanager.adapters.store.folder import StateFolder
+from restartmanager.adapters.store.sqlite import SqliteStore
+from restartmanager.api.sessions import recover
 from restartmanager.errors import (
     StoreBusyError,
     StoreDamagedError,
@@ -22,8 +25,6 @@ from restartmanager.errors import (
     StoreVersionError,
     UsageError,
 )
-from restartmanager.identity import UniqueProcess
-from restartmanager.journal import JournalEntry, JournalStep, SessionRecord
 from restartmanager.model import (
     Application,
     AppType,
@@ -33,9 +34,8 @@ from restartmanager.model import (
     Resources,
     TreeResource,
 )
-from restartmanager.store import schema
-from restartmanager.store.folder import StateFolder
-from restartmanager.store.sqlite import SqliteStore
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.journal import JournalEntry, JournalStep, SessionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

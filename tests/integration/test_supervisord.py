@@ -19,24 +19,28 @@ from hypothesis import strategies as st
 
 import restartmanager as rm
 from daemons import Daemons, kill
-from restartmanager.cli.checks import all_checks
-from restartmanager.linux.clock import SystemClock
-from restartmanager.linux.processes import LinuxProcesses
+from restartmanager.adapters.clock import SystemClock
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.adapters.services.detection import supervisor_sockets
+from restartmanager.adapters.services.parallel import ServiceTroubleError
+from restartmanager.adapters.services.supervisord.daemon import (
+    Program,
+    Supervisor,
+    find_supervisors,
+)
+from restartmanager.adapters.services.supervisord.rpc import parse_answer
+from restartmanager.cli.doctor.checks import all_checks
 from restartmanager.model import Hold, Service
-from restartmanager.progress import CancelToken
-from restartmanager.services.acting import ServiceTroubleError
-from restartmanager.services.markers import supervisor_sockets
-from restartmanager.services.supervisor import Program, Supervisor, find_supervisors
-from restartmanager.services.supervisor_rpc import parse_answer
-from restartmanager.testing.services_contract import ServicesContract
+from restartmanager.model.progress import CancelToken
+from restartmanager.testing.contracts.services import ServicesContract
 from supervised import Supervised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from contextlib import AbstractContextManager
 
+    from restartmanager.adapters.services.supervisord.manager import SupervisordPrograms
     from restartmanager.model import Process, ServiceResult
-    from restartmanager.services.supervisord import SupervisordPrograms
     from spawning import Spawn
 
 
@@ -137,7 +141,7 @@ def test_a_library_is_replaced_under_a_program(
 _DIES = """
 import os, signal, sys
 import restartmanager as rm
-from restartmanager.services import supervisord
+from restartmanager.adapters.services import supervisord
 supervisord._await_stop = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 session = rm.start_session()
 session.register(files=[sys.argv[1]])

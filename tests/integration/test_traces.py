@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.linux import traces as adapter
-from restartmanager.linux.traces import SystemTraces
-from restartmanager.traces import Event, Trace
+from restartmanager.adapters import event_log as adapter
+from restartmanager.adapters.event_log import SystemTraces
+from restartmanager.rules.events import Event, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

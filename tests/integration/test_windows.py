@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from restartmanager.asking import WindowKind, Windows
-from restartmanager.desktop.windows import X11Windows
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.processes import LinuxProcesses
-from restartmanager.progress import CancelToken
+from restartmanager.adapters.desktop.windows import X11Windows
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.model.answers import WindowKind, Windows
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.progress import CancelToken
 from screens import PATIENCE_S, Screen, screen, soon
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ import json
 import os
 import sys
 
-from restartmanager.linux.explanations import explain
-from restartmanager.linux.files import identify
-from restartmanager.linux.oracle import LeaseOracle
+from restartmanager.adapters.proc.files import identify
+from restartmanager.adapters.scan.leases import LeaseOracle
+from restartmanager.adapters.scan.unexplained import explain
 
 NOBODY = 65534
 PR_SET_DUMPABLE = 4

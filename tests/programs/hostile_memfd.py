@@ -9,8 +9,8 @@ import os
 import signal
 import sys
 
-from restartmanager.identity import UniqueProcess
-from restartmanager.registration import MEMFD_NAME
+from restartmanager.app.registration import MEMFD_NAME
+from restartmanager.model.identity import UniqueProcess
 
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 

@@ -12,11 +12,11 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from restartmanager.linux.processes import LinuxProcesses
+from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.model import Recipe
 
 if TYPE_CHECKING:
-    from restartmanager.identity import UniqueProcess
+    from restartmanager.model.identity import UniqueProcess
 
 
 def at_the_gate(identity: UniqueProcess) -> None:

@@ -17,9 +17,9 @@ import sys
 from typing import Any
 
 from programs.situations import NotPossibleError, file_system, mounted, overlaid, run
-from restartmanager.linux import listings
-from restartmanager.linux.listings import Leads, directories_among
-from restartmanager.linux.mounts import Mounts
+from restartmanager.adapters.proc import listings
+from restartmanager.adapters.proc.listings import Leads, directories_among
+from restartmanager.adapters.proc.mounts import Mounts
 
 NOBODY = 65534
 PASSABLE = 0o711

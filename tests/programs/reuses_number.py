@@ -12,10 +12,10 @@ import socket
 import sys
 import time
 
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.channels import LinuxChannels
-from restartmanager.linux.processes import LinuxProcesses
-from restartmanager.wire import EndReason, socket_name
+from restartmanager.adapters.processes.channels import LinuxChannels
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.app.protocol import EndReason, socket_name
+from restartmanager.model.identity import UniqueProcess
 
 FOLDER = sys.argv[1]
 PATH = os.path.join(FOLDER, "socket")

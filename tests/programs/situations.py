@@ -31,9 +31,9 @@ from integration.kernel_holder import (
     map_file,
     unshare,
 )
-from restartmanager.linux.explanations import explain
-from restartmanager.linux.files import identify
-from restartmanager.linux.oracle import LeaseOracle, Verdict
+from restartmanager.adapters.proc.files import identify
+from restartmanager.adapters.scan.leases import LeaseOracle, Verdict
+from restartmanager.adapters.scan.unexplained import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,12 +17,12 @@ import sys
 from typing import TYPE_CHECKING
 
 import restartmanager as rm
+from restartmanager.adapters.processes.pidfds import PidfdHandle
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.api.wiring import make_engine
 from restartmanager.errors import SessionLimitError
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.handles import PidfdHandle
-from restartmanager.linux.processes import LinuxProcesses
 from restartmanager.model import Signal
-from restartmanager.wiring import make_engine
+from restartmanager.model.identity import UniqueProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,16 +12,16 @@ import signal
 import sys
 import threading
 
+from restartmanager.adapters.store.sqlite import SqliteStore
 from restartmanager.errors import (
     SessionLimitError,
     StoreDamagedError,
     StoreError,
     StoreFullError,
 )
-from restartmanager.identity import UniqueProcess
-from restartmanager.journal import Operation, SessionRecord
 from restartmanager.model import FileIdentity, FileResource, Resources
-from restartmanager.store.sqlite import SqliteStore
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.journal import Operation, SessionRecord
 
 BOOT = "b" * 32
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.processes import LinuxProcesses
+from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.model import Signal
+from restartmanager.model.identity import UniqueProcess
 from units import systemctl
 
 if TYPE_CHECKING:

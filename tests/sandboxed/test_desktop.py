@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.api import start_session
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.processes import LinuxProcesses
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.api.sessions import start_session
 from restartmanager.model import AppType, RestartBy, Result, Signal
+from restartmanager.model.identity import UniqueProcess
 from units import library_at, systemctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from restartmanager.session import PrimarySession
+    from restartmanager.api.handles import PrimarySession
 
 USER = os.environ.get("SYSTEMD_SANDBOX_USER", "")
 UID = int(os.environ.get("SYSTEMD_SANDBOX_UID", "0"))

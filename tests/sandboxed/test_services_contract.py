@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.identity import UniqueProcess
-from restartmanager.linux.clock import SystemClock
-from restartmanager.linux.processes import LinuxProcesses
+from restartmanager.adapters.clock import SystemClock
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.adapters.services.systemd.manager import Systemd
 from restartmanager.model import Service
-from restartmanager.services.systemd import Systemd
-from restartmanager.testing.services_contract import ServicesContract
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.testing.contracts.services import ServicesContract
 from units import main_pid, state, systemctl
 
 if TYPE_CHECKING:

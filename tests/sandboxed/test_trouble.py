@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from restartmanager.adapters.services.systemd.manager import Systemd
 from restartmanager.model import Hold, RebootReason, Service, ServiceState
-from restartmanager.progress import CancelToken
-from restartmanager.services.systemd import Systemd
+from restartmanager.model.progress import CancelToken
 from units import main_pid, state, systemctl
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ sys.path[:0] = sys.argv[2].split(":")
 import restartmanager as rm
 from restartmanager.errors import RestartManagerError
 from restartmanager.model import Hold
-from restartmanager.progress import CancelToken
-from restartmanager.wiring import make_services
+from restartmanager.model.progress import CancelToken
+from restartmanager.api.wiring import make_services
 said = {}
 with rm.start_session() as session:
     session.register(services=["solid", "mine"], files=[sys.argv[1]])

@@ -6,10 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 import restartmanager as rm
-from restartmanager.linux import scanner
-from restartmanager.linux.holders import ProcScanner
-from restartmanager.linux.scanner import LinuxScanner
-from restartmanager.policy import Policy
+from restartmanager.adapters.scan import scanner
+from restartmanager.adapters.scan.proc_scan import ProcScanner
+from restartmanager.adapters.scan.scanner import LinuxScanner
+from restartmanager.rules.policy import Policy
 from scenarios.answers import Answer, Question
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from restartmanager.linux.kernel.iterator import why_unavailable
+from restartmanager.adapters.bpf.iterator import why_unavailable
 from scenarios.answers import Question, judge
 from scenarios.playing import play
 from scenarios.situations import SITUATIONS

@@ -7,26 +7,26 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from restartmanager.asking import Answer, AnswerKind, WindowKind, Windows
-from restartmanager.equipment import TimeLimits
+from restartmanager.api.handles import PrimarySession
 from restartmanager.errors import RestartManagerError
 from restartmanager.model import FilterAction, RestartRegistration
-from restartmanager.session import PrimarySession
-from restartmanager.testing.conversations import Listening, SimulatedChannels
+from restartmanager.model.answers import Answer, AnswerKind, WindowKind, Windows
+from restartmanager.model.limits import TimeLimits
+from restartmanager.testing.channels import Listening, SimulatedChannels
 from restartmanager.testing.crashing_store import Crash, CrashingStore
 from restartmanager.testing.machine import SimulatedScanner
-from restartmanager.testing.memory_store import MemoryStore
 from restartmanager.testing.screens import SimulatedScreens
 from restartmanager.testing.services import SimulatedServices, Unit
+from restartmanager.testing.store import MemoryStore
 from restartmanager.testing.world import Program, Temper, World
 from simulated import Installer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from restartmanager.identity import UniqueProcess
     from restartmanager.model import Resources, Sighting
-    from restartmanager.ports.memory import Store
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.ports.store import Store
 
 LIBRARIES = ("/usr/lib/a.so", "/usr/lib/b.so", "/usr/lib/unrelated.so")
 REGISTERED = LIBRARIES[:2]

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from restartmanager.errors import RestartManagerError
-from restartmanager.journal import JournalStep
 from restartmanager.model import ServiceState
-from restartmanager.testing.conversations import SimulatedConversations
+from restartmanager.model.journal import JournalStep
+from restartmanager.testing.channels import SimulatedConversations
 from restartmanager.testing.machine import SimulatedProcesses
-from restartmanager.testing.memory_store import MemoryStore
 from restartmanager.testing.services import SimulatedServices, Unit
+from restartmanager.testing.store import MemoryStore
 from simulation.lives import Life
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from restartmanager.identity import UniqueProcess
-    from restartmanager.journal import JournalEntry
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.journal import JournalEntry
     from restartmanager.testing.machine import SimulatedHandle
 
 SEEDS = range(3000)
@@ -69,7 +69,7 @@ def test_without_the_identity_check_strangers_are_signalled(
 
 
 def test_a_vote_that_nobody_counts_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restartmanager.shutdown.objections", lambda _: {})
+    monkeypatch.setattr("restartmanager.engine.shutdown.objections", lambda _: {})
     assert "in spite of a veto" in violations()
 
 
@@ -130,5 +130,5 @@ def test_recovery_that_is_not_exclusive_starts_applications_twice(
     monkeypatch.setattr(MemoryStore, "delete_session", lambda *_: None)
     assert "times" not in violations()
     monkeypatch.setattr(MemoryStore, "begin", lambda *_, **__: True)
-    monkeypatch.setattr("restartmanager.claims.Claims.take_over", lambda *_: True)
+    monkeypatch.setattr("restartmanager.engine.claims.Claims.take_over", lambda *_: True)
     assert "times" in violations()

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from restartmanager.affected import Surroundings, desktop_unit, find_applications
-from restartmanager.identity import UniqueProcess
+from restartmanager.api.settings import shipped_policy
 from restartmanager.model import (
     AppType,
     Evidence,
@@ -17,8 +16,9 @@ from restartmanager.model import (
     RebootReason,
     Required,
 )
-from restartmanager.policy import Policy, Rule
-from restartmanager.wiring import shipped_policy
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.rules.applications import Surroundings, desktop_unit, find_applications
+from restartmanager.rules.policy import Policy, Rule
 
 FILE = "/usr/lib/libwidget.so"
 SCOPE = "/user.slice/user@1000.service/app.slice/app-gnome-org.example.App-42.scope"

@@ -11,8 +11,8 @@ import pytest
 from restartmanager import app
 from restartmanager.app import registering
 from restartmanager.errors import UnsupportedError, UsageError
-from restartmanager.identity import UniqueProcess
 from restartmanager.model import RestartFlags
+from restartmanager.model.identity import UniqueProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

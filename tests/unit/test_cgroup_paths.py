@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restartmanager.cgroup_paths import UnitAddress, unit_at
+from restartmanager.rules.cgroups import UnitAddress, unit_at
 
 USER = "/user.slice/user-1000.slice/user@1000.service"
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from restartmanager import errors
-from restartmanager.asking import Answer, AnswerKind, WindowKind, Windows
-from restartmanager.identity import boot_id
 from restartmanager.model import (
     AppType,
     Entry,
@@ -20,7 +18,9 @@ from restartmanager.model import (
     Result,
     Signal,
 )
-from restartmanager.testing.conversations import Listening, SimulatedChannels
+from restartmanager.model.answers import Answer, AnswerKind, WindowKind, Windows
+from restartmanager.model.identity import boot_id
+from restartmanager.testing.channels import Listening, SimulatedChannels
 from restartmanager.testing.machine import SimulatedProcesses
 from restartmanager.testing.screens import SimulatedScreens
 from restartmanager.testing.services import SimulatedServices, Unit
@@ -30,9 +30,9 @@ from simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_wo
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from restartmanager.identity import UniqueProcess
+    from restartmanager.api.handles import PrimarySession
     from restartmanager.model import Process, Recipe
-    from restartmanager.session import PrimarySession
+    from restartmanager.model.identity import UniqueProcess
 
 VETO = Answer(AnswerKind.NO, "a call is in progress")
 SCOPE = "/user.slice/user-7.slice/user@7.service/app.slice/app-gnome-org.example.editor-42.scope"

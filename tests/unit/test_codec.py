@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restartmanager.identity import UniqueProcess
-from restartmanager.journal import JournalEntry, JournalStep
+from restartmanager.adapters.store import codec
+from restartmanager.adapters.store.strict import UnreadableError
 from restartmanager.model import (
     Application,
     AppType,
@@ -27,8 +27,8 @@ from restartmanager.model import (
     Service,
     Status,
 )
-from restartmanager.store import codec
-from restartmanager.store.strict import UnreadableError
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.journal import JournalEntry, JournalStep
 from restartmanager.testing.samples import APPLICATION, ENTRY, RECIPE
 
 texts = st.binary(max_size=30).map(os.fsdecode) | st.text(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restartmanager.containers import Container, ContainerKind, container_of
+from restartmanager.rules.containers import Container, ContainerKind, container_of
 
 ID = "3f4a" * 16
 SHORT = ID[:12]

@@ -15,9 +15,9 @@ from jsonschema import Draft202012Validator
 
 import restartmanager
 from restartmanager import app, errors, rstrtmgr
+from restartmanager.adapters.policy_files import parse_policy
+from restartmanager.api.handles import JoinedSession, PrimarySession, Stopped
 from restartmanager.cli.exitcodes import ExitCode
-from restartmanager.policy_file import parse_policy
-from restartmanager.session import JoinedSession, PrimarySession, Stopped
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -138,7 +138,7 @@ def test_every_variable_is_listed() -> None:
 
 def test_every_json_document_is_listed() -> None:
     text = (DOCS / "reference" / "json.md").read_text(encoding="utf-8")
-    schemas = {path.stem for path in (SOURCES / "schemas").glob("*.json")}
+    schemas = {path.stem for path in (SOURCES / "cli" / "output" / "schemas").glob("*.json")}
     listed = _DOCUMENT.findall(text)
     assert {f"{name}-{version}" for name, version in listed} == schemas
 
@@ -216,7 +216,9 @@ def test_json_examples_are_valid() -> None:
     found = re.findall(r"<!-- schema: (\w+) -->\n```json\n(.*?)```", text, re.DOTALL)
     assert len(found) == text.count("```json")
     for name, example in found:
-        schema: dict[str, Any] = json.loads((SOURCES / "schemas" / f"{name}-1.json").read_text())
+        schema: dict[str, Any] = json.loads(
+            (SOURCES / "cli" / "output" / "schemas" / f"{name}-1.json").read_text()
+        )
         Draft202012Validator(schema).validate(json.loads(example))
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restartmanager.desktop.entries import SIZE_LIMIT, DesktopEntry, parse_entry
+from restartmanager.adapters.desktop.entry_files import SIZE_LIMIT, DesktopEntry, parse_entry
 from restartmanager.errors import ConfigurationError
 
 PATH = "/usr/share/applications/editor.desktop"

@@ -6,7 +6,6 @@ import pickle
 import pytest
 
 from restartmanager import errors
-from restartmanager.identity import UniqueProcess
 from restartmanager.model import (
     Application,
     AppType,
@@ -16,7 +15,8 @@ from restartmanager.model import (
     Result,
     Step,
 )
-from restartmanager.rmcodes import WinError, code_of
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.rstrtmgr.codes import WinError, code_of
 
 _PROCESS = Process(
     UniqueProcess(7, 1, "b"), 1, "app", "/bin/app", ("app",), 0, 7, 7, terminal=False

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from restartmanager.adapters.proc.files import absolute, identify
 from restartmanager.errors import DirectoryAmongFilesError, UsageError
-from restartmanager.linux.files import absolute, identify
 from restartmanager.model import FileIdentity
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from restartmanager.errors import ProcessGoneError, UsageError
-from restartmanager.identity import UniqueProcess, boot_id, parse_start_ticks
+from restartmanager.model.identity import UniqueProcess, boot_id, parse_start_ticks
 
 
 def test_the_same_process_gives_the_same_identity() -> None:

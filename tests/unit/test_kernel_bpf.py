@@ -6,19 +6,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from restartmanager.linux.kernel import bpf
+from restartmanager.adapters.bpf import syscall
 
 
 def test_a_machine_that_is_not_known_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="sparc64"))
-    assert not bpf.is_machine_known()
-    with pytest.raises(bpf.BpfError) as caught:
-        bpf.create_hash_map(16, 4, 16)
+    assert not syscall.is_machine_known()
+    with pytest.raises(syscall.BpfError) as caught:
+        syscall.create_hash_map(16, 4, 16)
     assert caught.value.number == errno.ENOSYS
 
 
 def test_a_refusal_says_what_was_tried() -> None:
-    error = bpf.BpfError("create a map", errno.EPERM)
+    error = syscall.BpfError("create a map", errno.EPERM)
     assert str(error) == "to create a map: Operation not permitted"
 
 
@@ -37,21 +37,21 @@ class FakeCalls:
         return answer
 
 
-def refusal(number: int) -> bpf.BpfError:
-    return bpf.BpfError("load", number)
+def refusal(number: int) -> syscall.BpfError:
+    return syscall.BpfError("load", number)
 
 
 def test_a_load_that_gave_way_to_a_signal_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = FakeCalls(refusal(errno.EAGAIN), refusal(errno.EAGAIN), 9)
-    monkeypatch.setattr(bpf, "_bpf", calls)
-    assert bpf.load_iterator("rm_test", bytes(16), 1) == 9
+    monkeypatch.setattr(syscall, "_bpf", calls)
+    assert syscall.load_iterator("rm_test", bytes(16), 1) == 9
 
 
 def test_a_refused_load_is_repeated_once_for_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = FakeCalls(refusal(errno.EACCES), refusal(errno.ENOSPC))
-    monkeypatch.setattr(bpf, "_bpf", calls)
-    with pytest.raises(bpf.BpfError) as caught:
-        bpf.load_iterator("rm_test", bytes(16), 1)
+    monkeypatch.setattr(syscall, "_bpf", calls)
+    with pytest.raises(syscall.BpfError) as caught:
+        syscall.load_iterator("rm_test", bytes(16), 1)
     assert caught.value.number == errno.EACCES
     assert len(calls.commands) == 2
 
@@ -65,20 +65,20 @@ def test_reading_goes_on_where_the_kernel_gave_way(monkeypatch: pytest.MonkeyPat
             raise refusals.pop()
         return real_read(descriptor, size)
 
-    monkeypatch.setattr(bpf, "_bpf", FakeCalls(reading))
+    monkeypatch.setattr(syscall, "_bpf", FakeCalls(reading))
     monkeypatch.setattr(os, "read", read)
     os.write(writing, b"records")
     os.close(writing)
-    assert b"".join(bpf.read_iterator(3)) == b"records"
+    assert b"".join(syscall.read_iterator(3)) == b"records"
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(reading)
 
 
 def test_an_iterator_that_is_left_early_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
-    monkeypatch.setattr(bpf, "_bpf", FakeCalls(reading))
+    monkeypatch.setattr(syscall, "_bpf", FakeCalls(reading))
     os.write(writing, b"records")
-    pieces = bpf.read_iterator(3)
+    pieces = syscall.read_iterator(3)
     assert next(pieces) == b"records"
     pieces.close()
     os.close(writing)
@@ -88,7 +88,7 @@ def test_an_iterator_that_is_left_early_is_closed(monkeypatch: pytest.MonkeyPatc
 
 def test_a_failing_read_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     directory = os.open("/", os.O_RDONLY)
-    monkeypatch.setattr(bpf, "_bpf", FakeCalls(directory))
-    with pytest.raises(bpf.BpfError) as caught:
-        list(bpf.read_iterator(3))
+    monkeypatch.setattr(syscall, "_bpf", FakeCalls(directory))
+    with pytest.raises(syscall.BpfError) as caught:
+        list(syscall.read_iterator(3))
     assert caught.value.number == errno.EISDIR

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from made_up_btf import ARRAY, FUNCTION, TYPEDEF, UNION, Blob, Kernel
-from restartmanager.linux.kernel.btf import BtfError, KernelFacts, parse_facts
+from restartmanager.adapters.bpf.btf import BtfError, KernelFacts, parse_facts
 
 
 def test_every_number_is_found() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from kernel_machine import FACTS, ROOM, TGID, TOLD, Machine
-from restartmanager.linux.kernel.code_program import CODE, PROCESS, code_programs
+from restartmanager.adapters.bpf.running_code_program import CODE, PROCESS, code_programs
 
 CODE_PROGRAM, PROCESS_PROGRAM = (p.code for p in code_programs(FACTS, TOLD, ROOM))
 EXECUTABLE, DATA = 0x75, 0x73

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from restartmanager.linux.kernel import facts as module
-from restartmanager.linux.kernel.btf import BtfError, KernelFacts
-from restartmanager.linux.kernel.facts import facts_to_try, kernel_key
+from restartmanager.adapters.bpf import kernel_layout as module
+from restartmanager.adapters.bpf.btf import BtfError, KernelFacts
+from restartmanager.adapters.bpf.kernel_layout import facts_to_try, kernel_key
 
 RIGHT = KernelFacts(*range(len(KernelFacts._fields)))
 

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from restartmanager.adapters.bpf import iterator, syscall
+from restartmanager.adapters.bpf.btf import BtfError
+from restartmanager.adapters.bpf.iterator import KernelIterator, why_unavailable
+from restartmanager.adapters.bpf.loader import Answer, Hit, LoadedPrograms, SelfTestError
 from restartmanager.errors import UnsupportedError
-from restartmanager.linux.kernel import bpf, iterator
-from restartmanager.linux.kernel.btf import BtfError
-from restartmanager.linux.kernel.iterator import KernelIterator, why_unavailable
-from restartmanager.linux.kernel.loaded import Answer, Hit, LoadedPrograms, SelfTestError
 from restartmanager.model import How
 
 Target = tuple[int, int]
@@ -136,8 +136,8 @@ def test_after_a_failure_nothing_more_is_answered(load: Load) -> None:
 @pytest.mark.parametrize(
     ("problem", "why"),
     [
-        (bpf.BpfError("load the program x", errno.EINVAL, "R1 is wrong"), "Invalid argument"),
-        (bpf.BpfError("create a map", errno.EPERM), "lockdown"),
+        (syscall.BpfError("load the program x", errno.EINVAL, "R1 is wrong"), "Invalid argument"),
+        (syscall.BpfError("create a map", errno.EPERM), "lockdown"),
         (BtfError("the kernel is too old"), "too old"),
         (SelfTestError("its self-test failed"), "self-test"),
         (OSError(errno.EMFILE, "Too many open files"), "Too many"),
@@ -199,7 +199,7 @@ def test_threads_are_served_one_at_a_time(load: Load) -> None:
         ("_has_rights", False, "CAP_BPF and CAP_PERFMON"),
         ("_in_first_pid_namespace", False, "pid namespace of its own"),
         ("BTF_PATH", "/nonexistent", "/nonexistent is missing"),
-        ("bpf.is_machine_known", False, "this kind of machine"),
+        ("syscall.is_machine_known", False, "this kind of machine"),
     ],
 )
 def test_obstacles_are_named(
@@ -208,7 +208,7 @@ def test_obstacles_are_named(
     for good in ("_has_rights", "_in_first_pid_namespace"):
         monkeypatch.setattr(iterator, good, lambda: True)
     monkeypatch.setattr(iterator, "BTF_PATH", "/")
-    monkeypatch.setattr(bpf, "is_machine_known", lambda: True)
+    monkeypatch.setattr(syscall, "is_machine_known", lambda: True)
     value = answer if isinstance(answer, str) else lambda: answer
     monkeypatch.setattr(f"{iterator.__name__}.{name}", value)
     assert why in (why_unavailable() or "")

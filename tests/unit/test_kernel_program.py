@@ -5,8 +5,8 @@ import struct
 import pytest
 
 from kernel_machine import FACTS, MAP, Machine
-from restartmanager.linux.kernel.instructions import Instruction, Label, assemble
-from restartmanager.linux.kernel.program import KEY, RECORD, VALUE, programs
+from restartmanager.adapters.bpf.holders_program import KEY, RECORD, VALUE, programs
+from restartmanager.adapters.bpf.instructions import Instruction, Label, assemble
 from restartmanager.model import How
 
 EXIT = Instruction(0x95)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from restartmanager.linux.kernels import newer_release
+from restartmanager.adapters.scan.kernel_release import newer_release
 
 
 @pytest.mark.parametrize(

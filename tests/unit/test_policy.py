@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from restartmanager.adapters.policy_files import load_policy, parse_policy
 from restartmanager.errors import ConfigurationError
 from restartmanager.model import AppType, Required, Treatment
-from restartmanager.policy_file import load_policy, parse_policy
 
 if TYPE_CHECKING:
     from pathlib import Path

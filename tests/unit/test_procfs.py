@@ -10,9 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fakeproc import FakeProc, stat_text
-from restartmanager.errors import ProcessGoneError
-from restartmanager.identity import UniqueProcess, boot_id
-from restartmanager.linux.procfs import (
+from restartmanager.adapters.proc.procfs import (
     ProcDirectory,
     ProcStat,
     describe,
@@ -20,6 +18,8 @@ from restartmanager.linux.procfs import (
     parse_cgroup,
     pids,
 )
+from restartmanager.errors import ProcessGoneError
+from restartmanager.model.identity import UniqueProcess, boot_id
 
 if TYPE_CHECKING:
     from pathlib import Path

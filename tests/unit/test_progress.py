@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from restartmanager.progress import CancelToken, Progress, Reporter
+from restartmanager.model.progress import CancelToken, Progress, Reporter
 
 
 def test_percentages_strictly_increase_within_bounds() -> None:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from restartmanager.app.registration import SIZE_LIMIT, pack, unpack
 from restartmanager.errors import UsageError
-from restartmanager.identity import UniqueProcess
 from restartmanager.model import RestartFlags, RestartRegistration
-from restartmanager.registration import SIZE_LIMIT, pack, unpack
+from restartmanager.model.identity import UniqueProcess
 
 PROCESS = UniqueProcess(4711, 123456, "0123456789abcdef0123456789abcdef")
 VALID = {

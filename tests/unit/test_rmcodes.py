@@ -3,7 +3,7 @@
 import pytest
 
 from restartmanager.model import AppType, FilterAction, FilterTrigger, RebootReason, Status
-from restartmanager.rmcodes import APP_TYPE_CODES, RmAppType, RmShutdownType
+from restartmanager.rstrtmgr.codes import APP_TYPE_CODES, RmAppType, RmShutdownType
 
 
 def test_every_type_has_a_code() -> None:

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restartmanager import api, rmcodes, rmtypes
 from restartmanager import rstrtmgr as rm
+from restartmanager.api import sessions
+from restartmanager.api.handles import PrimarySession
 from restartmanager.errors import StoreBusyError, StoreFullError, UnsupportedError
-from restartmanager.identity import UniqueProcess, boot_id
 from restartmanager.model import (
     Application,
     AppType,
@@ -27,7 +27,9 @@ from restartmanager.model import (
     Signal,
     Status,
 )
-from restartmanager.session import PrimarySession
+from restartmanager.model.identity import UniqueProcess, boot_id
+from restartmanager.rstrtmgr import codes as rmcodes
+from restartmanager.rstrtmgr import types
 from restartmanager.testing.machine import SimulatedScanner
 from restartmanager.testing.world import Temper, World
 from simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_world
@@ -53,7 +55,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.installer = Installer(self.world)
-        self.patch.setattr(api, "make_engine", self.installer.engine)
+        self.patch.setattr(sessions, "make_engine", self.installer.engine)
         code, self.handle, self.key = rm.RmStartSession(0)
         assert code == rm.ERROR_SUCCESS
         code, self.joined = rm.RmJoinSession(self.key)
@@ -662,7 +664,7 @@ def test_members_are_names_of_the_module_as_in_c(kind: type[IntEnum]) -> None:
 def test_all_constants_are_there() -> None:
     constants = {name for name in rmcodes.__all__ if name.startswith(("CCH_", "RM_"))}
     assert constants <= set(rm.__all__)
-    assert set(rmtypes.__all__) <= set(rm.__all__)
+    assert set(types.__all__) <= set(rm.__all__)
     assert len(set(rm.__all__)) == len(rm.__all__)
 
 

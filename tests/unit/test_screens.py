@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from restartmanager.desktop.screens import DesktopScreens
+from restartmanager.adapters.desktop.screens import DesktopScreens
 from restartmanager.errors import UnsupportedError
 from unit.test_affected import process
 
@@ -17,7 +17,7 @@ def test_without_python_xlib_nobody_has_windows(monkeypatch: pytest.MonkeyPatch)
     def missing() -> None:
         raise UnsupportedError("Closing windows", "python-xlib is not installed")
 
-    monkeypatch.setattr("restartmanager.desktop.windows.X11Windows", missing)
+    monkeypatch.setattr("restartmanager.adapters.desktop.windows.X11Windows", missing)
     screens = DesktopScreens()
     soon = time.monotonic() + 5
     assert screens.find([process(10)], soon) == {}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from restartmanager.scripts import (
+from restartmanager.rules.interpreters import (
     HEAD_BYTES,
     Script,
     could_be_script,

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from restartmanager.affected import Surroundings, find_applications
-from restartmanager.identity import UniqueProcess
+from restartmanager.api.settings import shipped_policy
 from restartmanager.model import (
     Application,
     AppType,
@@ -23,9 +22,10 @@ from restartmanager.model import (
     ServiceState,
     Treatment,
 )
-from restartmanager.policy import Companions, Policy, ServiceRule
-from restartmanager.service_rules import ServiceScene
-from restartmanager.wiring import shipped_policy
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.rules.applications import Surroundings, find_applications
+from restartmanager.rules.policy import Companions, Policy, ServiceRule
+from restartmanager.rules.services import ServiceScene
 
 LIBRARY = "/usr/lib/libwidget.so"
 WEB = Service("systemd", "web.service")

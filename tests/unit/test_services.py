@@ -7,8 +7,8 @@ import pytest
 from restartmanager import errors
 from restartmanager.model import AppType, FilterAction, RebootReason, Result, Status
 from restartmanager.testing.crashing_store import Crash, CrashingStore
-from restartmanager.testing.memory_store import MemoryStore
 from restartmanager.testing.services import SimulatedServices, Unit
+from restartmanager.testing.store import MemoryStore
 from restartmanager.testing.world import Program, World
 from simulated import LIBRARY, Installer
 
@@ -230,7 +230,7 @@ def test_refresh_everything_needs_no_registration(machine: Machine) -> None:
     old = machine.add("old.service")
     machine.world.install(LIBRARY)
     engine = machine.installer().engine()
-    from restartmanager.session import PrimarySession
+    from restartmanager.api.handles import PrimarySession
 
     session = PrimarySession(engine, engine.start().key)
     (outcome,) = session.refresh(everything=True)

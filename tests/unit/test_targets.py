@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fakeproc import FakeProc
-from restartmanager.linux.descriptors import parse_inode
-from restartmanager.linux.holders import ProcScanner
-from restartmanager.linux.maps import parse_mapping
-from restartmanager.linux.mounts import Mounts, parse_mountinfo
-from restartmanager.linux.roots import stat_inside
-from restartmanager.linux.sockets import parse_unix
-from restartmanager.linux.targets import Target, Targets
+from restartmanager.adapters.proc.maps import parse_mapping
+from restartmanager.adapters.proc.mounts import Mounts, parse_mountinfo
+from restartmanager.adapters.proc.roots import stat_inside
+from restartmanager.adapters.scan.descriptors import parse_inode
+from restartmanager.adapters.scan.proc_scan import ProcScanner
+from restartmanager.adapters.scan.sockets import parse_unix
+from restartmanager.adapters.scan.targets import Target, Targets
 from restartmanager.model import FileIdentity, FileResource, How, Resources
 
 if TYPE_CHECKING:

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from restartmanager.api.handles import PrimarySession
+from restartmanager.engine.logged import TracedEngine
 from restartmanager.errors import RebootNeededError, ShutdownError
-from restartmanager.progress import CancelToken
-from restartmanager.session import PrimarySession
+from restartmanager.model.progress import CancelToken
 from restartmanager.testing.world import Temper
-from restartmanager.tracing import TracedEngine
 from simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_world
 
 if TYPE_CHECKING:
-    from restartmanager.engine import Engine
+    from restartmanager.engine.engine import Engine
+    from restartmanager.rules.events import Trace
     from restartmanager.testing.world import World
-    from restartmanager.traces import Trace
 
 
 class Log:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from restartmanager import errors
-from restartmanager.identity import UniqueProcess
+from restartmanager.api.handles import JoinedSession
 from restartmanager.model import (
     FilterAction,
     RebootReason,
@@ -19,7 +19,7 @@ from restartmanager.model import (
     Signal,
     Status,
 )
-from restartmanager.session import JoinedSession
+from restartmanager.model.identity import UniqueProcess
 from restartmanager.testing.machine import SimulatedScanner
 from restartmanager.testing.world import Program, Temper, World
 from simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_world

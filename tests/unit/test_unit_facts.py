@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from restartmanager.adapters.services.systemd.unit_facts import Unit, declared_wish, is_unit_name
+from restartmanager.adapters.services.systemd.units import unit_path
 from restartmanager.model import Service, ServiceState, Treatment
-from restartmanager.services.unit_facts import Unit, declared_wish, is_unit_name
-from restartmanager.services.units import unit_path
 
 WEB = Service("systemd", "web.service")
 LOADED: dict[str, Any] = {

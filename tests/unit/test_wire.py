@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restartmanager.identity import UniqueProcess
-from restartmanager.wire import (
+from restartmanager.app.protocol import (
     LINE_LIMIT,
     REASON_LIMIT,
     EndReason,
@@ -18,6 +17,7 @@ from restartmanager.wire import (
     socket_name,
     socket_owner,
 )
+from restartmanager.model.identity import UniqueProcess
 
 REQUESTS = [
     *(Request(RequestKind.QUERY, reason) for reason in EndReason),

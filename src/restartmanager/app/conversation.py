@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from restartmanager.wire import LineReader, Reply, ReplyKind, Request, RequestKind
+from restartmanager.app.protocol import LineReader, Reply, ReplyKind, Request, RequestKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from restartmanager.wire import EndReason
+    from restartmanager.app.protocol import EndReason
 
     Step = Generator[Callable[[], Any], Any, bytes]
 

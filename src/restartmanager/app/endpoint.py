@@ -16,9 +16,9 @@ import struct
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from restartmanager.app.protocol import socket_folders, socket_name, socket_owner
 from restartmanager.errors import ProcessError, UnsupportedError
-from restartmanager.identity import UniqueProcess
-from restartmanager.wire import socket_folders, socket_name, socket_owner
+from restartmanager.model.identity import UniqueProcess
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from restartmanager.app.conversation import Handlers, Room
-    from restartmanager.wire import EndReason
+    from restartmanager.app.protocol import EndReason
 
     class Listener(Protocol):
         """Who serves the socket: ``serving`` has one for threads, ``looping`` one for loops."""

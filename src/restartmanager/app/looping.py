@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from restartmanager.app.conversation import CONVERSATIONS, SILENCE_S, Conversation, Room
 from restartmanager.app.endpoint import Endpoint, accept
-from restartmanager.wire import LINE_LIMIT
+from restartmanager.app.protocol import LINE_LIMIT
 
 if TYPE_CHECKING:
     import socket

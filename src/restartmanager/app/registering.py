@@ -21,8 +21,8 @@ TYPE_CHECKING = False  # "from typing import" would cost more than all the rest 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from restartmanager.identity import UniqueProcess
     from restartmanager.model import RestartFlags, RestartRegistration
+    from restartmanager.model.identity import UniqueProcess
 
 __all__ = [
     "MAX_COMMAND_LINE",
@@ -99,9 +99,9 @@ def register_application_restart(
     without a meaning, and UnsupportedError without memfd_create(2) or ``/proc``; the registration
     then stays as it was. Source: RegisterApplicationRestart.
     """
+    from restartmanager.app.registration import ALL_FLAGS, pack
     from restartmanager.errors import UsageError
     from restartmanager.model import RestartFlags, RestartRegistration
-    from restartmanager.registration import ALL_FLAGS, pack
 
     if not isinstance(flags, int) or not 0 <= flags <= ALL_FLAGS:
         raise UsageError(f"{flags!r} are no restart flags.")
@@ -128,7 +128,7 @@ def application_restart_settings() -> RestartRegistration | None:
     with _kept.lock:
         if _kept.fd < 0 or not _kept.is_ours():
             return None
-        from restartmanager.registration import SIZE_LIMIT, unpack
+        from restartmanager.app.registration import SIZE_LIMIT, unpack
 
         found = unpack(os.pread(_kept.fd, SIZE_LIMIT + 1, 0))
     if found is None or found[0] != _this_process():
@@ -147,7 +147,7 @@ def was_restarted() -> bool:
 
 def _this_process() -> UniqueProcess:
     from restartmanager.errors import ProcessError, UnsupportedError
-    from restartmanager.identity import UniqueProcess
+    from restartmanager.model.identity import UniqueProcess
 
     try:
         return UniqueProcess.current()
@@ -268,8 +268,8 @@ def _sealed(data: bytes) -> int:
 
 
 def _memfd() -> int:
+    from restartmanager.app.registration import MEMFD_NAME
     from restartmanager.errors import UnsupportedError
-    from restartmanager.registration import MEMFD_NAME
 
     if not hasattr(os, "memfd_create"):
         raise UnsupportedError("A restart registration", "memfd_create(2) is missing")

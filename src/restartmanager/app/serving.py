@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from restartmanager.app.conversation import CONVERSATIONS, SILENCE_S, Conversation, Room, run
 from restartmanager.app.endpoint import Endpoint, accept, is_socket, socket_inode
-from restartmanager.wire import LINE_LIMIT
+from restartmanager.app.protocol import LINE_LIMIT
 
 if TYPE_CHECKING:
     import socket

@@ -15,17 +15,14 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 import click
 
 from restartmanager import __version__
-from restartmanager.cli.commands import LazyGroup, Part, examples
+from restartmanager.cli.commands import COMPLETION_VARIABLE, NAME, LazyGroup, Part, examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["COMPLETION_VARIABLE", "DEBUG_VARIABLE", "NAME", "main", "restartctl"]
+__all__ = ["DEBUG_VARIABLE", "main", "restartctl"]
 
-NAME = "restartctl"
 DEBUG_VARIABLE = "RESTARTMANAGER_DEBUG"
-COMPLETION_VARIABLE = "_RESTARTCTL_COMPLETE"
-"""In which the script of ``restartctl completion`` says what it wants to know."""
 
 
 class _Verbs(LazyGroup):
@@ -106,8 +103,8 @@ def _narrow_width() -> int | None:
 
 
 def _tell_wrong_use(error: click.ClickException) -> int:
-    from restartmanager.cli.console import Console
-    from restartmanager.cli.text import escape
+    from restartmanager.cli.output.console import Console
+    from restartmanager.cli.output.text import escape
 
     console = Console(sys.stderr)
     message = error.format_message()
@@ -124,9 +121,9 @@ def _tell_wrong_use(error: click.ClickException) -> int:
 
 
 def _tell_error(error: Exception) -> int:
-    from restartmanager.cli.console import Console
     from restartmanager.cli.exitcodes import code_of
-    from restartmanager.cli.render import error_lines
+    from restartmanager.cli.output.console import Console
+    from restartmanager.cli.output.render import error_lines
 
     status = code_of(error)
     if isinstance(error, BrokenPipeError):
@@ -137,7 +134,7 @@ def _tell_error(error: Exception) -> int:
     if os.environ.get(DEBUG_VARIABLE) == "1":
         import traceback
 
-        from restartmanager.cli.text import escape
+        from restartmanager.cli.output.text import escape
 
         for line in "".join(traceback.format_exception(error)).splitlines():
             console.say(escape(line))
@@ -145,8 +142,8 @@ def _tell_error(error: Exception) -> int:
 
 
 def _interrupted() -> int:
-    from restartmanager.cli.console import Console
     from restartmanager.cli.exitcodes import ExitCode
+    from restartmanager.cli.output.console import Console
 
     Console(sys.stderr).say()  # below the ^C that the terminal has shown
     return ExitCode.INTERRUPTED

@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 import click
 
-from restartmanager.cli.text import fill
+from restartmanager.cli.output.text import fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 __all__ = ["Command", "LazyGroup", "Part", "examples"]
+from typing import TYPE_CHECKING
+
+NAME = "restartctl"
+
+
+COMPLETION_VARIABLE = "_RESTARTCTL_COMPLETE"
+"""In which the script of ``restartctl completion`` says what it wants to know."""
+
 
 _OPTIONS_WIDTH = 30
 _AnyCommand = TypeVar("_AnyCommand", bound="Command | LazyGroup")
@@ -76,7 +84,7 @@ class LazyGroup(click.Group):
         if part is None:
             return None
         module, _, attribute = part.home.partition(":")
-        command = getattr(import_module(f"restartmanager.cli.{module}"), attribute)
+        command = getattr(import_module(f"restartmanager.cli.verbs.{module}"), attribute)
         assert isinstance(command, click.Command)  # noqa: S101 - a mistake in our own table
         command.short_help = part.summary  # what shells show where they complete it
         return command

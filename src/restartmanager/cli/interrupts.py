@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from restartmanager.progress import Progress
-    from restartmanager.session import PrimarySession
+    from restartmanager.api.handles import PrimarySession
+    from restartmanager.model.progress import Progress
 
 __all__ = ["Interrupts"]
 

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from restartmanager.cli.console import Console
-from restartmanager.cli.render import application_text, fate_words
-from restartmanager.cli.text import escape, fill
-from restartmanager.filters import masks
+from restartmanager.cli.output.console import Console
+from restartmanager.cli.output.records import Planned, Preview
+from restartmanager.cli.output.render import application_text, fate_words
+from restartmanager.cli.output.text import escape, fill
 from restartmanager.model import Status
-from restartmanager.plan import plan_refresh, plan_restart, plan_shutdown
+from restartmanager.rules.filters import masks
+from restartmanager.rules.plan import plan_refresh, plan_restart, plan_shutdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from restartmanager.cli.console import Look
-    from restartmanager.engine import Engine
-    from restartmanager.journal import JournalEntry
+    from restartmanager.cli.output.console import Look
+    from restartmanager.engine.engine import Engine
     from restartmanager.model import Application, Filter, Outcome
-    from restartmanager.plan import RefreshPlan, ShutdownMode
+    from restartmanager.model.journal import JournalEntry
+    from restartmanager.rules.plan import RefreshPlan, ShutdownMode
 
-__all__ = ["Planned", "Preview", "of_recovery", "of_refresh", "of_restart", "of_shutdown", "show"]
+__all__ = ["of_recovery", "of_refresh", "of_restart", "of_shutdown", "show"]
 
 _HEADINGS = {
     "close": "Would be closed:",
@@ -33,23 +34,6 @@ _HEADINGS = {
     "re-execute": "Would run their program anew:",
     "leave": "Would be left alone:",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """What would be done to one application; ``message`` says what comes of it."""
-
-    step: str
-    application: Application
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What an operation would do, in its order."""
-
-    operation: str
-    steps: tuple[Planned, ...]
 
 
 def of_shutdown(
@@ -94,7 +78,7 @@ def show(preview: Preview, *, as_json: bool) -> None:
     """Show it on standard output."""
     out = Console(sys.stdout)
     if as_json:
-        from restartmanager.cli.jsonform import dumps, plan_document
+        from restartmanager.cli.output.json_documents import dumps, plan_document
 
         out.say(dumps(plan_document(preview)))
     else:

@@ -7,21 +7,23 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
-from restartmanager import api
+from restartmanager.api import sessions
+from restartmanager.api.handles import PrimarySession
+from restartmanager.api.wiring import make_engine
 from restartmanager.cli.child import run_command
-from restartmanager.cli.console import Console
 from restartmanager.cli.exitcodes import ExitCode
 from restartmanager.cli.interrupts import Interrupts
-from restartmanager.cli.live import Live
-from restartmanager.cli.recover import recover_first
-from restartmanager.cli.render import (
+from restartmanager.cli.output.console import Console
+from restartmanager.cli.output.live import Live
+from restartmanager.cli.output.render import (
     affected_lines,
     count,
     error_lines,
     outcome_lines,
     reservations,
 )
-from restartmanager.cli.text import escape
+from restartmanager.cli.output.text import escape
+from restartmanager.cli.progress import recover_first
 from restartmanager.errors import (
     ActionError,
     OperationCancelledError,
@@ -32,15 +34,13 @@ from restartmanager.errors import (
     UsageError,
 )
 from restartmanager.model import Status
-from restartmanager.session import PrimarySession
-from restartmanager.wiring import make_engine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from restartmanager.identity import UniqueProcess
     from restartmanager.model import Affected
-    from restartmanager.progress import Progress
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.progress import Progress
 
 __all__ = ["Transaction", "Wishes"]
 
@@ -105,7 +105,7 @@ class Transaction:
             engine = make_engine()
             return PrimarySession(engine, engine.start().key)
         recover_first()
-        return api.start_session()
+        return sessions.start_session()
 
     def _trouble(self, error: RestartManagerError) -> int:
         """The exit status where the command could not be run."""

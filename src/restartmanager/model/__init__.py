@@ -6,51 +6,62 @@ whoever shows it escapes it. Paths are always absolute.
 
 The numbers of Status, RebootReason, FilterAction, FilterTrigger and RestartFlags are those of the
 Windows API, so that they mean the same in every front door.
+
+Names are loaded when they are first used: an error or an identity costs no record.
 """
 
 from __future__ import annotations
 
-from restartmanager.model.acting import (
-    Entry,
-    Filter,
-    FilterAction,
-    FilterTrigger,
-    Outcome,
-    Recipe,
-    RestartFlags,
-    RestartRegistration,
-    Result,
-    Signal,
-    Step,
-)
-from restartmanager.model.applications import (
-    Affected,
-    Application,
-    AppType,
-    RebootReason,
-    Required,
-    RestartBy,
-    Status,
-    words,
-)
-from restartmanager.model.holders import (
-    Evidence,
-    Holder,
-    How,
-    Ignored,
-    Process,
-    Sighting,
-    Unexplained,
-)
-from restartmanager.model.resources import FileIdentity, FileResource, Resources, TreeResource
-from restartmanager.model.services import (
-    Hold,
-    Service,
-    ServiceFacts,
-    ServiceResult,
-    ServiceState,
-    Treatment,
-)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from restartmanager.model.actions import (
+        Entry,
+        Filter,
+        FilterAction,
+        FilterTrigger,
+        Outcome,
+        Recipe,
+        RestartFlags,
+        RestartRegistration,
+        Result,
+        Signal,
+        Step,
+    )
+    from restartmanager.model.applications import (
+        Affected,
+        Application,
+        AppType,
+        RestartBy,
+        Status,
+    )
+    from restartmanager.model.holders import (
+        Evidence,
+        Holder,
+        How,
+        Ignored,
+        Process,
+        Sighting,
+        Unexplained,
+    )
+    from restartmanager.model.reasons import (
+        RebootReason,
+        Required,
+        words,
+    )
+    from restartmanager.model.resources import (
+        FileIdentity,
+        FileResource,
+        Resources,
+        TreeResource,
+    )
+    from restartmanager.model.services import (
+        Hold,
+        Service,
+        ServiceFacts,
+        ServiceResult,
+        ServiceState,
+        Treatment,
+    )
 
 __all__ = [
     "Affected",
@@ -90,3 +101,36 @@ __all__ = [
     "Unexplained",
     "words",
 ]
+
+_HOMES = {
+    "actions": (
+        "Entry",
+        "Filter",
+        "FilterAction",
+        "FilterTrigger",
+        "Outcome",
+        "Recipe",
+        "RestartFlags",
+        "RestartRegistration",
+        "Result",
+        "Signal",
+        "Step",
+    ),
+    "applications": ("Affected", "AppType", "Application", "RestartBy", "Status"),
+    "holders": ("Evidence", "Holder", "How", "Ignored", "Process", "Sighting", "Unexplained"),
+    "reasons": ("RebootReason", "Required", "words"),
+    "resources": ("FileIdentity", "FileResource", "Resources", "TreeResource"),
+    "services": ("Hold", "Service", "ServiceFacts", "ServiceResult", "ServiceState", "Treatment"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Load a name when it is first used (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from restartmanager.identity import UniqueProcess
+    from restartmanager.model.identity import UniqueProcess
 
 __all__ = ["Evidence", "Holder", "How", "Ignored", "Process", "Sighting", "Unexplained"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from restartmanager.identity import UniqueProcess
+    from restartmanager.model.identity import UniqueProcess
 
 __all__ = ["FileIdentity", "FileResource", "Resources", "TreeResource"]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from restartmanager.model.applications import RebootReason
+from restartmanager.model.reasons import RebootReason
 
 if TYPE_CHECKING:
-    from restartmanager.identity import UniqueProcess
+    from restartmanager.model.identity import UniqueProcess
 
 __all__ = ["Hold", "Service", "ServiceFacts", "ServiceResult", "ServiceState", "Treatment"]
 

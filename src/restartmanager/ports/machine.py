@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from restartmanager.model import Entry, Process, Resources, Sighting
-    from restartmanager.policy import Policy
-    from restartmanager.traces import Trace
+    from restartmanager.rules.events import Trace
+    from restartmanager.rules.policy import Policy
 
 __all__ = ["Clock", "Entries", "NoEntries", "Packages", "Scanner", "Traces"]
 

@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from typing import Self
 
-    from restartmanager.identity import UniqueProcess
     from restartmanager.model import Process, Recipe, RestartRegistration, Signal
-    from restartmanager.progress import CancelToken
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.progress import CancelToken
 
 __all__ = ["ProcessHandle", "Processes"]
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from restartmanager.identity import UniqueProcess
     from restartmanager.model import (
         Hold,
         Process,
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
         ServiceState,
         Treatment,
     )
-    from restartmanager.progress import CancelToken
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.progress import CancelToken
 
 __all__ = ["ServiceManager"]
 

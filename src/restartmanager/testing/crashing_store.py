@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from restartmanager.ports.memory import Store
+    from restartmanager.ports.store import Store
 
 __all__ = ["WRITES", "Crash", "CrashingStore"]
 

@@ -28,11 +28,11 @@ from restartmanager.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from restartmanager.identity import UniqueProcess
     from restartmanager.model import RestartRegistration
-    from restartmanager.policy import Policy
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.progress import CancelToken
     from restartmanager.ports.processes import ProcessHandle
-    from restartmanager.progress import CancelToken
+    from restartmanager.rules.policy import Policy
 
 from restartmanager.testing.world import Life, Program, World
 

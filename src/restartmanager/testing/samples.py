@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from restartmanager.identity import UniqueProcess
-from restartmanager.journal import JournalEntry, JournalStep, SessionRecord
 from restartmanager.model import (
     Application,
     AppType,
@@ -19,6 +17,8 @@ from restartmanager.model import (
     Service,
     Status,
 )
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.journal import JournalEntry, JournalStep, SessionRecord
 
 __all__ = [
     "APPLICATION",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from restartmanager.asking import WindowKind, Windows
+from restartmanager.model.answers import WindowKind, Windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from restartmanager.identity import UniqueProcess
     from restartmanager.model import Process
-    from restartmanager.progress import CancelToken
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.progress import CancelToken
     from restartmanager.testing.world import World
 
 __all__ = ["SimulatedScreens"]

@@ -18,9 +18,9 @@ from restartmanager.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from restartmanager.identity import UniqueProcess
     from restartmanager.model import Process
-    from restartmanager.progress import CancelToken
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.progress import CancelToken
     from restartmanager.testing.world import World
 
 __all__ = ["SimulatedServices", "Unit"]

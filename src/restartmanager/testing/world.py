@@ -11,13 +11,13 @@ import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from restartmanager.identity import UniqueProcess, boot_id
 from restartmanager.model import (
     FileIdentity,
     How,
     Process,
     Signal,
 )
+from restartmanager.model.identity import UniqueProcess, boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ from textual.binding import Binding
 from textual.message import Message
 from textual.widgets import ProgressBar
 
-from restartmanager.cli.live import Waiting
-from restartmanager.cli.render import count
+from restartmanager.cli.output.live import Waiting
+from restartmanager.cli.output.render import count
 from restartmanager.cli.screen.choices import merge, next_choice, possible
 from restartmanager.cli.screen.page import Page, Phase
 from restartmanager.cli.screen.table import Applications
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from textual.binding import BindingType
 
-    from restartmanager.cli.screen.work import Work
+    from restartmanager.cli.screen.session_work import Work
     from restartmanager.model import Affected, Outcome
-    from restartmanager.progress import Progress
+    from restartmanager.model.progress import Progress
 
 __all__ = ["FilesInUse"]
 

@@ -11,12 +11,12 @@ from textual.app import App
 from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Footer, ProgressBar, Static
 
-from restartmanager.cli.live import Waiting
-from restartmanager.cli.render import count
+from restartmanager.cli.output.live import Waiting
+from restartmanager.cli.output.render import count
+from restartmanager.cli.output.text import escape
 from restartmanager.cli.screen import words
 from restartmanager.cli.screen.choices import Choice
 from restartmanager.cli.screen.table import Applications
-from restartmanager.cli.text import escape
 from restartmanager.model import Result
 
 if TYPE_CHECKING:

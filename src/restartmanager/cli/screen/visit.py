@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Literal
 
 from restartmanager.cli.child import run_command
 from restartmanager.cli.exitcodes import ExitCode, code_of
-from restartmanager.cli.render import outcome_lines
+from restartmanager.cli.output.render import outcome_lines
 from restartmanager.cli.screen.app import FilesInUse
+from restartmanager.cli.screen.session_work import Work
 from restartmanager.cli.screen.words import left_lines
-from restartmanager.cli.screen.work import Work
 from restartmanager.cli.transaction import Transaction, Wishes
 from restartmanager.errors import RestartManagerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from restartmanager.api.handles import PrimarySession
     from restartmanager.cli.transaction import Resources
-    from restartmanager.session import PrimarySession
 
 __all__ = ["Visit"]
 

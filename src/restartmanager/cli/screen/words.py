@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from restartmanager.cli.console import Look
-from restartmanager.cli.render import (
+from restartmanager.cli.output.console import Look
+from restartmanager.cli.output.render import (
     affected_lines,
     count,
     fate_words,
     outcome_words,
     user_name,
 )
+from restartmanager.cli.output.text import escape, fill
 from restartmanager.cli.screen.choices import Choice
-from restartmanager.cli.text import escape, fill
 from restartmanager.model import Affected, Result
 
 if TYPE_CHECKING:

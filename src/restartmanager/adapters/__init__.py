@@ -1,0 +1,1 @@
+"""What touches the machine: each module or folder stands behind one of the ports."""

@@ -1,0 +1,169 @@
+"""The programs that the kernel runs for each descriptor, each mapping and each task.
+
+Each looks a file up in the map of targets and, when it is there, writes one record. The verifier
+checks every step against the kernel's types: pointers are followed one member at a time, and one
+that may be null is compared with zero first, as newer kernels demand.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from restartmanager.adapters.bpf.instructions import (
+    CONTEXT,
+    FILE_ARGUMENT,
+    FRAME,
+    R0,
+    R1,
+    R2,
+    R3,
+    R8,
+    TASK,
+    VMA_ARGUMENT,
+    Label,
+    Lines,
+    Program,
+    assemble,
+    begin,
+    end,
+    jump_if_different,
+    jump_if_zero,
+    load32,
+    load64,
+    look_up,
+    pass_over_kernel_threads,
+    put,
+    put_frame_address,
+    store32,
+    store64,
+    write,
+)
+from restartmanager.model import How
+
+if TYPE_CHECKING:
+    from restartmanager.adapters.bpf.btf import KernelFacts
+
+__all__ = ["KEY", "KINDS", "RECORD", "RUNNING", "VALUE", "programs"]
+
+KEY = struct.Struct("=QQ")
+"""A target in the map: inode number, and the super block's device as the kernel keeps it."""
+
+VALUE = struct.Struct("=I")
+"""Which target it is: its index."""
+
+RECORD = struct.Struct("=QII")
+"""What a program writes: the target's index, the process number, the index in ``KINDS``."""
+
+KINDS = (How.OPEN, How.MAPPED, How.EXECUTABLE, How.CWD, How.ROOT)
+"""What the programs together find."""
+
+RUNNING = len(KINDS)
+"""In place of a kind: no target, but a process that runs a program; its threads are left out."""
+
+_KEY_AT = -KEY.size
+_RECORD_AT = _KEY_AT - RECORD.size
+
+
+def programs(facts: KernelFacts, map_fd: int) -> tuple[Program, ...]:
+    """The three programs for the running kernel, with the targets in the given map."""
+    return (
+        Program("rm_open", facts.task_file_iterator, assemble(_open_program(facts, map_fd))),
+        Program("rm_mapped", facts.task_vma_iterator, assemble(_mapped_program(facts, map_fd))),
+        Program("rm_task", facts.task_iterator, assemble(_task_program(facts, map_fd))),
+    )
+
+
+def _open_program(facts: KernelFacts, map_fd: int) -> Lines:
+    """For each descriptor: the open file."""
+    return [
+        *begin(),
+        load64(R1, CONTEXT, FILE_ARGUMENT),
+        jump_if_zero(R1, "end"),
+        load64(R1, R1, facts.file_inode),
+        *_report(facts, map_fd, How.OPEN, "end"),
+        *end(),
+    ]
+
+
+def _mapped_program(facts: KernelFacts, map_fd: int) -> Lines:
+    """For each mapping: the file that is mapped, if it is one."""
+    return [
+        *begin(),
+        load64(R1, CONTEXT, VMA_ARGUMENT),
+        jump_if_zero(R1, "end"),
+        load64(R1, R1, facts.vma_file),
+        jump_if_zero(R1, "end"),
+        load64(R1, R1, facts.file_inode),
+        *_report(facts, map_fd, How.MAPPED, "end"),
+        *end(),
+    ]
+
+
+def _task_program(facts: KernelFacts, map_fd: int) -> Lines:
+    """For each task, threads as well: the executable, the working and the root directory.
+
+    For the first thread of a process also that it runs a program at all. No lock is held: the
+    kernel guards such loads (one that fails gives zero), and a task that is about to change may be
+    seen as before or after, as in /proc.
+    """
+    return [
+        *begin(),
+        *pass_over_kernel_threads(facts),
+        load64(R8, TASK, facts.task_mm),
+        jump_if_zero(R8, "directories"),
+        load32(R1, TASK, facts.task_pid),
+        load32(R2, TASK, facts.task_tgid),
+        jump_if_different(R1, R2, "executable"),
+        put(R1, 0),
+        *_write_record(facts, RUNNING),
+        Label("executable"),
+        load64(R1, R8, facts.mm_exe_file),
+        jump_if_zero(R1, "directories"),
+        load64(R1, R1, facts.file_inode),
+        *_report(facts, map_fd, How.EXECUTABLE, "directories"),
+        Label("directories"),
+        load64(R8, TASK, facts.task_fs),
+        jump_if_zero(R8, "end"),
+        load64(R1, R8, facts.fs_pwd_dentry),
+        jump_if_zero(R1, "root"),
+        load64(R1, R1, facts.dentry_inode),
+        *_report(facts, map_fd, How.CWD, "root"),
+        Label("root"),
+        load64(R1, R8, facts.fs_root_dentry),
+        jump_if_zero(R1, "end"),
+        load64(R1, R1, facts.dentry_inode),
+        *_report(facts, map_fd, How.ROOT, "end"),
+        *end(),
+    ]
+
+
+def _report(facts: KernelFacts, map_fd: int, kind: How, otherwise: str) -> Lines:
+    """Write a record if the inode in r1 is that of a target, else jump."""
+    return [
+        jump_if_zero(R1, otherwise),
+        load64(R2, R1, facts.inode_number),
+        store64(FRAME, _KEY_AT, R2),
+        load64(R1, R1, facts.inode_super_block),
+        jump_if_zero(R1, otherwise),
+        load32(R2, R1, facts.super_block_device),
+        store64(FRAME, _KEY_AT + 8, R2),
+        *look_up(map_fd, _KEY_AT),
+        jump_if_zero(R0, otherwise),
+        load32(R1, R0, 0),
+        *_write_record(facts, KINDS.index(kind)),
+    ]
+
+
+def _write_record(facts: KernelFacts, kind: int) -> Lines:
+    """Write a record with the index in r1; without room all of it comes again."""
+    return [
+        store64(FRAME, _RECORD_AT, R1),
+        load32(R1, TASK, facts.task_tgid),
+        store32(FRAME, _RECORD_AT + 8, R1),
+        put(R1, kind),
+        store32(FRAME, _RECORD_AT + 12, R1),
+        *put_frame_address(R2, _RECORD_AT),
+        put(R3, RECORD.size),
+        *write(facts),
+    ]

@@ -1,0 +1,174 @@
+"""One look at an X display, or one request to close windows, in a process of its own.
+
+``windows`` runs it as ``python -I -S -B x11_helper.py FOLDER…`` with a request in JSON on standard
+input, and reads one line of JSON. The folders are where python-xlib and this package lie.
+
+A display is what a process chose: its server may say anything, its key may be any file. So nothing
+is contacted with root's rights. Everything is imported first; then the helper becomes the user
+whose processes are meant (or, where those are root's, the user whose server answers, when that is
+not root), proves that there is no way back, and only then reads the key and connects. Its memory
+and time are bounded, and whoever runs it has a deadline.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import resource
+import socket
+import struct
+import sys
+from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if __name__ == "__main__":
+    sys.path.extend(sys.argv[1:])
+
+from Xlib import display, ext
+from Xlib.error import DisplayError
+
+from restartmanager.adapters.desktop.x11 import Desktop
+
+if TYPE_CHECKING:
+    from restartmanager.adapters.desktop.x11 import Window
+
+__all__ = ["main"]
+
+_MEMORY = 512 * 1024 * 1024
+_CPU_S = 10
+_TITLES = 8
+_NOBODY = 65534
+
+
+def main() -> None:
+    """Read the request, do it, print the answer."""
+    request = json.loads(sys.stdin.read())
+    _import_the_rest()
+    try:
+        answer = _answer(request)
+    except (OSError, DisplayError, ValueError) as error:
+        answer = {"failed": f"{type(error).__name__}: {error}"[:300]}
+    sys.stdout.write(json.dumps(answer) + "\n")
+
+
+def _import_the_rest() -> None:
+    """What python-xlib imports when it connects: the user may be unable to read it."""
+    for name in ("support.unix_connect", *(f"ext.{module}" for _, module in ext.__extensions__)):
+        import_module(f"Xlib.{name}")
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    number = request["display"]
+    pid, server = _server_of(number)
+    if not _in_our_pid_namespace(pid):
+        raise OSError("the server lives in another pid namespace")
+    _become(request["uid"], request["gid"], server)
+    os.environ.update(XAUTHORITY=request["authority"] or "/dev/null", HOME="/")
+    # The explicit "unix": otherwise python-xlib would go on to TCP.
+    connection = display.Display(f"unix/:{number}")
+    try:
+        return _look(Desktop(connection), request)
+    finally:
+        with suppress(OSError, DisplayError):
+            connection.close()
+
+
+def _look(desktop: Desktop, request: dict[str, Any]) -> dict[str, Any]:
+    wanted = set(request["pids"])
+    windows = [window for window in desktop.windows() if window.pid in wanted]
+    shells = desktop.window_managers() | {window.pid for window in windows if window.of_shell}
+    if request["ping_s"]:
+        desktop.ping(windows, request["ping_s"])
+    closing = set(request["close"])
+    asked = [window.pid for window in windows if _close(desktop, window, closing)]
+    clients = desktop.clients() | {window.pid for window in windows}
+    found = [
+        _facts(pid, [window for window in windows if window.pid == pid])
+        | {"shell": pid in shells, "asked": asked.count(pid)}
+        for pid in sorted(wanted & (clients | shells))
+    ]
+    desktop.clients()  # a round trip: what was sent has arrived
+    return {"found": found}
+
+
+def _close(desktop: Desktop, window: Window, closing: set[int]) -> bool:
+    """A dialog is not closed: that would be an answer to what it asks."""
+    wanted = window.pid in closing and window.is_main and window.responds is not False
+    return wanted and desktop.close(window)
+
+
+def _facts(pid: int, windows: list[Window]) -> dict[str, Any]:
+    heard = [window.responds for window in windows if window.responds is not None]
+    return {
+        "pid": pid,
+        "main": [window.title for window in windows if window.is_main][:_TITLES],
+        "dialogs": [window.title for window in windows if window.transient][:_TITLES],
+        "responds": all(heard) if heard else None,
+    }
+
+
+# -- rights --------------------------------------------------------------------------------------
+
+
+def _server_of(number: int) -> tuple[int, int]:
+    """The process and user of the server: nothing is sent to it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trying:
+        trying.settimeout(2)
+        trying.connect(f"/tmp/.X11-unix/X{number}")  # noqa: S108 - where X servers listen
+        size = struct.calcsize("3i")
+        peer = trying.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    pid, uid, _ = struct.unpack("3i", peer)
+    return pid, uid
+
+
+def _in_our_pid_namespace(pid: int) -> bool:
+    """Whether the server counts processes as we do; taken for granted where it cannot be seen."""
+    try:
+        return pid > 0 and os.readlink(f"/proc/{pid}/ns/pid") == os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return pid > 0
+
+
+def _become(uid: int, gid: int, server: int) -> None:
+    """Take on the rights with which the display is contacted, for good. Raises PermissionError."""
+    for limit, most in (
+        (resource.RLIMIT_AS, _MEMORY),
+        (resource.RLIMIT_CPU, _CPU_S),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(limit, (most, most))
+    if uid == 0 and server != 0:
+        uid, gid = server, _group_of(server)
+    if os.geteuid() != 0:
+        if uid != os.geteuid():
+            raise PermissionError("another user's display")
+        return
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    if uid != 0:
+        _prove_rights(uid, gid)
+
+
+def _prove_rights(uid: int, gid: int) -> None:
+    held = (os.getresuid(), os.getresgid(), os.getgroups())
+    if held != ((uid, uid, uid), (gid, gid, gid), []):
+        raise PermissionError("rights are left")
+    try:
+        os.setresuid(0, 0, 0)
+    except PermissionError:
+        return
+    raise PermissionError("rights could be got back")
+
+
+def _group_of(uid: int) -> int:
+    try:
+        return pwd.getpwuid(uid).pw_gid
+    except KeyError:
+        return _NOBODY
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Reading ``/proc``: the facts that several adapters need."""

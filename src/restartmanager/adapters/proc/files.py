@@ -1,0 +1,220 @@
+"""What is registered: paths made absolute, and which file each of them leads to now.
+
+A path is a name that the next file inherits; the identity taken here, before anything is changed,
+is what a process is recognised by afterwards (stat(2): device and inode never change while a file
+lives).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from restartmanager.adapters.proc.listings import directories_among
+from restartmanager.errors import DirectoryAmongFilesError, UsageError
+from restartmanager.model import FileIdentity, FileResource, Resources, TreeResource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["absolute", "first_bytes", "identify", "identity_of", "resources_at", "walk"]
+import ctypes
+import struct
+
+_AT_FDCWD = -100
+
+
+_STATX_BTIME = 0x800
+
+
+_SIZE = 256
+
+
+_MASK = struct.Struct("=I")
+
+
+_BTIME = struct.Struct("=qI")
+
+
+_BTIME_OFFSET = 0x50
+"""Of ``stx_btime`` in ``struct statx`` (linux/stat.h), the same on every architecture."""
+
+
+def birth_time(path: str) -> float | None:
+    """When the file at this path was made, in seconds since 1970; None where nobody knows: there
+    is no file, the file system does not remember, or the C library is too old (glibc before 2.28).
+    """
+    buffer = ctypes.create_string_buffer(_SIZE)
+    try:
+        statx = ctypes.CDLL(None).statx
+        failed = statx(_AT_FDCWD, os.fsencode(path), 0, _STATX_BTIME, buffer)
+    except (AttributeError, OSError, ValueError):
+        return None
+    (mask,) = _MASK.unpack_from(buffer, 0)
+    if failed or not mask & _STATX_BTIME:
+        return None
+    seconds, nanoseconds = _BTIME.unpack_from(buffer, _BTIME_OFFSET)
+    return float(seconds + nanoseconds / 1e9)
+
+
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: who has a lease is not waited for
+
+
+def identify(files: Sequence[str], trees: Sequence[str]) -> Resources:
+    """The files and trees as resources, each with the identity that it has now.
+
+    Relative paths count from the working directory. Links are followed, so that a library's link
+    leads to the real file; a path that leads nowhere, or where the caller may not look, is
+    recorded without identity. Raises UsageError for an empty path, one with a NUL byte, or a tree
+    that is not a directory, and DirectoryAmongFilesError; nothing of the call counts then.
+    """
+    return Resources(
+        files=tuple(_file(path) for path in dict.fromkeys(map(absolute, files))),
+        trees=tuple(_tree(path) for path in dict.fromkeys(map(absolute, trees))),
+    )
+
+
+def resources_at(paths: Sequence[str]) -> Resources:
+    """The paths as resources without any record: directories as trees, all else as files.
+
+    Raises UsageError for an empty path and one with a NUL byte.
+    """
+    distinct = dict.fromkeys(map(absolute, paths))
+    trees = directories_among(distinct)
+    return Resources(
+        files=tuple(FileResource(path, None) for path in distinct if path not in trees),
+        trees=tuple(TreeResource(path) for path in distinct if path in trees),
+    )
+
+
+def absolute(path: str) -> str:
+    """The absolute form of ``path`` that leads to the same file and still looks like it.
+
+    ``..`` is taken away as text only where that does not change where the path leads: behind a
+    symbolic link ``..`` is the parent of the link's target (path_resolution(7)). Raises UsageError
+    for what cannot be a path.
+    """
+    _check(path)
+    if path.startswith("/") and "/." not in path and "//" not in path and path[-1] != "/":
+        return path  # as nearly all are: the rest costs four times as much
+    whole = os.path.join(os.getcwd(), path)
+    plain = "/" + os.path.normpath(whole).lstrip("/")
+    if ".." not in path.split("/"):
+        return plain
+    parent, last = os.path.split(whole.rstrip("/"))
+    if last == "..":
+        real = os.path.realpath(whole)
+        return plain if os.path.realpath(plain) == real else real
+    parent = os.path.realpath(parent)
+    return plain if os.path.realpath(os.path.dirname(plain)) == parent else f"{parent}/{last}"
+
+
+def identity_of(facts: os.stat_result) -> FileIdentity:
+    """The identity in the result of a stat."""
+    return FileIdentity(
+        facts.st_dev, facts.st_ino, facts.st_ctime_ns, facts.st_size, facts.st_mtime_ns
+    )
+
+
+def first_bytes(path: str, count: int) -> bytes:
+    """The beginning of a regular file; nothing where it is none, or may not be read.
+
+    What is none is not opened: to open a device can have effects.
+    """
+    try:
+        looked = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return b""
+    try:
+        return _read_looked_at(looked, path, count) if _is_regular(looked) else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(looked)
+
+
+def _is_regular(descriptor: int) -> bool:
+    return stat.S_ISREG(os.fstat(descriptor).st_mode)
+
+
+def _read_looked_at(looked: int, path: str, count: int) -> bytes:
+    try:
+        descriptor = os.open(f"/proc/self/fd/{looked}", _READ)
+    except PermissionError:
+        # After a change of user, /proc/self is root's (proc(5)): who has no rights opens the path.
+        descriptor = os.open(path, _READ)
+    try:
+        return os.read(descriptor, count) if _is_regular(descriptor) else b""
+    finally:
+        os.close(descriptor)
+
+
+def walk(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    """The directory ``path`` and everything below it but symbolic links, which nobody can hold.
+
+    Links are not followed. What vanishes meanwhile, and folders that the caller may not read, are
+    left out.
+    """
+    try:
+        yield path, os.stat(path)
+    except OSError:
+        return
+    folders = [path]
+    while folders:
+        for entry, facts in _entries(folders.pop()):
+            if stat.S_ISDIR(facts.st_mode):
+                folders.append(entry)
+            yield entry, facts
+
+
+def _entries(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    """What is in one folder, without symbolic links; what cannot be seen is left out."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    facts = entry.stat(follow_symlinks=False)
+                except OSError:
+                    continue
+                if not stat.S_ISLNK(facts.st_mode) and not _is_the_kernels(entry.path, facts):
+                    yield entry.path, facts
+    except OSError:
+        return
+
+
+def _is_the_kernels(path: str, facts: os.stat_result) -> bool:
+    """Whether this is where /proc or /sys begins: nothing there is a file that anybody changes."""
+    return path in {"/proc", "/sys"} and stat.S_ISDIR(facts.st_mode)
+
+
+def _check(path: str) -> None:
+    if not path:
+        raise UsageError("An empty path was given.", hint="Give the path of a file.")
+    if "\0" in path:
+        raise UsageError(f"{path!r} contains a NUL byte, which no path can.")
+    try:
+        if not path.isascii():
+            os.fsencode(path)
+    except UnicodeEncodeError:
+        raise UsageError(f"{path!r} cannot be the name of a file.") from None
+
+
+def _file(path: str) -> FileResource:
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return FileResource(path, None)
+    if stat.S_ISDIR(facts.st_mode):
+        raise DirectoryAmongFilesError(path)
+    return FileResource(path, identity_of(facts))
+
+
+def _tree(path: str) -> TreeResource:
+    if not os.path.isdir(path):
+        raise UsageError(
+            f"{path!r} is not a directory.",
+            hint="Register single files as files: register(files=[...]).",
+        )
+    entries = (FileResource(found, identity_of(facts)) for found, facts in walk(path))
+    return TreeResource(path, tuple(entries))

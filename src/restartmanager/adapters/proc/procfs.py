@@ -1,0 +1,348 @@
+"""One process as ``/proc`` shows it: read through one directory handle, in bounded portions.
+
+A handle on ``/proc/PID`` belongs to the process, not to its number: when the process ends, reading
+through it fails, also when the number is given to another process (proc(5)). What is read through
+one handle is therefore about one process.
+
+Everything a process chose (name, arguments, paths) is decoded with surrogate escapes and not
+judged. That a process exits, becomes a zombie or runs another program in the middle of it is a
+fact: the answer is then None or ProcessGoneError. PermissionError means that the caller may not
+look (ptrace(2), "Ptrace access mode checking").
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from restartmanager.errors import ProcessAccessError, ProcessGoneError
+from restartmanager.model import Process
+from restartmanager.model.identity import UniqueProcess, boot_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+__all__ = [
+    "DELETED",
+    "PROC",
+    "ProcDirectory",
+    "ProcStat",
+    "describe",
+    "parse_arguments",
+    "parse_cgroup",
+    "pids",
+]
+
+PROC = "/proc"
+DELETED = " (deleted)"
+"""What the kernel appends to the path of a removed file; a file may also be called that."""
+
+_PF_KTHREAD = 0x00200000
+_SMALL = 16 * 1024
+_ARGUMENTS_LIMIT = 6 * 1024 * 1024  # execve(2): the kernel itself takes no more than this
+_VANISHED = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
+
+
+class ProcStat(NamedTuple):
+    """What proc_pid_stat(5) says, as far as it matters here."""
+
+    name: str
+    state: str
+    parent_pid: int
+    process_group: int
+    session: int
+    tty: int
+    flags: int
+    threads: int
+    start_ticks: int
+
+    @classmethod
+    def parse(cls, text: bytes) -> ProcStat:
+        """The facts in the contents of a ``stat`` file; ValueError when it is not one.
+
+        The name in parentheses may hold parentheses and spaces itself: the last one closes it.
+        """
+        name, closed, rest = text.rpartition(b")")
+        fields = rest.split()
+        if not closed or len(fields) < 20:
+            raise ValueError("not a stat file")
+        parent, group, session, tty, _, flags = map(int, fields[1:7])
+        return cls(
+            name=os.fsdecode(name.partition(b"(")[2]),
+            state=fields[0].decode("ascii", "replace"),
+            parent_pid=parent,
+            process_group=group,
+            session=session,
+            tty=tty,
+            flags=flags,
+            threads=int(fields[17]),
+            start_ticks=int(fields[19]),
+        )
+
+    @property
+    def kernel_thread(self) -> bool:
+        """Whether the kernel runs it, without a program (PF_KTHREAD)."""
+        return bool(self.flags & _PF_KTHREAD)
+
+    @property
+    def zombie_leader(self) -> bool:
+        """Whether its first thread has exited; other threads may live on."""
+        return self.state in {"Z", "X", "x"}
+
+    @property
+    def dead(self) -> bool:
+        """Whether nothing of it runs any more."""
+        return self.zombie_leader and self.threads <= 1
+
+
+class ProcDirectory:
+    """A handle on one process below ``proc``; a context manager that closes it.
+
+    Raises ProcessGoneError when there is no such process, ProcessAccessError when it is hidden
+    (``hidepid``, proc(5)).
+    """
+
+    __slots__ = ("_proc", "fd", "pid")
+
+    def __init__(self, pid: int, proc: str = PROC) -> None:
+        self.pid = pid
+        self._proc = proc
+        self.fd = -1
+        try:
+            self.fd = os.open(f"{proc}/{pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except _VANISHED:
+            raise ProcessGoneError(pid) from None
+        except PermissionError:
+            raise ProcessAccessError(pid, "look at it") from None
+
+    def close(self) -> None:
+        """Let go of it; any number of times."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self, name: str, limit: int = _SMALL) -> bytes | None:
+        """At most ``limit`` bytes of one of its files; None when it is gone (PermissionError)."""
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.fd)
+        except _VANISHED:
+            return None
+        try:
+            return _read_up_to(descriptor, limit)
+        except _VANISHED:
+            return None
+        finally:
+            os.close(descriptor)
+
+    def readlink(self, name: str) -> str | None:
+        """The text of one of its links; None when there is none (PermissionError; ENAMETOOLONG)."""
+        try:
+            return os.readlink(name, dir_fd=self.fd)
+        except _VANISHED:
+            return None
+
+    def stat_link(self, name: str) -> os.stat_result | None:
+        """What one of its links leads to (the file itself, whatever its path); None when gone.
+
+        Raises PermissionError. A file of a network mount that hangs can block this.
+        """
+        try:
+            return os.stat(name, dir_fd=self.fd)
+        except _VANISHED:
+            return None
+
+    def names(self, folder: str) -> list[str]:
+        """The entries of one of its folders; empty when it is gone (PermissionError)."""
+        try:
+            descriptor = os.open(
+                folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.fd
+            )
+        except _VANISHED:
+            return []
+        try:
+            return os.listdir(descriptor)
+        except _VANISHED:
+            return []
+        finally:
+            os.close(descriptor)
+
+    def descriptors(self, view: str = "") -> list[str]:
+        """The numbers of its open descriptors; ``view`` is "" or ``task/TID/``, from ``views``."""
+        return self.names(view + "fd")
+
+    def views(self) -> list[str]:
+        """Prefixes under which each of its threads can be read, the first thread included."""
+        return [f"task/{thread}/" for thread in self.names("task")]
+
+    def stat(self, view: str = "") -> ProcStat | None:
+        """The facts of ``stat``; None when it is gone. Readable for everybody."""
+        text = self.read(view + "stat")
+        try:
+            return ProcStat.parse(text) if text else None
+        except ValueError:
+            return None
+
+    def living_view(self) -> str | None:
+        """The prefix under which its memory and descriptors can be seen: that of another thread
+        where the first one has exited; None when nothing of it lives."""
+        return self._living_view(self.stat())
+
+    def _living_view(self, facts: ProcStat | None) -> str | None:
+        if facts is None or facts.dead:
+            return None
+        if not facts.zombie_leader:
+            return ""
+        for view in self.views():
+            thread = self.stat(view)
+            if thread is not None and not thread.zombie_leader:
+                return view
+        return None
+
+    def describe(self) -> Process:
+        """What is known about it; what the caller may not see (executable) is None or empty.
+
+        Raises ProcessGoneError when it has exited or only waits to be reaped.
+        """
+        facts = self.stat()
+        view = self._living_view(facts)
+        if facts is None or view is None:
+            raise ProcessGoneError(self.pid)
+        status = _optional(self.read, "status") or b""
+        process = Process(
+            identity=UniqueProcess(self.pid, facts.start_ticks, boot_id()),
+            parent_pid=facts.parent_pid,
+            name=facts.name,
+            executable=None if facts.kernel_thread else self._executable(view),
+            arguments=parse_arguments(self.read(view + "cmdline", _ARGUMENTS_LIMIT) or b""),
+            uid=self._uid(status),
+            process_group=facts.process_group,
+            session=facts.session,
+            terminal=facts.tty != 0,
+            cgroup=parse_cgroup(_optional(self.read, "cgroup") or b""),
+            same_pid_namespace=self._in_our_pid_namespace(status),
+            kernel_thread=facts.kernel_thread,
+        )
+        if self.stat() is None:  # gone meanwhile: some facts would be missing
+            raise ProcessGoneError(self.pid)
+        return process
+
+    def _executable(self, view: str) -> str | None:
+        """The path of its program, without the kernel's remark that it was removed."""
+        try:
+            path = self.readlink(view + "exe")
+            if path is None or not path.endswith(DELETED):
+                return path
+            program = self.stat_link(view + "exe")
+        except OSError:
+            return None
+        for root in ("", f"{self._proc}/{self.pid}/{view}root"):
+            if program is not None and _leads_to(root + path, program):
+                return path
+        return path.removesuffix(DELETED)
+
+    def _uid(self, status: bytes) -> int:
+        """The effective user; from ``status``, for the folder of a process that may not be dumped
+        belongs to root whoever runs it (proc(5))."""
+        try:
+            return int(_field(status, b"Uid").split()[1])
+        except (IndexError, ValueError):
+            return os.fstat(self.fd).st_uid
+
+    def _in_our_pid_namespace(self, status: bytes) -> bool:
+        try:
+            theirs = self.readlink("ns/pid")
+        except OSError:
+            theirs = None
+        ours = _own_pid_namespace(self._proc)
+        if theirs is not None and ours is not None:
+            return theirs == ours
+        return len(_field(status, b"NSpid").split()) <= 1
+
+
+def pids(proc: str = PROC) -> list[int]:
+    """The numbers of all processes that can be seen now."""
+    return [int(name) for name in os.listdir(proc) if name.isascii() and name.isdigit()]
+
+
+def describe(identity: UniqueProcess, proc: str = PROC) -> Process:
+    """What is known about this process.
+
+    Raises ProcessGoneError when it has exited, only waits to be reaped, or its number belongs to
+    another process by now; ProcessAccessError when it is hidden from the caller.
+    """
+    with ProcDirectory(identity.pid, proc) as directory:
+        try:
+            process = directory.describe()
+        except PermissionError:
+            raise ProcessAccessError(identity.pid, "look at it") from None
+    if process.identity != identity:
+        raise ProcessGoneError(identity.pid)
+    return process
+
+
+def parse_arguments(text: bytes) -> tuple[str, ...]:
+    """The arguments in the contents of a ``cmdline`` file, empty ones included."""
+    if not text:
+        return ()
+    return tuple(os.fsdecode(part) for part in text.removesuffix(b"\0").split(b"\0"))
+
+
+def parse_cgroup(text: bytes) -> str | None:
+    """The control group in the contents of a ``cgroup`` file (cgroups(7)): that of the unified
+    hierarchy, else the one systemd made for itself; None when there is neither."""
+    found: dict[bytes, bytes] = {}
+    for line in text.split(b"\n"):
+        fields = line.split(b":", 2)
+        if len(fields) == 3:
+            found.setdefault(b"0::" if fields[:2] == [b"0", b""] else fields[1], fields[2])
+    path = found.get(b"0::", found.get(b"name=systemd"))
+    return None if path is None else os.fsdecode(path).removesuffix(DELETED)
+
+
+def _read_up_to(descriptor: int, limit: int) -> bytes:
+    parts = []
+    while limit > 0:
+        part = os.read(descriptor, min(limit, 64 * 1024))
+        if not part:
+            break
+        parts.append(part)
+        limit -= len(part)
+    return b"".join(parts)
+
+
+def _field(status: bytes, name: bytes) -> bytes:
+    """The value of one line of a ``status`` file; the process cannot forge lines in it, for the
+    kernel escapes its name."""
+    _, found, rest = (b"\n" + status).partition(b"\n" + name + b":")
+    return rest.partition(b"\n")[0] if found else b""
+
+
+def _optional(read: Callable[[str], bytes | None], name: str) -> bytes | None:
+    try:
+        return read(name)
+    except OSError:
+        return None
+
+
+def _leads_to(path: str, file: os.stat_result) -> bool:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return False
+    return (found.st_dev, found.st_ino) == (file.st_dev, file.st_ino)
+
+
+@cache
+def _own_pid_namespace(proc: str) -> str | None:
+    try:
+        return os.readlink(f"{proc}/self/ns/pid")
+    except OSError:
+        return None

@@ -1,0 +1,1 @@
+"""Single processes: held, signalled, awaited, asked, described and started again."""

@@ -1,0 +1,128 @@
+"""Single processes of this machine: looking, signalling, waiting, starting; port ``Processes``.
+
+What acting needs is imported when somebody acts: who only asks gets the answer sooner.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from restartmanager.adapters.proc import procfs
+from restartmanager.errors import ProcessAccessError, ProcessGoneError
+from restartmanager.model.identity import UniqueProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from restartmanager.model import Process, Recipe, RestartRegistration
+    from restartmanager.model.progress import CancelToken
+    from restartmanager.ports.processes import ProcessHandle
+
+__all__ = ["LinuxProcesses"]
+
+
+class LinuxProcesses:
+    """The processes of this machine, by ``/proc`` and pidfds.
+
+    The errors are those of the port. UnsupportedError comes from a kernel before Linux 5.3.
+    """
+
+    def current(self) -> UniqueProcess:
+        """The calling process."""
+        return UniqueProcess.current()
+
+    def describe(self, identity: UniqueProcess) -> Process:
+        """What is known about it. Raises ProcessGoneError, and ProcessAccessError where it is
+        hidden from the caller."""
+        return procfs.describe(identity)
+
+    def lineage(
+        self, identity: UniqueProcess, known: Mapping[UniqueProcess, Process] | None = None
+    ) -> tuple[Process, ...]:
+        """The process and its ancestors, nearest first, as far as they can be seen; empty when the
+        process itself is gone. Who is already ``known`` is not looked at again."""
+        found: list[Process] = []
+        seen = known or {}
+        following: UniqueProcess | None = identity
+        while following is not None:
+            try:
+                process = seen.get(following) or procfs.describe(following)
+            except (ProcessGoneError, ProcessAccessError):
+                break
+            found.append(process)
+            following = _parent(process)
+        return tuple(found)
+
+    def is_alive(self, identity: UniqueProcess) -> bool:
+        """Whether it still runs. False only on proof: exited, a zombie, another process under its
+        number, or another boot."""
+        from restartmanager.adapters.processes.pidfds import is_alive
+
+        return is_alive(identity)
+
+    def is_at_gate(self, identity: UniqueProcess) -> bool:
+        """Whether ``start`` has created it and it has not begun to run its program."""
+        from restartmanager.adapters.processes.starting import is_launcher
+
+        try:
+            return is_launcher(procfs.describe(identity).arguments)
+        except (ProcessGoneError, ProcessAccessError):
+            return False
+
+    def oldest(self, cgroup: str) -> Process | None:
+        """The process of this control group that was started first; None when it is empty, or
+        cannot be seen."""
+        from restartmanager.adapters.proc.cgroups import oldest_process
+
+        return oldest_process(cgroup)
+
+    def registration(self, process: Process) -> RestartRegistration | None:
+        """What the process registered about coming back; None when nothing (valid) was, or the
+        caller may not look."""
+        from restartmanager.adapters.processes.registrations import registration_of
+
+        return registration_of(process)
+
+    def recipe(self, process: Process, registration: RestartRegistration | None) -> Recipe:
+        """How to start it again. Raises ProcessGoneError, ProcessAccessError, and ProcessError
+        with the reason where it cannot be started as it is."""
+        from restartmanager.adapters.processes.recipes import capture
+
+        return capture(process, registration)
+
+    def open(self, identity: UniqueProcess) -> ProcessHandle:
+        """Take hold of it. Raises ProcessGoneError where the identity no longer matches."""
+        from restartmanager.adapters.processes.pidfds import PidfdHandle
+
+        return PidfdHandle(identity)
+
+    def wait(
+        self,
+        handles: Collection[ProcessHandle],
+        deadline: float,
+        cancel: CancelToken | None = None,
+    ) -> frozenset[UniqueProcess]:
+        """Wait until at least one has exited, the monotonic ``deadline`` (seconds) passes, or
+        ``cancel`` is called; which ones have exited. A deadline in the past means one look."""
+        from restartmanager.adapters.processes.pidfds import wait_for_exit
+
+        return wait_for_exit(handles, deadline, cancel)
+
+    def start(self, recipe: Recipe, on_created: Callable[[UniqueProcess], object]) -> UniqueProcess:
+        """Start a process by its recipe, with its owner's rights, in a session of its own, nobody's
+        child, with no descriptor of ours; ``on_created`` is called before it runs anything."""
+        from restartmanager.adapters.processes.starting import start
+
+        return start(recipe, on_created)
+
+
+def _parent(process: Process) -> UniqueProcess | None:
+    """The parent, where it is the one and not a later process with its number."""
+    try:
+        parent = UniqueProcess.of(process.parent_pid) if process.parent_pid > 0 else None
+    except (ProcessGoneError, ProcessAccessError):
+        return None
+    child = process.identity
+    if parent is None or parent.pid == child.pid or parent.start_ticks > child.start_ticks:
+        return None
+    return parent

@@ -1,0 +1,267 @@
+"""Starting a program by its recipe, through the launcher, with a gate before it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from io import FileIO
+from typing import TYPE_CHECKING, Any
+
+from restartmanager.adapters.processes.pidfds import PidfdHandle, open_pidfd, wait_for_exit
+from restartmanager.errors import (
+    ProcessAccessError,
+    ProcessError,
+    ProcessGoneError,
+    UnsupportedError,
+)
+from restartmanager.model import Signal
+from restartmanager.model.identity import UniqueProcess, boot_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Self
+
+    from restartmanager.model import Recipe
+
+__all__ = ["is_launcher", "memory_file", "start"]
+
+_TIMEOUT_S = 10.0
+_LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
+_OPTIONS = ("-I", "-S", "-B")
+_ENVIRONMENT_FOR_LAUNCHER = {"PATH": "/usr/bin:/bin"}  # and nothing of the caller's
+_STEPS = {
+    "fork": "there can be no new process",
+    "prepare": "what belongs to the caller cannot be left behind",
+    "rights": "its rights cannot be taken on",
+    "capabilities": "it would keep capabilities of the caller",
+    "keyring": "it would keep keys of the caller",
+    "directory": "its working directory cannot be entered",
+    "execute": "the program cannot be run",
+}
+
+
+def start(
+    recipe: Recipe,
+    on_created: Callable[[UniqueProcess], object],
+    *,
+    timeout_s: float = _TIMEOUT_S,
+) -> UniqueProcess:
+    """Start a process by its recipe; port ``Processes.start``.
+
+    ``on_created`` is called while the new process waits and has run nothing: when it raises, or
+    the caller dies in it, the program is never run. Returns once the program runs (execve(2)
+    succeeded). Each wait for the system takes ``timeout_s`` at most.
+
+    Raises ProcessAccessError when the caller may not start it as that user, ProcessError with the
+    reason when it cannot be run, UnsupportedError where there is no Python to launch it.
+    """
+    with _Launch(recipe, timeout_s) as launch:
+        identity = launch.await_creation()
+        with launch.hold(identity) as handle:
+            try:
+                on_created(identity)
+            except BaseException:
+                launch.abandon(handle)
+                raise
+            launch.release()
+            launch.await_program(handle)
+    return identity
+
+
+def is_launcher(arguments: Sequence[str]) -> bool:
+    """Whether these are the arguments of the launcher, of whichever installation of this package:
+    of a process that waits at the gate."""
+    options, script, passed = tuple(arguments[1:4]), arguments[4:5], arguments[5:]
+    names = [os.path.basename(path) for path in script]
+    return options == _OPTIONS and names == [os.path.basename(_LAUNCHER)] and len(passed) == 3
+
+
+class _Launch:
+    """One launcher at work; leaving the context closes the gate, reaps the launcher and closes
+    every descriptor."""
+
+    def __init__(self, recipe: Recipe, timeout_s: float) -> None:
+        self._recipe = recipe
+        self._timeout_s = timeout_s
+        self._unread = b""
+        self._heard = False
+        self._opened = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as opened:
+            self._spawn(opened)
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def _spawn(self, opened: contextlib.ExitStack) -> None:
+        # Both ends of the gate stay open here: a write can then not raise SIGPIPE.
+        gate, self._gate = _pipe(opened)
+        self._reports, reports = _pipe(opened)
+        ourselves = open_pidfd(os.getpid())
+        opened.callback(os.close, ourselves)
+        recipe = opened.enter_context(memory_file("recipe", _written(self._recipe)))
+        passed = (reports.fileno(), gate.fileno(), ourselves)
+        command = [_interpreter(), *_OPTIONS, _LAUNCHER, *map(str, passed)]
+        try:
+            launcher = subprocess.Popen(
+                command,
+                stdin=recipe,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=_ENVIRONMENT_FOR_LAUNCHER,
+                cwd="/",
+                pass_fds=passed,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise self._failure(f"Python cannot be run ({error.strerror})") from None
+        opened.callback(self._reap, launcher)
+        reports.close()  # so that the end of the other side is the end of the file
+
+    def _reap(self, launcher: subprocess.Popen[bytes]) -> None:
+        """It ends by itself as soon as it has forked; one that hangs before that is killed."""
+        self._gate.close()
+        if not self._heard:
+            launcher.kill()
+        launcher.wait()
+
+    # -- step by step ----------------------------------------------------------------------------
+
+    def await_creation(self) -> UniqueProcess:
+        """The new process, which waits at the gate; ProcessError when it did not get that far."""
+        message = self._message()
+        if message is None:
+            raise self._failure("the launcher ended without a word")
+        if "pid" not in message:
+            raise self._refused(message)
+        return UniqueProcess(message["pid"], message["start_ticks"], boot_id())
+
+    def hold(self, identity: UniqueProcess) -> PidfdHandle:
+        """A hold on it."""
+        try:
+            return PidfdHandle(identity)
+        except ProcessGoneError:
+            raise self._killed() from None
+
+    def abandon(self, handle: PidfdHandle) -> None:
+        """Keep the gate shut for good, and see to it that the new process is gone."""
+        self._gate.close()
+        if not wait_for_exit([handle], time.monotonic() + self._timeout_s):
+            self._kill(handle)
+
+    def release(self) -> None:
+        """Open the gate: from now on the program may run."""
+        self._gate.write(b"!")
+
+    def await_program(self, handle: PidfdHandle) -> None:
+        """Wait until the program runs; ProcessError when it does not."""
+        try:
+            message = self._message()
+            if message is None:
+                raise self._killed()
+            failed = self._message()
+            if failed is not None:
+                raise self._refused(failed)
+        except ProcessError:
+            self._kill(handle)
+            raise
+
+    def _kill(self, handle: PidfdHandle) -> None:
+        with contextlib.suppress(ProcessGoneError):
+            handle.send(Signal.KILL)
+
+    # -- what is reported ------------------------------------------------------------------------
+
+    def _message(self) -> dict[str, Any] | None:
+        """The next message of the launcher; None at the end."""
+        deadline = time.monotonic() + self._timeout_s
+        while b"\n" not in self._unread:
+            part = self._part(deadline)
+            if not part:
+                return None
+            self._unread += part
+        line, _, self._unread = self._unread.partition(b"\n")
+        self._heard = True
+        message = json.loads(line)
+        return message if isinstance(message, dict) else {}
+
+    def _part(self, deadline: float) -> bytes:
+        poll = select.poll()
+        poll.register(self._reports, select.POLLIN)
+        left_ms = max(0.0, deadline - time.monotonic()) * 1000
+        if not poll.poll(left_ms):
+            raise self._failure(f"it did not begin within {self._timeout_s:.0f} seconds")
+        return os.read(self._reports.fileno(), 4096)
+
+    def _refused(self, message: dict[str, Any]) -> ProcessError:
+        """The error for a step that failed."""
+        step, number = message.get("step", ""), message.get("errno", 0)
+        if step == "rights" and number == errno.EPERM:
+            return ProcessAccessError(os.getpid(), f"start programs of user {self._recipe.uid}")
+        reason = os.strerror(number) if number else str(message.get("text", "nobody knows why"))
+        return self._failure(f"{_STEPS.get(step, step)}: {reason}")
+
+    def _killed(self) -> ProcessError:
+        return self._failure("it was killed before it could run")
+
+    def _failure(self, why: str) -> ProcessError:
+        return ProcessError(f"{self._recipe.executable!r} was not started: {why}.")
+
+
+def _interpreter() -> str:
+    """Python for the launcher; a frozen program is none."""
+    if not sys.executable or getattr(sys, "frozen", False):
+        raise UnsupportedError("Starting programs", "this is a program without a Python of its own")
+    return sys.executable
+
+
+def _pipe(opened: contextlib.ExitStack) -> tuple[FileIO, FileIO]:
+    """The read and the write end, closed with ``opened`` at the latest."""
+    read_end, write_end = os.pipe2(os.O_CLOEXEC)
+    return (
+        opened.enter_context(FileIO(read_end, "r")),
+        opened.enter_context(FileIO(write_end, "w")),
+    )
+
+
+def memory_file(what: str, content: bytes) -> FileIO:
+    """A file without a path, to be read from its beginning: unlike a pipe it is never full."""
+    file = FileIO(os.memfd_create(f"restartmanager-{what}", os.MFD_CLOEXEC), "r+")
+    try:
+        file.write(content)
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _written(recipe: Recipe) -> bytes:
+    """The recipe for the launcher: JSON, with each byte of a text as one character."""
+    return json.dumps(
+        {
+            "executable": _raw(recipe.executable),
+            "arguments": [_raw(word) for word in recipe.arguments],
+            "directory": _raw(recipe.directory),
+            "environment": [(_raw(name), _raw(value)) for name, value in recipe.environment],
+            "uid": recipe.uid,
+            "gid": recipe.gid,
+            "groups": recipe.groups,
+            "umask": recipe.umask,
+            "nice": recipe.nice,
+            "limits": recipe.limits,
+        }
+    ).encode("ascii")
+
+
+def _raw(text: str) -> str:
+    return os.fsencode(text).decode("latin-1")

@@ -1,0 +1,1 @@
+"""The look at the whole machine: who holds which file, and who runs replaced code."""

@@ -1,0 +1,244 @@
+"""The registered files as tables: is a file that a process uses one of them.
+
+A file is known by device and inode, as recorded at registration and as its path leads now. On file
+systems without a disk of their own (btrfs, overlayfs) ``maps`` may name another device than
+stat(2), and overlayfs before Linux 6.8 another inode as well. There a mapping that could be meant
+is settled one by one; on all others the device always counts.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from restartmanager.adapters.proc.files import first_bytes, identity_of, walk
+from restartmanager.adapters.proc.listings import Key, Leads
+from restartmanager.adapters.proc.procfs import DELETED
+from restartmanager.model import FileResource
+from restartmanager.rules.interpreters import HEAD_BYTES, could_be_script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from restartmanager.adapters.proc.mounts import Mounts
+    from restartmanager.model import FileIdentity, Resources
+
+__all__ = ["CLOCK_TICK_S", "Key", "Target", "Targets"]
+
+CLOCK_TICK_S = 0.01
+"""How exact the start time of a process is, at best."""
+
+_LOOKED_INTO = 200
+
+
+class Target(NamedTuple):
+    """One registered path: the file recorded for it and the one it leads to now, where there is
+    one."""
+
+    path: str
+    recorded: FileIdentity | None
+    now: FileIdentity | None
+
+    def is_stale(self, key: Key, *, content: bool, started_at: float) -> bool:
+        """Whether a process that uses the file ``key`` uses one that is no longer at this path.
+
+        With ``content`` the process has taken in what the file held, as program or mapping: then
+        it is stale as well when the file was overwritten in place after the process had started.
+        """
+        if self.now is None or (self.now.device, self.now.inode) != key:
+            return True
+        return content and self.changed_in_place and self.newer_than(started_at)
+
+    def is_meant(self, used: FileIdentity | None) -> bool:
+        """Whether a used file with a device and inode of this target is a file of this target.
+
+        The file at the path now is. The recorded one is where ``used`` is None, for what has no
+        name any more. A file that has a name elsewhere is the recorded one, moved aside, when its
+        content is of the same time and size; else it is a later file that was given the inode of
+        the recorded one, which was removed.
+        """
+        if used is None or _key(used) == _key(self.now):
+            return True
+        recorded = self.recorded
+        return recorded is None or (
+            (recorded.mtime_ns, recorded.size) == (used.mtime_ns, used.size)
+        )
+
+    @property
+    def changed_in_place(self) -> bool:
+        """Whether it is the recorded file with another content, or other attributes."""
+        return (
+            self.recorded is not None
+            and self.recorded != self.now
+            and _key(self.recorded) == _key(self.now)
+        )
+
+    def newer_than(self, started_at: float) -> bool:
+        """Whether what is there now was certainly changed after this time, in seconds since
+        1970."""
+        return self.now is not None and self.now.ctime_ns / 1e9 >= started_at + CLOCK_TICK_S
+
+
+class Targets:
+    """What to look for, taken from the resources and from a look at their paths now.
+
+    Paths are looked up here, once for each scan: a registered path on a network mount that hangs
+    blocks it, as any use of that path would. What is in use is looked at once more when it is
+    found; all else may have been seen in the listing of its folder only.
+    """
+
+    def __init__(self, resources: Resources, mounts: Mounts) -> None:
+        files, leads = _look(resources, mounts)
+        self._paths = frozenset(file.path for file in files)
+        self._files = _by_key(files, leads)
+        self._targets: dict[Key, tuple[Target, ...]] = {}
+        self._any_script: bool | None = None
+        self.folders = tuple(prefix for tree in resources.trees for prefix in _prefixes(tree.path))
+        self.any_folder = bool(resources.trees or leads.directories)
+        """Whether a directory is among them, which can be a working or root directory."""
+        unled = [file for file in files if file.path not in leads.keys]
+        self.gone = frozenset(file.path for file in unled if _led_to(file, leads) is None)
+        """The paths that lead nowhere."""
+        self.socket_paths = self.gone | leads.sockets
+        """The paths that are sockets, or could have been."""
+        self.inodes = frozenset(inode for _, inode in self._files)
+        devices = {key[0]: files[0].path for key, files in self._files.items()}
+        self.devices = frozenset(devices)
+        self.settled = all(mounts.plain_devices(*device) for device in devices.items())
+        """Whether the kernel's own device and inode are those of stat(2), for all of them: not on
+        btrfs, overlayfs and remote file systems."""
+        self.plain_inodes = all(mounts.plain_inodes(*device) for device in devices.items())
+        """Whether the inode in ``fdinfo`` is enough to rule a file out."""
+        self._others: dict[int, frozenset[Key]] = {}
+        self.other_paths: frozenset[str] = frozenset()
+        """The real paths of files that ``maps`` may call by another number."""
+        if not self.settled:
+            self._note_others(mounts, devices)
+
+    def __bool__(self) -> bool:
+        return bool(self._paths or self.folders)
+
+    @property
+    def keys(self) -> frozenset[Key]:
+        """Device and inode of every file that is looked for."""
+        return frozenset(self._files)
+
+    def at(self, key: Key) -> tuple[Target, ...]:
+        """The registered paths of the file with this device and inode."""
+        files = self._files.get(key)
+        if files is None:
+            return ()
+        if key not in self._targets:
+            self._targets[key] = tuple(_target(file) for file in files)
+        return self._targets[key]
+
+    def doubtful(self, key: Key) -> bool:
+        """Whether a file with this device and inode may be a later one: some path that it was
+        recorded for leads elsewhere now."""
+        return any(_key(target.now) != key for target in self.at(key))
+
+    def unchanged(self, key: Key) -> bool:
+        """Whether this file is all that its paths led and lead to, with the content that was
+        recorded: then everybody who uses it uses the present version."""
+        targets = self.at(key)
+        return not self.doubtful(key) and not any(target.changed_in_place for target in targets)
+
+    def others(self, inode: int) -> frozenset[Key]:
+        """The files with this inode whose device ``maps`` may call by another number."""
+        return self._others.get(inode, frozenset())
+
+    @property
+    def any_script(self) -> bool:
+        """Whether an interpreter could have been started with one of them: only then do arguments
+        have to be read. Of many files some are taken to be scripts without a look at each."""
+        if self._any_script is None:
+            self._any_script = len(self._paths) > _LOOKED_INTO or any(
+                could_be_script(path, first_bytes(path, HEAD_BYTES)) for path in self._paths
+            )
+        return self._any_script
+
+    def removed_below_tree(self, text: str) -> str | None:
+        """The path in ``text`` when it is that of a file removed from a registered tree."""
+        if text.endswith(DELETED) and text.startswith(self.folders):
+            return text.removesuffix(DELETED)
+        return None
+
+    def _note_others(self, mounts: Mounts, devices: Mapping[int, str]) -> None:
+        plain = {device: mounts.plain_devices(device, path) for device, path in devices.items()}
+        others = {key: files for key, files in self._files.items() if not plain[key[0]]}
+        for device, inode in others:
+            self._others[inode] = self.others(inode) | {(device, inode)}
+        self.other_paths = frozenset(
+            _real_paths(f.path for files in others.values() for f in files)
+        )
+
+
+def _look(resources: Resources, mounts: Mounts) -> tuple[list[FileResource], Leads]:
+    """All files, those below trees as well, and where their paths lead now."""
+    leads = Leads()
+    files = list(resources.files)
+    for tree in resources.trees:
+        files += tree.entries
+        recorded = {entry.path for entry in tree.entries}
+        for path, facts in walk(tree.path):
+            leads.note(path, facts)
+            if path not in recorded:
+                files.append(FileResource(path, None))
+    leads.look_up((file.path for file in files if file.path not in leads.keys), mounts)
+    return files, leads
+
+
+def _led_to(file: FileResource, leads: Leads) -> Key | None:
+    """What its path leads to now; of what is not ours to see nothing proves that it has changed."""
+    key = leads.keys.get(file.path)
+    return _key(file.identity) if key is None and file.path in leads.hidden else key
+
+
+def _by_key(files: Iterable[FileResource], leads: Leads) -> Mapping[Key, tuple[FileResource, ...]]:
+    """The files by the one recorded and the one there now, where there is one."""
+    found: dict[Key, tuple[FileResource, ...]] = {}
+    for file in files:
+        path, identity = file
+        now = leads.keys.get(path) or _led_to(file, leads)
+        if now is not None:
+            _append(found, now, file)
+        if identity is not None and _key(identity) != now:
+            _append(found, (identity.device, identity.inode), file)
+    return found
+
+
+def _append(table: dict[Key, tuple[FileResource, ...]], key: Key, file: FileResource) -> None:
+    """Nearly always it is the first with this key, of which there may be many thousands."""
+    first = (file,)
+    if table.setdefault(key, first) is not first:
+        table[key] += first
+
+
+def _target(file: FileResource) -> Target:
+    path, recorded = file
+    try:
+        now = identity_of(os.stat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        now = None
+    except (OSError, ValueError):  # not ours to see: nothing proves that it has changed
+        now = recorded
+    return Target(path, recorded, now)
+
+
+def _key(identity: FileIdentity | None) -> Key | None:
+    return None if identity is None else (identity.device, identity.inode)
+
+
+def _real_paths(paths: Iterable[str]) -> Iterator[str]:
+    """The paths without links; folders are resolved once each, which is what it costs."""
+    folders: dict[str, str] = {}
+    for path in paths:
+        folder, name = os.path.split(path)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        whole = os.path.join(folders[folder], name)
+        yield os.path.realpath(whole) if os.path.islink(whole) else whole
+
+
+def _prefixes(path: str) -> set[str]:
+    return {found.rstrip("/") + "/" for found in (path, os.path.realpath(path))}

@@ -1,0 +1,1 @@
+"""Services of OpenRC and SysV init: what init scripts start and stop."""

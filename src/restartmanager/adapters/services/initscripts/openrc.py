@@ -1,0 +1,77 @@
+"""OpenRC: what it keeps in ``/run/openrc``, and its command rc-service."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from restartmanager.adapters.services.initscripts.script_files import executable, named_pid_files
+
+__all__ = ["OpenRC"]
+
+_RECORDS = ("/run/openrc", "/lib/rc/init.d")
+_STATES = ("starting", "stopping", "inactive", "failed", "started")
+_PID_FILE = re.compile(rb"^pidfile=(/.*)$", re.MULTILINE)
+_CGROUP = re.compile(r"/(?:openrc[./])?([^/]+)")
+_LIMIT = 16 * 1024
+
+
+class OpenRC:
+    """How OpenRC is asked and told about one service; `InitScripts` does the rest."""
+
+    manager = "openrc"
+    at_once = 16
+    """It has locks of its own, and starts what a service needs before it."""
+    tidy = "zap"
+    """Brings its records in line when a service has ended without it."""
+    dependents_question = "needsme"
+    """Its command that names what needs a service."""
+
+    def __init__(self) -> None:
+        self._records = next(filter(os.path.isdir, _RECORDS), _RECORDS[0])
+        self._program = executable(
+            "/sbin/rc-service", "/usr/sbin/rc-service", "/usr/bin/rc-service"
+        )
+
+    def command(self, name: str, action: str) -> tuple[str, ...]:
+        """The command that does something with a service, or asks about it."""
+        return (self._program, name, action)
+
+    def record(self, name: str) -> str:
+        """In which state it has the service: "starting", "stopping", "inactive", "failed",
+        "started" or "stopped"."""
+        found = (state for state in _STATES if os.path.lexists(self._path(state, name)))
+        return next(found, "stopped")
+
+    def pid_files(self, name: str) -> tuple[str, ...]:
+        """Where the number of its main process may be, the most telling place first: that of what
+        supervise-daemon looks after, then what start-stop-daemon was told."""
+        supervised = self._path("options", name, "child_pid")
+        found = [supervised, *self._recorded(name), *named_pid_files(name)]
+        return tuple(dict.fromkeys(found))
+
+    def by_cgroup(self, cgroup: str | None) -> str:
+        """The service that a control group was made for; empty where it was made by others."""
+        found = _CGROUP.match(cgroup or "")
+        return found[1].removeprefix("openrc.") if found else ""
+
+    def _recorded(self, name: str) -> list[str]:
+        folder = self._path("daemons", name)
+        try:
+            daemons = sorted(os.listdir(folder))
+        except OSError:
+            daemons = []
+        texts = (self._read(os.path.join(folder, daemon)) for daemon in daemons)
+        found = [match for text in texts for match in _PID_FILE.findall(text)]
+        found += filter(None, self._read(self._path("options", name, "pidfile")).splitlines()[:1])
+        return [os.fsdecode(path) for path in found]
+
+    def _read(self, path: str) -> bytes:
+        try:
+            with open(path, "rb") as file:
+                return file.read(_LIMIT)
+        except OSError:
+            return b""
+
+    def _path(self, *parts: str) -> str:
+        return os.path.join(self._records, *parts)

@@ -1,0 +1,181 @@
+"""What is known about the services of init scripts: their processes, their state, their needs.
+
+Both OpenRC and SysV init know a main process by its pid file at most. A service is taken to be that
+process, and what came of it in the same session: who logged in through a daemon has a session of
+his own, and goes on when the daemon stops.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from restartmanager.adapters.services.commands import Command, Ended
+from restartmanager.adapters.services.initscripts.pidfiles import process_in
+from restartmanager.adapters.services.initscripts.script_files import script_names
+from restartmanager.adapters.services.initscripts.script_locks import is_being_stopped
+from restartmanager.adapters.services.members import processes_with
+from restartmanager.adapters.services.parallel import ServiceTroubleError
+from restartmanager.model import Service, ServiceFacts, ServiceState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from restartmanager.model import Process
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.ports.processes import Processes
+
+__all__ = ["InitSystem", "ScriptFacts"]
+
+_ASKING_S = 10.0
+_GONE = "its process has ended, though nobody has stopped it"
+_RECORDED = {
+    "starting": ServiceState.CHANGING,
+    "stopping": ServiceState.CHANGING,
+    "inactive": ServiceState.CHANGING,
+    "failed": ServiceState.FAILED,
+    "stopped": ServiceState.INACTIVE,
+}
+_BY_STATUS = {0: ServiceState.ACTIVE, 1: ServiceState.FAILED, 2: ServiceState.FAILED}
+"""What the exit status of "status" means (Linux Standard Base, "Init Script Actions")."""
+
+
+class InitSystem(Protocol):
+    """What differs between init systems."""
+
+    manager: str
+    at_once: int
+    tidy: str
+    dependents_question: str
+
+    def command(self, name: str, action: str) -> tuple[str, ...]: ...
+
+    def record(self, name: str) -> str: ...
+
+    def pid_files(self, name: str) -> tuple[str, ...]: ...
+
+    def by_cgroup(self, cgroup: str | None) -> str: ...
+
+
+class ScriptFacts:
+    """Looks at the services of one init system."""
+
+    def __init__(self, system: InitSystem, processes: Processes) -> None:
+        self._system = system
+        self._processes = processes
+
+    def service(self, name: str) -> Service:
+        """The service with this script."""
+        return Service(self._system.manager, name)
+
+    def roots(self, name: str) -> list[Process]:
+        """The living processes that its pid files name, the main one first."""
+        found = (process_in(path, self._processes) for path in self._system.pid_files(name))
+        by_identity = {process.identity: process for process in found if process is not None}
+        return list(by_identity.values())
+
+    def owners(self, processes: Iterable[Process]) -> Mapping[UniqueProcess, Service]:
+        """Which of these processes belong to which service; those of none are missing."""
+        asked = list(processes)
+        names = script_names() if asked else frozenset()
+        found_roots = [(name, root) for name in names for root in self.roots(name)]
+        roots = {root.identity: name for name, root in found_roots}
+        sessions = {(name, root.session) for name, root in found_roots}
+        found = {}
+        for process in asked:
+            name = self._owner(process, roots, sessions)
+            if name in names:
+                found[process.identity] = self.service(name)
+        return found
+
+    def _owner(
+        self,
+        process: Process,
+        roots: Mapping[UniqueProcess, str],
+        sessions: set[tuple[str, int]],
+    ) -> str:
+        """The service of a process; empty where it belongs to none."""
+        if process.identity in roots:
+            return roots[process.identity]
+        by_cgroup = self._system.by_cgroup(process.cgroup)
+        if (by_cgroup, process.session) in sessions:
+            return by_cgroup
+        if not any(session == process.session for _, session in sessions):
+            return ""
+        line = self._processes.lineage(process.identity)
+        names = (roots[item.identity] for item in line if item.identity in roots)
+        name = next(names, "")
+        return name if (name, process.session) in sessions else ""
+
+    def members(self, name: str) -> Iterator[Process]:
+        """The processes of a service: those that belong to it now, in the sessions of the ones
+        that its pid files name."""
+        roots = self.roots(name)
+        candidates = processes_with(
+            self._processes, os.getsid, frozenset(root.session for root in roots)
+        )
+        everybody = [*roots, *candidates]
+        owners = self.owners(everybody)
+        mine = {p.identity: p for p in everybody if owners.get(p.identity) == self.service(name)}
+        yield from mine.values()
+
+    def describe(self, service: Service) -> ServiceFacts:
+        """What is known about a service that has a script."""
+        roots = self.roots(service.name)
+        state = self._state(service.name, roots)
+        return ServiceFacts(
+            service,
+            state,
+            aliases=frozenset({service.name}),
+            main=roots[0].identity if roots else None,
+            dependents=tuple(self.service(name) for name in self._dependents(service.name)),
+            trouble=_GONE if state is ServiceState.FAILED else "",
+        )
+
+    def state(self, name: str) -> ServiceState:
+        """Whether it runs, as its records or its script have it."""
+        return self._state(name, self.roots(name))
+
+    def _state(self, name: str, roots: Iterable[Process]) -> ServiceState:
+        if is_being_stopped(name):
+            return ServiceState.CHANGING
+        return self.recorded(name, roots) or self._asked(name)
+
+    def recorded(self, name: str, roots: Iterable[Process]) -> ServiceState | None:
+        """Its state by what is on record; None where only its script can tell."""
+        record = self._system.record(name)
+        if any(True for _ in roots):
+            changing = _RECORDED.get(record) is ServiceState.CHANGING
+            return ServiceState.CHANGING if changing else ServiceState.ACTIVE
+        left = any(os.path.lexists(path) for path in self._system.pid_files(name))
+        if record == "started":  # some only do something once, and have no process
+            return ServiceState.FAILED if left else ServiceState.ACTIVE
+        if record:
+            return _RECORDED[record]
+        return ServiceState.FAILED if left else None
+
+    def _asked(self, name: str) -> ServiceState:
+        """Its state as its script tells; what it cannot tell does not run."""
+        ended = self._ask(name, "status")
+        return _BY_STATUS.get(ended.status, ServiceState.INACTIVE)
+
+    def _dependents(self, name: str) -> tuple[str, ...]:
+        question = self._system.dependents_question
+        known = script_names() if question else frozenset()
+        found = self._ask(name, question).output.split() if question else ()
+        return tuple(other for other in found if other in known)
+
+    def all_dependents(self, name: str) -> list[str]:
+        """Those that need it, and those that need these: each after one that it needs."""
+        found = [name]
+        for known in found:
+            found += [other for other in self._dependents(known) if other not in found]
+        return found[1:]
+
+    def _ask(self, name: str, question: str) -> Ended:
+        try:
+            command = Command(self._system.command(name, question), self._processes, keep=True)
+            return command.ended_by(time.monotonic() + _ASKING_S)
+        except (OSError, ServiceTroubleError):
+            return Ended(-1)

@@ -1,0 +1,100 @@
+"""Jobs of a systemd manager, awaited by its signals and never polled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from restartmanager.adapters.services.journal_lines import last_lines
+from restartmanager.adapters.services.systemd.dbus import Refusal
+from restartmanager.adapters.services.systemd.units import manager_call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from restartmanager.adapters.services.systemd.dbus import Bus
+    from restartmanager.adapters.services.systemd.unit_facts import Unit
+    from restartmanager.model import Service
+    from restartmanager.model.progress import CancelToken
+
+__all__ = ["Jobs", "explained"]
+
+_JOB_RESULTS = {
+    "canceled": "somebody else called it off",
+    "timeout": "the manager gave up waiting for it",
+    "dependency": "something that it needs did not start",
+    "assert": "its unit asserts something that is not so",
+    "unsupported": "this machine does not support it",
+    "collected": "its unit went away",
+}
+
+
+def explained(trouble: str, service: Service, unit: Unit) -> str:
+    """What went wrong, with the last lines that the service has logged."""
+    invocation = unit.properties.get("InvocationID")
+    digits = bytes(invocation).hex() if isinstance(invocation, bytes | list) else ""
+    said = last_lines(service, digits) if digits else ""
+    return f"{trouble}; it said: {said}" if said else trouble
+
+
+class Jobs:
+    """Jobs that were given to a manager and are not over."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._names: dict[str, str] = {}
+        self._refused: list[tuple[str, str]] = []
+
+    def add(self, member: str, names: Iterable[str], mode: str = "replace") -> None:
+        """Have the manager do this to units, in this order. As much as the connection takes is said
+        at once: a caller who is killed over it has hardly ever been heard in part."""
+        wanted = list(names)
+        answers = self._bus.call_all(manager_call(member, "ss", name, mode) for name in wanted)
+        for name, answer in zip(wanted, answers, strict=True):
+            self._note(name, answer)
+
+    def start_transient(
+        self, name: str, properties: Sequence[tuple[str, tuple[str, object]]]
+    ) -> None:
+        """Have the manager make a unit and start it."""
+        call = manager_call(
+            "StartTransientUnit", "ssa(sv)a(sa(sv))", name, "fail", list(properties), []
+        )
+        self._note(name, self._bus.call(call))
+
+    def _note(self, name: str, answer: tuple[Any, ...] | Refusal) -> None:
+        if isinstance(answer, Refusal):
+            self._refused.append((name, _refusal_words(answer)))
+        elif answer and isinstance(answer[0], str):
+            self._names[answer[0]] = name
+
+    def finished(self, deadline: float, cancel: CancelToken) -> list[tuple[str, str]]:
+        """The units whose jobs are over, each with what went wrong, if anything did. Waits for one
+        until the monotonic ``deadline`` passes or ``cancel`` is called."""
+        found, self._refused = self._refused, []
+        if found or not self._names:
+            return found
+        for event in self._bus.signals(deadline, cancel):
+            if event.member == "JobRemoved" and len(event.arguments) == 4:
+                _, path, _, result = event.arguments
+                name = self._names.pop(path, None)
+                if name is not None:
+                    words = "" if result == "done" else _JOB_RESULTS.get(result, "it failed")
+                    found.append((name, words))
+        return found
+
+    def call_off(self, names: Iterable[str]) -> None:
+        """Take jobs back that are not over."""
+        wanted = set(names)
+        paths = [path for path, name in self._names.items() if name in wanted]
+        numbers = [path.rpartition("/")[2] for path in paths]
+        self._bus.call_all(
+            manager_call("CancelJob", "u", int(number)) for number in numbers if number.isdigit()
+        )
+        for path in paths:
+            del self._names[path]
+
+
+def _refusal_words(refusal: Refusal) -> str:
+    if refusal.denied:
+        return "there is no permission to do this"
+    return f"its manager refused: {refusal.message}"

@@ -1,0 +1,1 @@
+"""The Python front door: sessions, questions, settings, and the choice of adapters."""

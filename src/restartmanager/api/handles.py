@@ -1,0 +1,359 @@
+"""The handles people hold on a session: the primary's, and the secondary's that can do less."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+
+from restartmanager.errors import (
+    NoSuchSessionError,
+    RestartError,
+    RestartManagerError,
+    SessionBusyError,
+    SessionEndedError,
+)
+from restartmanager.model import Filter, FilterAction
+from restartmanager.model.progress import CancelToken, Reporter
+from restartmanager.rules.arguments import filter_target, normalise_key, relaunch_all
+from restartmanager.rules.plan import ShutdownMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+    from typing import Literal
+
+    from restartmanager.engine.engine import Engine
+    from restartmanager.model import Affected, Outcome, Resources
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.progress import Progress
+    from restartmanager.rules.arguments import PathLike
+
+__all__ = ["KEY_VARIABLE", "JoinedSession", "PrimarySession", "Stopped"]
+
+KEY_VARIABLE = "RESTARTMANAGER_SESSION_KEY"
+"""The environment variable in which a primary hands the key to its secondaries."""
+
+
+class _Session:
+    """What both roles can do: register and leave."""
+
+    def __init__(self, engine: Engine, key: str) -> None:
+        self._engine = engine
+        self._key = normalise_key(key)
+        self._ended = False
+
+    @property
+    def key(self) -> str:
+        """The session key, 32 hexadecimal digits: who has it and is the same user may join."""
+        return self._key
+
+    def environ(self) -> dict[str, str]:
+        """The environment variable that hands the key to a secondary, as a dictionary."""
+        return {KEY_VARIABLE: self._key}
+
+    def register(
+        self,
+        *,
+        files: Iterable[PathLike] = (),
+        trees: Iterable[PathLike] = (),
+        packages: Iterable[str] = (),
+        services: Iterable[str] = (),
+        processes: Iterable[UniqueProcess] = (),
+    ) -> None:
+        """Register what will be changed; call it before anything is replaced.
+
+        ``files`` need not exist; relative paths are made absolute. ``trees`` are directories below
+        which anything may change. ``packages`` stand for the files that they own now. All of a
+        call is registered or nothing; what is registered already may be named again. Raises
+        DirectoryAmongFilesError, UsageError, UnsupportedError, StoreError.
+        """
+        with self._alive():
+            self._engine.register(
+                self._key,
+                files=files,
+                trees=trees,
+                packages=packages,
+                services=services,
+                processes=processes,
+            )
+
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        """A session that is gone was ended, from the point of view of who has a handle on it."""
+        if self._ended:
+            raise SessionEndedError
+        try:
+            yield
+        except NoSuchSessionError as error:
+            raise SessionEndedError from error
+
+    def __repr__(self) -> str:
+        state = "ended" if self._ended else "open"
+        return f"<{type(self).__name__} {state}>"  # without the key, which is a secret
+
+
+class JoinedSession(_Session):
+    """A secondary's handle: it registers resources and leaves. Made by join_session."""
+
+    def end(self) -> None:
+        """Leave. The session lives on until its primary ends it."""
+        if not self._ended:
+            self._engine.leave(self._key)
+            self._ended = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
+class PrimarySession(_Session):
+    """The handle of who started the session. Made by start_session.
+
+    As a context manager it brings back what is still stopped and ends the session on leaving, also
+    after an exception. All methods raise SessionEndedError once it is ended.
+    """
+
+    def __init__(self, engine: Engine, key: str) -> None:
+        super().__init__(engine, key)
+        self._lock = threading.RLock()  # a signal handler may cancel while it is held
+        self._running: CancelToken | None = None
+        self._leave_stopped = False
+
+    # -- resources and filters -----------------------------------------------------------------
+
+    def resources(self) -> Resources:
+        """All that was registered so far, by the primary and its secondaries."""
+        with self._alive():
+            return self._engine.resources(self._key)
+
+    def add_filter(
+        self,
+        action: FilterAction,
+        *,
+        executable: PathLike | None = None,
+        process: UniqueProcess | None = None,
+        service: str | None = None,
+    ) -> None:
+        """Exclude one target from being stopped, or from being brought back.
+
+        Exactly one target: the path of a program (not of the locked file), a process, or a
+        service. A later filter on the same target takes the place of the earlier one.
+        """
+        trigger, target = filter_target(executable, process, service)
+        with self._alive():
+            self._engine.set_filter(self._key, Filter(target, trigger, FilterAction(action)))
+
+    def remove_filter(
+        self,
+        *,
+        executable: PathLike | None = None,
+        process: UniqueProcess | None = None,
+        service: str | None = None,
+    ) -> None:
+        """Remove the filter on that target; FilterNotFoundError when there is none."""
+        trigger, target = filter_target(executable, process, service)
+        with self._alive():
+            self._engine.remove_filter(self._key, trigger, target)
+
+    def filters(self) -> tuple[Filter, ...]:
+        """All filters, oldest first."""
+        with self._alive():
+            return self._engine.filters(self._key)
+
+    # -- the transaction -----------------------------------------------------------------------
+
+    def affected(self, *, relaunch: Literal["registered", "all"] = "registered") -> Affected:
+        """Who uses the registered resources now, and what became of those acted on before.
+
+        Computed anew by every call. Non-zero ``reboot_reasons`` say that shutdown would refuse.
+        """
+        with self._alive():
+            return self._engine.affected(self._key, relaunch_all=relaunch_all(relaunch))
+
+    def shutdown(  # noqa: PLR0913 - each is one independent wish
+        self,
+        *,
+        force: bool = False,
+        only_registered: bool = False,
+        partial: bool = False,
+        relaunch: Literal["registered", "all"] = "registered",
+        on_progress: Callable[[int], object] | None = None,
+        on_event: Callable[[Progress], object] | None = None,
+    ) -> Stopped:
+        """Stop what uses the registered resources, by a list made now.
+
+        All applications that listen are asked first: one that says no, or cannot tell, keeps all
+        of them open. As a context manager, the result brings everything back on leaving the block.
+        ``force`` overrides a "no", and kills what does not exit in time (30 seconds).
+        ``only_registered`` stops nothing unless everything would come back. ``partial`` closes what
+        can be closed although something cannot, or says no.
+        ``relaunch="all"`` also brings back programs that registered nothing, by the command they
+        were started with. ``on_progress`` gets strictly increasing percentages, ``on_event`` what
+        happens to which application.
+
+        Raises RebootNeededError when something cannot be stopped (nothing was touched),
+        ShutdownError when an application said no (likewise) or something did not stop,
+        OperationCancelledError after ``cancel``. In each case leaving the session's own block
+        brings back what was stopped.
+        """
+        mode = ShutdownMode(force=force, only_registered=only_registered, partial=partial)
+        reporter = Reporter(on_progress, on_event)
+        everything = relaunch_all(relaunch)
+        with self._alive(), self._operation() as cancel:
+            outcomes = self._engine.shutdown(
+                self._key, mode, relaunch_all=everything, reporter=reporter, cancel=cancel
+            )
+        return Stopped(self, outcomes)
+
+    def restart(
+        self,
+        *,
+        on_progress: Callable[[int], object] | None = None,
+        on_event: Callable[[Progress], object] | None = None,
+    ) -> tuple[Outcome, ...]:
+        """Bring back what was stopped, and verify that it lives and uses the new files.
+
+        Possible after every shutdown, also after one that failed. Raises OutOfSequenceError
+        before any, RestartError when something did not come back.
+        """
+        reporter = Reporter(on_progress, on_event)
+        with self._alive(), self._operation() as cancel:
+            return self._engine.restart(self._key, reporter=reporter, cancel=cancel)
+
+    def refresh(
+        self,
+        *,
+        everything: bool = False,
+        force: bool = False,
+        relaunch: Literal["registered", "all"] = "registered",
+        on_progress: Callable[[int], object] | None = None,
+        on_event: Callable[[Progress], object] | None = None,
+    ) -> tuple[Outcome, ...]:
+        """Restart where it stands what uses old versions of the registered resources.
+
+        For changes that can be made while everything runs, as those of package managers: call it
+        afterwards, and each application is away for its own restart only. ``everything`` restarts
+        whatever runs replaced code on this machine, as ``stale()`` lists it. What cannot be
+        stopped, or would not come back, is left alone and said so in the outcomes.
+
+        Raises RefreshError when something is not up to date afterwards that should be,
+        OperationCancelledError after ``cancel``.
+        """
+        reporter = Reporter(on_progress, on_event)
+        with self._alive(), self._operation() as cancel:
+            return self._engine.refresh(
+                self._key,
+                everything=everything,
+                force=force,
+                relaunch_all=relaunch_all(relaunch),
+                reporter=reporter,
+                cancel=cancel,
+            )
+
+    def cancel(self) -> None:
+        """Call off the shutdown or restart that runs in another thread; else do nothing.
+
+        It is a request: what was not yet stopped is left alone, what was stopped stays so until
+        restart.
+        """
+        if self._ended:
+            raise SessionEndedError
+        with self._lock:
+            if self._running is not None:
+                self._running.cancel()
+
+    def leave_stopped(self) -> None:
+        """Do not bring anything back on leaving the block or ending the session."""
+        self._leave_stopped = True
+
+    def end(self, *, leave_stopped: bool = False) -> None:
+        """End the session for everybody, after bringing back what is still stopped.
+
+        ``leave_stopped`` leaves it stopped, as the original does. Ending twice does nothing. Raises
+        RestartError when something did not come back, with the session ended all the same, and
+        SessionBusyError while an operation runs. After any other error the session is still there:
+        end it again, or leave it to recovery.
+        """
+        if self._ended:
+            return
+        trouble = None
+        with self._alive():
+            if self._running is not None:
+                raise SessionBusyError("another operation")
+            if not (leave_stopped or self._leave_stopped) and self._engine.owes(self._key):
+                try:
+                    self.restart()
+                except RestartError as error:
+                    trouble = error
+            self._engine.end(self._key)
+        self._ended = True
+        if trouble is not None:
+            raise trouble
+
+    @contextmanager
+    def _operation(self) -> Iterator[CancelToken]:
+        with CancelToken() as token:
+            with self._lock:
+                if self._running is not None:  # which must stay within reach of cancel
+                    raise SessionBusyError("another operation")
+                self._running = token
+            try:
+                yield token
+            finally:
+                with self._lock:
+                    self._running = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with _beside(error, "Besides, ending the session failed"):
+            self.end()
+
+
+class Stopped:
+    """What a shutdown stopped. As a context manager it brings everything back on leaving."""
+
+    def __init__(self, session: PrimarySession, outcomes: tuple[Outcome, ...]) -> None:
+        self._session = session
+        self.outcomes = outcomes
+        self.restarted: tuple[Outcome, ...] = ()
+        self._left = False
+
+    def leave_stopped(self) -> None:
+        """Do not bring anything back, neither here nor when the session ends."""
+        self._left = True
+        self._session.leave_stopped()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._left:
+            return
+        with _beside(error, "Besides, not everything came back"):
+            self.restarted = self._session.restart()
+
+
+@contextmanager
+def _beside(error: BaseException | None, what: str) -> Iterator[None]:
+    """Trouble in here is raised where there was none before; else it is a note on the error."""
+    try:
+        yield
+    except (RestartManagerError, OSError) as trouble:
+        if error is None:
+            raise
+        error.add_note(f"{what}: {trouble}")

@@ -1,0 +1,62 @@
+"""The front door to sessions: starting, joining, recovering (``questions`` has the other door)."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from restartmanager.api.handles import KEY_VARIABLE, JoinedSession, PrimarySession
+from restartmanager.api.wiring import make_engine
+from restartmanager.errors import NoSuchSessionError, SessionRoleError, UsageError
+from restartmanager.rules.arguments import normalise_key
+
+if TYPE_CHECKING:
+    from restartmanager.model import Outcome
+
+__all__ = ["join_session", "open_session", "recover", "start_session"]
+
+
+def start_session(*, expires_after_s: float | None = None) -> PrimarySession:
+    """Start a session; the caller is its primary installer.
+
+    What a dead installer of the same user left stopped is brought back first. With
+    ``expires_after_s`` no process owns the session: ``open_session`` gives its primary's handle to
+    any process of the user that has the key. Raises SessionLimitError at the 65th, StoreError.
+    """
+    engine = make_engine()
+    engine.recover()
+    return PrimarySession(engine, engine.start(expires_after_s=expires_after_s).key)
+
+
+def join_session(key: str | None = None) -> JoinedSession:
+    """Join the session of a primary installer, by its key or the one in the environment.
+
+    Raises UsageError without a key, NoSuchSessionError when this user has no such session.
+    """
+    key = key if key is not None else os.environ.get(KEY_VARIABLE)
+    if not key:
+        raise UsageError(
+            "There is no session key to join with.",
+            hint=f"The primary hands it over in {KEY_VARIABLE}: see its session.environ().",
+        )
+    engine = make_engine()
+    return JoinedSession(engine, engine.join(key).key)
+
+
+def open_session(key: str) -> PrimarySession:
+    """The primary's handle on a session that no process owns.
+
+    Raises NoSuchSessionError, and SessionRoleError where a living process owns it.
+    """
+    engine = make_engine()
+    record = engine.store.session(normalise_key(key))
+    if engine.is_abandoned(record):
+        raise NoSuchSessionError("It has expired, or its installer is no longer running.")
+    if record.owner is not None:
+        raise SessionRoleError("do that")
+    return PrimarySession(engine, record.key)
+
+
+def recover() -> tuple[Outcome, ...]:
+    """Bring back what dead installers of this user left stopped; what became of each."""
+    return make_engine().recover()

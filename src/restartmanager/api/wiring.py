@@ -1,0 +1,123 @@
+"""Choose the adapters: the only module that knows them all.
+
+Adapters are imported inside the functions, so that only what is used is loaded.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from restartmanager.api.settings import (
+    KERNEL_VARIABLE,
+    LEASES_VARIABLE,
+    TRACES_VARIABLE,
+    cache_folder,
+    limits,
+    policy,
+    state_folder,
+    supervisor_sockets,
+    wanted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from restartmanager.engine.engine import Engine
+    from restartmanager.engine.inspector import Lookout
+    from restartmanager.model import Process
+    from restartmanager.ports.applications import Conversations
+    from restartmanager.ports.services import ServiceManager
+
+__all__ = ["make_engine", "make_lookout", "make_services"]
+
+
+def make_engine() -> Engine:
+    """The engine for the calling user on this machine."""
+    from restartmanager.adapters.desktop.entry_lookup import DesktopEntries
+    from restartmanager.adapters.desktop.screens import DesktopScreens
+    from restartmanager.adapters.event_log import NoTraces, SystemTraces
+    from restartmanager.adapters.store.sqlite import SqliteStore
+    from restartmanager.engine.logged import TracedEngine
+
+    lookout = make_lookout()
+    lookout.screens = DesktopScreens()
+    lookout.entries = DesktopEntries()
+    return TracedEngine(
+        store=SqliteStore(state_folder()),
+        lookout=lookout,
+        processes=lookout.processes,
+        channels=_Channels(),
+        clock=lookout.clock,
+        limits=limits(),
+        variables=os.environ,
+        traces=SystemTraces() if wanted(TRACES_VARIABLE) else NoTraces(),
+    )
+
+
+class _Channels:
+    """The channels of this machine, loaded when somebody is to be asked: few operations do."""
+
+    def open(self, processes: Sequence[Process]) -> Conversations:
+        from restartmanager.adapters.processes.channels import LinuxChannels
+
+        return LinuxChannels().open(processes)
+
+
+def make_lookout() -> Lookout:
+    """What looks at this machine for the calling user; it remembers nothing."""
+    from restartmanager.adapters.clock import SystemClock
+    from restartmanager.adapters.packages import SystemPackages
+    from restartmanager.adapters.processes.processes import LinuxProcesses
+    from restartmanager.adapters.scan.scanner import LinuxScanner
+    from restartmanager.engine.inspector import Lookout
+
+    scanner = LinuxScanner(
+        leases=wanted(LEASES_VARIABLE),
+        kernel=wanted(KERNEL_VARIABLE),
+        cache_folder=cache_folder(),
+    )
+    return Lookout(
+        scanner=scanner,
+        processes=LinuxProcesses(),
+        packages=SystemPackages(),
+        services=make_services(),
+        clock=SystemClock(),
+        uid=os.geteuid(),
+        load_policy=policy,
+    )
+
+
+def make_services() -> ServiceManager:
+    """The service managers of this machine, as far as the calling user may talk to them."""
+    from restartmanager.adapters.services.managers import Managers
+
+    return Managers(_service_managers)
+
+
+def _service_managers() -> dict[str, ServiceManager]:
+    """The managers that are there, the one that is asked first coming first: a supervisord is
+    itself a service of another one."""
+    from restartmanager.adapters.services.detection import init_system
+
+    managers: dict[str, ServiceManager] = {}
+    sockets = supervisor_sockets()
+    if sockets:
+        from restartmanager.adapters.processes.processes import LinuxProcesses
+        from restartmanager.adapters.services.supervisord.manager import SupervisordPrograms
+
+        managers["supervisord"] = SupervisordPrograms(sockets, LinuxProcesses())
+    system = init_system()
+    if system == "systemd":
+        from restartmanager.adapters.services.systemd.manager import Systemd
+
+        managers[system] = Systemd(os.geteuid())
+    elif system:
+        from restartmanager.adapters.processes.processes import LinuxProcesses
+        from restartmanager.adapters.services.initscripts.manager import InitScripts
+        from restartmanager.adapters.services.initscripts.openrc import OpenRC
+        from restartmanager.adapters.services.initscripts.sysv import SysV
+
+        kind = OpenRC if system == "openrc" else SysV
+        managers[system] = InitScripts(kind(), LinuxProcesses())
+    return managers

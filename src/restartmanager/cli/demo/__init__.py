@@ -1,0 +1,1 @@
+"""The play that ``restartctl demo`` shows, with real processes."""

@@ -1,0 +1,1 @@
+"""What ``restartctl doctor`` looks at."""

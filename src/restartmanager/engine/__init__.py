@@ -1,0 +1,1 @@
+"""The operations on sessions, over ports: look, ask, close, restart, refresh, recover."""

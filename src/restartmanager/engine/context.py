@@ -1,0 +1,41 @@
+"""What an operation works with: the ports, the journal, who watches it, and how long it waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from restartmanager.model.journal import JournalEntry
+    from restartmanager.model.limits import TimeLimits
+    from restartmanager.model.progress import CancelToken, Reporter
+    from restartmanager.ports.applications import Channels, Screens
+    from restartmanager.ports.machine import Clock, Entries
+    from restartmanager.ports.processes import Processes
+    from restartmanager.ports.services import ServiceManager
+
+__all__ = ["Equipment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What shutdown and restart have in common.
+
+    ``variables`` are the environment of the caller, whose effective user number is ``uid``;
+    ``write`` puts entries into the journal.
+    """
+
+    processes: Processes
+    services: ServiceManager
+    channels: Channels
+    screens: Screens
+    entries: Entries
+    clock: Clock
+    uid: int
+    variables: Mapping[str, str]
+    write: Callable[[Iterable[JournalEntry]], None]
+    reporter: Reporter
+    cancel: CancelToken
+    limits: TimeLimits

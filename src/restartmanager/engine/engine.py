@@ -1,0 +1,329 @@
+"""The operations of a session: what Restart Manager does, over whatever ports it is given.
+
+Sessions are named by their key here; ``session`` wraps this into handles with roles. The order of
+things and the refusals are those of the Windows original (RmStartSession and its kin); where this
+one goes further, the docstring says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from restartmanager.engine.claims import Claims
+from restartmanager.engine.context import Equipment
+from restartmanager.engine.refresh import Refresh
+from restartmanager.engine.restart import Restart, Stale
+from restartmanager.engine.shutdown import Shutdown
+from restartmanager.errors import (
+    FilterNotFoundError,
+    NoSuchSessionError,
+    OutOfSequenceError,
+    RefreshError,
+    RestartError,
+    ShutdownError,
+)
+from restartmanager.model import Filter, FilterTrigger, Outcome, Resources
+from restartmanager.model.identity import boot_id
+from restartmanager.model.journal import JournalEntry, Operation, SessionRecord
+from restartmanager.model.limits import TimeLimits
+from restartmanager.model.progress import CancelToken, Reporter
+from restartmanager.ports.applications import NoScreens
+from restartmanager.ports.machine import NoEntries
+from restartmanager.rules import arguments
+from restartmanager.rules.history import merge_history
+from restartmanager.rules.plan import ShutdownMode, plan_refresh, plan_shutdown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from restartmanager.engine.inspector import Lookout
+    from restartmanager.model import Affected
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.ports.applications import Channels
+    from restartmanager.ports.machine import Clock
+    from restartmanager.ports.processes import Processes
+    from restartmanager.ports.store import Store
+    from restartmanager.rules.arguments import PathLike
+
+__all__ = ["MAX_SESSIONS", "Engine"]
+
+_log = logging.getLogger(__name__)
+
+MAX_SESSIONS = 64
+"""Open sessions of one user at a time (RmStartSession)."""
+
+
+@dataclass(slots=True)
+class Engine:
+    """All operations, for one user, over one set of ports."""
+
+    store: Store
+    lookout: Lookout
+    processes: Processes
+    channels: Channels
+    clock: Clock
+    limits: TimeLimits = field(default_factory=TimeLimits)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The environment of the calling process."""
+    _unfinished: set[str] = field(default_factory=set)
+
+    # -- start, join, end ----------------------------------------------------------------------
+
+    def start(self, *, expires_after_s: float | None = None) -> SessionRecord:
+        """Start a session of the calling process and return its record.
+
+        With ``expires_after_s`` no process owns it: it lives until it is ended, that time has
+        passed or the machine is rebooted, and any process of the user that has the key is its
+        primary. Raises SessionLimitError at the 65th.
+        """
+        now = self.clock.now()
+        detached = expires_after_s is not None
+        record = SessionRecord(
+            key=secrets.token_hex(16),
+            created_at=now,
+            boot_id=boot_id(),
+            owner=None if detached else self.processes.current(),
+            expires_at=now + expires_after_s if expires_after_s is not None else None,
+        )
+        self.store.create_session(record, limit=MAX_SESSIONS)
+        return record
+
+    def join(self, key: str) -> SessionRecord:
+        """Join as a secondary; NoSuchSessionError when the key is not one of this user's."""
+        key = arguments.normalise_key(key)
+        record = self.store.session(key)
+        if self.is_abandoned(record):
+            raise NoSuchSessionError("Its installer is no longer running.")
+        self.store.add_member(key, self.processes.current())
+        return record
+
+    def leave(self, key: str) -> None:
+        """Leave a joined session; no matter whether it still exists."""
+        try:
+            self.store.remove_member(key, self.processes.current())
+        except NoSuchSessionError:
+            _log.debug("the session was ended before its secondary left it")
+
+    def end(self, key: str) -> None:
+        """Forget a session and all that belongs to it; what is stopped stays stopped."""
+        self.store.delete_session(key)
+
+    def is_abandoned(self, record: SessionRecord) -> bool:
+        """Whether nobody will ever end this session: its owner is dead, or its time is over."""
+        if record.owner is not None:
+            return not self.processes.is_alive(record.owner)
+        expired = record.expires_at is not None and self.clock.now() >= record.expires_at
+        return expired or record.boot_id != boot_id()
+
+    # -- resources and filters -----------------------------------------------------------------
+
+    def register(  # noqa: PLR0913 - one for each kind of resource
+        self,
+        key: str,
+        *,
+        files: Iterable[PathLike] = (),
+        trees: Iterable[PathLike] = (),
+        packages: Iterable[str] = (),
+        services: Iterable[str] = (),
+        processes: Iterable[UniqueProcess] = (),
+    ) -> None:
+        """Register more resources; the files are looked at now. All or nothing."""
+        names = arguments.texts(services, "services")
+        unique = arguments.unique_processes(processes)
+        seen = self.lookout.identify(files, trees, packages)
+        self.store.add_resources(key, Resources(seen.files, seen.trees, unique, names))
+
+    def resources(self, key: str) -> Resources:
+        """All that was registered, by the primary and the secondaries."""
+        return self.store.resources(key)
+
+    def set_filter(self, key: str, item: Filter) -> None:
+        """Add a filter; a later one on the same target takes its place (RmAddFilter).
+
+        A service is known by any of its names.
+        """
+        target = self._canonical(item.trigger, item.target)
+        self.store.set_filter(key, item._replace(target=target))
+
+    def remove_filter(self, key: str, trigger: FilterTrigger, target: str | UniqueProcess) -> None:
+        """Remove the filter on that target; FilterNotFoundError when there is none."""
+        if not self.store.remove_filter(key, trigger, self._canonical(trigger, target)):
+            raise FilterNotFoundError(str(target))
+
+    def _canonical(
+        self, trigger: FilterTrigger, target: str | UniqueProcess
+    ) -> str | UniqueProcess:
+        if trigger is not FilterTrigger.SERVICE or not isinstance(target, str):
+            return target
+        found = self.lookout.services.resolve([target]).get(target)
+        return target if found is None else found.name
+
+    def filters(self, key: str) -> tuple[Filter, ...]:
+        """All filters of the session."""
+        return self.store.filters(key)
+
+    # -- list ----------------------------------------------------------------------------------
+
+    def affected(self, key: str, *, relaunch_all: bool = False) -> Affected:
+        """The list, computed anew and merged with what this session has done (RmGetList)."""
+        members = self.store.session(key).members
+        filters = self.store.filters(key)
+        journal = self.store.journal(key)
+        now = self.lookout.who_uses(
+            self.store.resources(key), members=members, relaunch_all=relaunch_all
+        )
+        alive = self.lookout.alive(journal)
+        return replace(now, applications=merge_history(now.applications, journal, alive, filters))
+
+    # -- shutdown and restart ------------------------------------------------------------------
+
+    def shutdown(
+        self,
+        key: str,
+        mode: ShutdownMode,
+        *,
+        relaunch_all: bool = False,
+        reporter: Reporter | None = None,
+        cancel: CancelToken,
+    ) -> tuple[Outcome, ...]:
+        """Stop what uses the registered resources, by a list made now (RmShutdown).
+
+        Raises RebootNeededError or ShutdownError before anything is touched as ``mode`` has it or
+        an application says no, ShutdownError when something did not stop, OperationCancelledError
+        when called off.
+        """
+        with self._claims.claim(key, Operation.SHUTDOWN):
+            affected = self.affected(key, relaunch_all=relaunch_all)
+            plan = plan_shutdown(affected.applications, self.store.filters(key), mode)
+            work = Shutdown(
+                self._equipment(key, reporter or Reporter(), cancel),
+                mode,
+                first_sequence=_last_sequence(self.store.journal(key)),
+            )
+            outcomes = work.carry_out(plan)
+        if any(outcome.failed for outcome in outcomes):
+            raise ShutdownError(outcomes)
+        return outcomes
+
+    def restart(
+        self, key: str, *, reporter: Reporter | None = None, cancel: CancelToken
+    ) -> tuple[Outcome, ...]:
+        """Bring back what this session stopped (RmRestart).
+
+        Raises OutOfSequenceError before any shutdown, RestartError with all outcomes when
+        something did not come back, OperationCancelledError when called off.
+        """
+        if not self.store.session(key).shut_down:
+            raise OutOfSequenceError("Restart", "shutdown")
+        with self._claims.claim(key, Operation.RESTART):
+            outcomes = self._restart(key, reporter or Reporter(), cancel)
+        if any(outcome.failed for outcome in outcomes):
+            raise RestartError(outcomes)
+        return outcomes
+
+    def refresh(  # noqa: PLR0913 - each is one independent wish
+        self,
+        key: str,
+        *,
+        everything: bool = False,
+        force: bool = False,
+        relaunch_all: bool = False,
+        reporter: Reporter | None = None,
+        cancel: CancelToken,
+    ) -> tuple[Outcome, ...]:
+        """Restart where it stands what uses old versions of the registered resources, or, with
+        ``everything``, whatever runs replaced code. The original has no such operation.
+
+        What cannot be stopped or would not come back is left alone, and among the outcomes. Raises
+        RefreshError when something is not up to date afterwards that should be,
+        OperationCancelledError when called off.
+        """
+        with self._claims.claim(key, Operation.SHUTDOWN):
+            filters = self.store.filters(key)
+            affected = self._outdated(key, everything=everything, relaunch_all=relaunch_all)
+            work = Refresh(
+                self._equipment(key, reporter or Reporter(), cancel),
+                read_journal=lambda: self.store.journal(key),
+                find_stale=lambda: self._find_stale(key, everything=everything),
+                filters=filters,
+                force=force,
+            )
+            outcomes = work.carry_out(plan_refresh(affected.applications, filters))
+        if any(outcome.failed for outcome in outcomes):
+            raise RefreshError(outcomes)
+        return outcomes
+
+    def _outdated(self, key: str, *, everything: bool, relaunch_all: bool) -> Affected:
+        if not everything:
+            return self.affected(key, relaunch_all=relaunch_all)
+        members = self.store.session(key).members
+        return self.lookout.stale(members=members, relaunch_all=relaunch_all)
+
+    def owes(self, key: str) -> bool:
+        """Whether something that this session stopped still waits to be brought back."""
+        return any(entry.owed for entry in self.store.journal(key))
+
+    def recover(self) -> tuple[Outcome, ...]:
+        """Bring back what dead installers of this user left stopped, and forget their sessions.
+
+        Better than the original, which leaves those applications closed. Of two that recover at
+        the same time each session is taken by one. What fails is an outcome, never an exception.
+        """
+        outcomes: list[Outcome] = []
+        for record in self.store.sessions() if self.store.exists() else ():
+            if self.is_abandoned(record) and self._claims.take_over(record):
+                with CancelToken() as never:
+                    outcomes += self._restart(record.key, Reporter(), never)
+                self.store.delete_session(record.key)
+        return tuple(outcomes)
+
+    def _restart(self, key: str, reporter: Reporter, cancel: CancelToken) -> tuple[Outcome, ...]:
+        work = Restart(
+            self._equipment(key, reporter, cancel),
+            find_stale=lambda: self._find_stale(key),
+            filters=self.store.filters(key),
+        )
+        return work.carry_out(self.store.journal(key))
+
+    @property
+    def _claims(self) -> Claims:
+        # Made anew each time: tests of crashes put other ports into an engine.
+        return Claims(self.store, self.processes, self._unfinished)
+
+    def _equipment(self, key: str, reporter: Reporter, cancel: CancelToken) -> Equipment:
+        return Equipment(
+            processes=self.processes,
+            services=self.lookout.services,
+            channels=self.channels,
+            screens=self.lookout.screens or NoScreens(),
+            entries=self.lookout.entries or NoEntries(),
+            clock=self.clock,
+            uid=self.lookout.uid,
+            variables=self.variables,
+            write=lambda entries: self.store.write_entries(key, entries),
+            reporter=reporter,
+            cancel=cancel,
+            limits=self.limits,
+        )
+
+    def _find_stale(self, key: str, *, everything: bool = False) -> Stale:
+        """Who still uses the old files of this session, or any."""
+        scanner = self.lookout.scanner
+        if everything:
+            sighting = scanner.find_stale(self.lookout.load_policy())
+        else:
+            sighting = scanner.find_holders(self.store.resources(key))
+        stale = [
+            holder.process
+            for holder in sighting.holders
+            if any(item.stale for item in holder.evidence)
+        ]
+        owners = self.lookout.services.owners(stale) if stale else {}
+        return Stale(frozenset(p.pid for p in stale), frozenset(owners.values()))
+
+
+def _last_sequence(journal: Sequence[JournalEntry]) -> int:
+    return max((entry.sequence for entry in journal), default=0)

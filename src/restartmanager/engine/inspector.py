@@ -1,0 +1,260 @@
+"""From one look at the machine to the applications on it: who uses what, and who is stale.
+
+Here the facts beyond the holders themselves are gathered, which the rules in ``affected`` need:
+their ancestors, who the caller is, what they registered about coming back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from restartmanager.errors import ProcessError
+from restartmanager.model import Affected, Application, Resources, ServiceState, Unexplained
+from restartmanager.rules import arguments
+from restartmanager.rules.applications import (
+    Surroundings,
+    desktop_unit,
+    find_applications,
+    pending_kernel,
+    with_windows,
+)
+from restartmanager.rules.history import Alive
+from restartmanager.rules.policy import Policy
+from restartmanager.rules.relaunch import relaunch_everything, with_entry, with_registration
+from restartmanager.rules.services import ServiceScene, companions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from restartmanager.model import Holder, Process, Service, ServiceFacts, Sighting
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.journal import JournalEntry
+    from restartmanager.ports.applications import Screens
+    from restartmanager.ports.machine import Clock, Entries, Packages, Scanner
+    from restartmanager.ports.processes import Processes
+    from restartmanager.ports.services import ServiceManager
+    from restartmanager.rules.arguments import PathLike
+    from restartmanager.rules.cgroups import UnitAddress
+
+__all__ = ["Lookout"]
+
+_LOOK_AT_WINDOWS_S = 5.0
+_UNKNOWN_SERVICE = "no service manager of this machine knows a service of that name"
+
+
+@dataclass(slots=True)
+class Lookout:
+    """Looks at the machine for one user, who has the effective user number ``uid``.
+
+    Without ``screens`` and ``entries``, which only matter to what is to be closed, applications
+    are told apart by what looks at no display and no desktop entry.
+    """
+
+    scanner: Scanner
+    processes: Processes
+    packages: Packages
+    services: ServiceManager
+    clock: Clock
+    uid: int
+    screens: Screens | None = None
+    entries: Entries | None = None
+    load_policy: Callable[[], Policy] = Policy
+    """Called only when somebody is found: reading rules takes longer than finding nobody."""
+
+    def identify(
+        self, files: Iterable[PathLike], trees: Iterable[PathLike], packages: Iterable[str] = ()
+    ) -> Resources:
+        """These files and trees, and the files of these packages, as they are now."""
+        paths = list(arguments.paths(files, "files"))
+        for name in arguments.texts(packages, "packages"):
+            paths += self.packages.files_of(name)
+        return self.scanner.identify(paths, arguments.paths(trees, "trees"))
+
+    def resources_at(self, paths: Iterable[PathLike], packages: Iterable[str] = ()) -> Resources:
+        """These paths, directories as trees, and the files of these packages, to ask about now."""
+        texts = list(arguments.paths(paths, "paths"))
+        for name in arguments.texts(packages, "packages"):
+            texts += self.packages.files_of(name)
+        return self.scanner.resources_at(texts)
+
+    def who_uses(
+        self,
+        resources: Resources,
+        *,
+        members: Iterable[UniqueProcess] = (),
+        relaunch_all: bool = False,
+    ) -> Affected:
+        """The applications that use these resources now; ``members`` are installers as well."""
+        sighting = self.scanner.find_holders(resources)
+        named = self.services.resolve(resources.services) if resources.services else {}
+        applications = self._applications(sighting, members, frozenset(named.values()))
+        if relaunch_all:
+            applications = tuple(relaunch_everything(app) for app in applications)
+        unknown = tuple(
+            Unexplained(name, _UNKNOWN_SERVICE) for name in resources.services if name not in named
+        )
+        return Affected.of(
+            applications, sighting._replace(unexplained=sighting.unexplained + unknown)
+        )
+
+    def stale(
+        self, *, members: Iterable[UniqueProcess] = (), relaunch_all: bool = False
+    ) -> Affected:
+        """Who runs code that was replaced, what would cure each, and what was left out of account.
+
+        A kernel that waits for a reboot is among them. ``members`` are installers.
+        """
+        sighting = self.scanner.find_stale(self.load_policy())
+        applications = self._applications(sighting, members)
+        if relaunch_all:
+            applications = tuple(relaunch_everything(app) for app in applications)
+        if sighting.newer_kernel:
+            applications += (pending_kernel(sighting.newer_kernel),)
+        return Affected.of(applications, sighting)
+
+    def alive(self, journal: Iterable[JournalEntry]) -> Alive:
+        """What of a journal runs now: what was stopped, and what was started."""
+        processes = {}
+        services = set()
+        for entry in journal:
+            main = entry.application.main_process
+            if entry.application.service is not None:
+                services.add(entry.application.service)
+            for identity in (entry.started_as, main.identity if main else None):
+                if identity is not None:
+                    try:
+                        processes[identity] = self.processes.describe(identity)
+                    except ProcessError:
+                        continue
+        states = self.services.states(services) if services else {}
+        running = {service for service, now in states.items() if now is ServiceState.ACTIVE}
+        return Alive(processes, frozenset(running))
+
+    def _applications(
+        self,
+        sighting: Sighting,
+        members: Iterable[UniqueProcess],
+        registered: frozenset[Service] = frozenset(),
+    ) -> tuple[Application, ...]:
+        if not sighting.holders and not registered:
+            return ()
+        around = self._surroundings(sighting, members, registered)
+        applications = find_applications(sighting.holders, around)
+        return tuple(self._with_way_back(app) for app in self._with_windows(applications))
+
+    def _with_windows(self, applications: Sequence[Application]) -> Sequence[Application]:
+        if self.screens is None:
+            return applications
+        leaders = [app.main_process for app in applications if _is_to_be_asked(app)]
+        deadline = self.clock.monotonic() + _LOOK_AT_WINDOWS_S
+        found = self.screens.find([p for p in leaders if p is not None], deadline)
+        return [
+            with_windows(app, found.get(app.main_process.identity)) if app.main_process else app
+            for app in applications
+        ]
+
+    def _surroundings(
+        self,
+        sighting: Sighting,
+        members: Iterable[UniqueProcess],
+        registered: frozenset[Service],
+    ) -> Surroundings:
+        seen = self._with_ancestors([holder.process for holder in sighting.holders])
+        parents = {process.pid: process for process in seen.values()}
+        installers = set(members)
+        line = list(self.processes.lineage(self.processes.current(), seen))
+        selves = {process.identity for process in line if process.pid != 1} | installers
+        for member in installers:
+            line += self._ancestors_and_self(member)
+        policy = self.load_policy()
+        return Surroundings(
+            self.uid,
+            frozenset(selves),
+            parents,
+            policy,
+            self._scene(sighting.holders, parents.values(), line, registered, policy),
+            self._units(holder.process for holder in sighting.holders),
+            line[0].cgroup,
+        )
+
+    def _with_ancestors(self, processes: Sequence[Process]) -> dict[UniqueProcess, Process]:
+        """These processes and their ancestors; each is looked at once."""
+        seen = {process.identity: process for process in processes}
+        climbed: set[int] = set()
+        for process in processes:
+            if process.parent_pid not in climbed:
+                line = self.processes.lineage(process.identity, seen)
+                seen |= {ancestor.identity: ancestor for ancestor in line}
+                climbed |= {ancestor.parent_pid for ancestor in line}
+        return seen
+
+    def _units(self, processes: Iterable[Process]) -> dict[UnitAddress, Process]:
+        """The oldest process of each unit of a desktop that these are in."""
+        found: dict[UnitAddress, Process] = {}
+        for process in processes:
+            unit = desktop_unit(process)
+            if unit is not None and unit not in found and process.cgroup is not None:
+                above, _, _ = process.cgroup.partition(f"/{unit.name}")
+                oldest = self.processes.oldest(f"{above}/{unit.name}")
+                if oldest is not None and desktop_unit(oldest) == unit:
+                    found[unit] = oldest
+        return found
+
+    def _scene(
+        self,
+        holders: Iterable[Holder],
+        parents: Iterable[Process],
+        installers: Iterable[Process],
+        registered: frozenset[Service],
+        policy: Policy,
+    ) -> ServiceScene:
+        """What there is to know about services: those of the holders, and what goes with them."""
+        holding = [holder.process for holder in holders]
+        involved = (*holding, *parents, *installers)
+        owners = self.services.owners(p for p in involved if desktop_unit(p) is None)
+        wanted = {owners[p.identity] for p in holding if p.identity in owners} | registered
+        facts: dict[Service, ServiceFacts] = {}
+        while wanted:
+            found = self.services.describe(wanted)
+            facts |= found
+            wanted = self._going_with(found.values(), policy) - facts.keys()
+        own = {owners[p.identity] for p in installers if p.identity in owners and p.pid != 1}
+        mains = {}
+        for known in facts.values():
+            if known.main is not None:
+                with contextlib.suppress(ProcessError):
+                    mains[known.main] = self.processes.describe(known.main)
+        return ServiceScene(owners, facts, registered, frozenset(own), mains)
+
+    def _going_with(self, found: Iterable[ServiceFacts], policy: Policy) -> set[Service]:
+        """The services that stop with these, or that the policy wants to be stopped with them."""
+        with_them: set[Service] = set()
+        names: set[str] = set()
+        for facts in found:
+            with_them |= set(facts.dependents)
+            names |= companions(facts, policy)
+        if names:
+            with_them |= set(self.services.resolve(names).values())
+        return with_them
+
+    def _ancestors_and_self(self, identity: UniqueProcess) -> tuple[Process, ...]:
+        try:
+            return self.processes.lineage(identity)
+        except ProcessError:  # it has exited since it was seen, which shutdown will find out
+            return ()
+
+    def _with_way_back(self, application: Application) -> Application:
+        main = application.main_process
+        if main is None or not _is_to_be_asked(application):
+            return application
+        registration = self.processes.registration(main)
+        if registration is not None:
+            return with_registration(application, registration)
+        return with_entry(application, self.entries.find(main) if self.entries else None)
+
+
+def _is_to_be_asked(application: Application) -> bool:
+    """Whether it is closed by asking its leader."""
+    return application.service is None and not application.reboot_reasons

@@ -1,0 +1,209 @@
+"""What shutdown and restart write down of every application, before they act and afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from restartmanager.errors import OperationCancelledError
+from restartmanager.model import Hold, Outcome, Result, Status, Step
+from restartmanager.model.journal import JournalEntry, JournalStep
+from restartmanager.model.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from restartmanager.engine.context import Equipment
+    from restartmanager.model import Application, Recipe
+    from restartmanager.model.identity import UniqueProcess
+
+__all__ = ["StartLedger", "StopLedger", "Verified"]
+
+
+class StopLedger:
+    """Keeps the journal, the outcomes and the progress of one shutdown of ``total`` applications.
+
+    ``first_sequence`` is the number before that of the first entry.
+    """
+
+    def __init__(self, equipment: Equipment, total: int, first_sequence: int) -> None:
+        self._equipment = equipment
+        self._total = total
+        self._sequence = first_sequence
+        self.outcomes: list[Outcome] = []
+
+    def intend(
+        self, application: Application, *, recipe: Recipe | None = None, hold: Hold | None = None
+    ) -> JournalEntry:
+        """The entry that says that this application is about to be stopped; not written yet."""
+        self._sequence += 1
+        return JournalEntry(
+            sequence=self._sequence,
+            application=application,
+            step=JournalStep.STOP_INTENDED,
+            at=self._equipment.clock.now(),
+            recipe=recipe,
+            hold=hold,
+        )
+
+    def write(self, entries: Sequence[JournalEntry]) -> None:
+        """Put entries on record, all or none."""
+        self._equipment.write(entries)
+
+    def stopped(self, entry: JournalEntry, message: str = "") -> None:
+        """It is stopped, by us."""
+        self._settle(entry, JournalStep.STOPPED, Status.STOPPED, Result.DONE, message)
+
+    def gone(self, entry: JournalEntry) -> None:
+        """It had gone before it was asked."""
+        message = "it had already gone"
+        step = JournalStep.LEFT_STOPPED
+        self._settle(entry, step, Status.STOPPED_OTHER, Result.DONE, message)
+
+    def not_stopped(self, entry: JournalEntry, message: str) -> None:
+        """It still runs."""
+        status = Status.RUNNING | Status.ERROR_ON_STOP
+        self._settle(entry, JournalStep.NOT_STOPPED, status, Result.FAILED, message)
+
+    def _settle(
+        self, entry: JournalEntry, step: JournalStep, status: Status, result: Result, message: str
+    ) -> None:
+        status |= entry.application.status & ~Status.RUNNING
+        application = replace(entry.application, status=status)
+        now = self._equipment.clock.now()
+        self.write([replace(entry, application=application, step=step, at=now, message=message)])
+        self.outcomes.append(Outcome(application, Step.STOP, result, message))
+        self._report(application, message or "closed", result=result)
+
+    def say(self, application: Application, message: str, patience_s: float | None = None) -> None:
+        """Tell who watches what was begun, and how long the application has for it."""
+        self._report(application, message, patience_s)
+
+    def _report(
+        self,
+        application: Application,
+        message: str,
+        patience_s: float | None = None,
+        result: Result | None = None,
+    ) -> None:
+        percent = 100 * len(self.outcomes) // max(1, self._total)
+        report = Progress(percent, application, Step.STOP, message, patience_s, result)
+        self._equipment.reporter.report(report)
+
+    def check_cancelled(self) -> None:
+        """Raise OperationCancelledError, with the outcomes so far, where it was called off."""
+        if self._equipment.cancel.cancelled:
+            raise OperationCancelledError("Shutdown", self.outcomes)
+
+
+class Verified(NamedTuple):
+    """What was seen of one that had been started: it is back where there is no ``trouble``."""
+
+    entry: JournalEntry
+    trouble: str = ""
+    remark: str = ""
+
+
+class StartLedger:
+    """Keeps the journal, the outcomes and the progress of one restart of ``total`` applications."""
+
+    def __init__(self, equipment: Equipment, total: int) -> None:
+        self._equipment = equipment
+        self._total = total
+        self.outcomes: list[Outcome] = []
+
+    def intend(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+        """Put on record that these are about to be started; the entries as they are now."""
+        noted = [self._at_step(entry, JournalStep.START_INTENDED) for entry in entries]
+        self._equipment.write(noted)
+        for entry in noted:
+            self._tell(entry.application, "is being started")
+        return noted
+
+    def renewing(self, applications: Sequence[Application], sequence: int) -> list[JournalEntry]:
+        """Put on record that these are about to be restarted where they stand; their entries, the
+        first one after ``sequence``."""
+        now = self._equipment.clock.now()
+        entries = [
+            JournalEntry(number, application, JournalStep.STOP_INTENDED, now, hold=Hold())
+            for number, application in enumerate(applications, sequence + 1)
+        ]
+        self._equipment.write(entries)
+        for entry in entries:
+            self._tell(entry.application, "is being restarted")
+        return entries
+
+    def released(self, entry: JournalEntry, process: UniqueProcess | None) -> JournalEntry:
+        """Put on record as what it was started, and that it may run; the entry as it is now."""
+        noted = self._at_step(replace(entry, started_as=process), JournalStep.START_RELEASED)
+        self._equipment.write([noted])
+        return noted
+
+    def verified(self, seen: Iterable[Verified]) -> None:
+        """They are back or not; all goes on record at once, for all of it was seen at once."""
+        self._record([self._judged(*each) for each in seen])
+
+    def not_back(self, entry: JournalEntry, trouble: str) -> None:
+        """It should have come back and did not."""
+        self.verified([Verified(entry, trouble)])
+
+    def left_stopped(self, entry: JournalEntry, message: str) -> None:
+        """It stays closed, as it should."""
+        status = entry.application.status & ~Status.RUNNING | Status.STOPPED
+        self._record([self._settled(entry, JournalStep.LEFT_STOPPED, status, message)])
+
+    def never_stopped(self, entry: JournalEntry) -> None:
+        """It runs, and nobody has to bring it back."""
+        status = entry.application.status
+        message = "it was never stopped"
+        self._record([self._settled(entry, JournalStep.NOT_STOPPED, status, message)])
+
+    def broken(self, outcome: Outcome) -> None:
+        """Something else went wrong over it."""
+        self.outcomes.append(outcome)
+        self._say(outcome)
+
+    def check_cancelled(self) -> None:
+        """Raise OperationCancelledError, with the outcomes so far, where it was called off."""
+        if self._equipment.cancel.cancelled:
+            raise OperationCancelledError("Restart", self.outcomes)
+
+    def _at_step(self, entry: JournalEntry, step: JournalStep) -> JournalEntry:
+        return replace(entry, step=step, at=self._equipment.clock.now(), message="")
+
+    def _judged(
+        self, entry: JournalEntry, trouble: str, remark: str
+    ) -> tuple[JournalEntry, Outcome]:
+        status = entry.application.status
+        if trouble:
+            status |= Status.ERROR_ON_RESTART
+            return self._settled(entry, JournalStep.NOT_STARTED, status, trouble, Result.FAILED)
+        status = status & ~Status.ERROR_ON_RESTART | Status.RESTARTED
+        return self._settled(entry, JournalStep.STARTED, status, remark, Result.DONE)
+
+    def _settled(
+        self,
+        entry: JournalEntry,
+        step: JournalStep,
+        status: Status,
+        message: str,
+        result: Result = Result.SKIPPED,
+    ) -> tuple[JournalEntry, Outcome]:
+        application = replace(entry.application, status=status)
+        noted = replace(self._at_step(entry, step), application=application, message=message)
+        process = None if result is Result.SKIPPED else entry.started_as
+        return noted, Outcome(application, Step.START, result, message, process)
+
+    def _record(self, settled: Sequence[tuple[JournalEntry, Outcome]]) -> None:
+        self._equipment.write([entry for entry, _ in settled])
+        for _, outcome in settled:
+            self.outcomes.append(outcome)
+            self._say(outcome)
+
+    def _say(self, outcome: Outcome) -> None:
+        self._tell(outcome.application, outcome.message or "is back", outcome.result)
+
+    def _tell(self, application: Application, message: str, result: Result | None = None) -> None:
+        percent = min(100, 100 * len(self.outcomes) // max(1, self._total))
+        report = Progress(percent, application, Step.START, message, result=result)
+        self._equipment.reporter.report(report)

@@ -1,0 +1,174 @@
+"""Start applications that are processes again, each at most once.
+
+A new process is written down before it runs its program, so that whoever continues after a crash
+finds it.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from restartmanager.errors import ProcessError, ProcessGoneError
+from restartmanager.model import RestartBy, Signal, Status
+from restartmanager.model.identity import boot_id
+from restartmanager.model.journal import JournalEntry, JournalStep
+from restartmanager.rules.applications import desktop_unit
+from restartmanager.rules.filters import masks
+from restartmanager.rules.relaunch import after_reboot, scope_name, why_closed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from restartmanager.engine.context import Equipment
+    from restartmanager.engine.recorder import StartLedger
+    from restartmanager.model import Filter, Recipe
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.ports.processes import ProcessHandle
+
+__all__ = ["Relauncher"]
+
+_log = logging.getLogger(__name__)
+
+_MASKED = Status.SHUTDOWN_MASKED | Status.RESTART_MASKED
+
+
+class Relauncher:
+    """Starts what is owed and can be started; the ledger has what became of the others."""
+
+    def __init__(
+        self, equipment: Equipment, ledger: StartLedger, filters: Sequence[Filter]
+    ) -> None:
+        self._equipment = equipment
+        self._processes = equipment.processes
+        self._clock = equipment.clock
+        self._cancel = equipment.cancel
+        self._limits = equipment.limits
+        self._ledger = ledger
+        self._filters = filters
+        self._homeless: set[int] = set()
+
+    def start(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+        """Start these applications, in this order; the entries of those that were started, to be
+        verified. When it is called off, it ends early."""
+        started = []
+        for entry in entries:
+            if self._cancel.cancelled:
+                break
+            running = self._bring_back(entry)
+            if running is not None:
+                started.append(running)
+        return started
+
+    def _bring_back(self, entry: JournalEntry) -> JournalEntry | None:
+        """Start it where it is owed; its entry where it was started, else it is settled."""
+        if entry.step in {JournalStep.STOP_INTENDED, JournalStep.NOT_STOPPED}:
+            if self._still_runs(entry):
+                self._ledger.never_stopped(entry)
+                return None
+            entry = _stopped(entry)
+        if entry.started_as is not None and self._lives(entry.started_as):
+            return entry  # it was started before a crash, or by an earlier try
+        application = entry.application
+        if masks(application, self._filters) & _MASKED:
+            self._ledger.left_stopped(entry, "a filter of the session excludes it")
+        elif entry.recipe is None or application.restart_by is RestartBy.NONE:
+            self._ledger.left_stopped(entry, why_closed(application))
+        else:
+            return self._start(entry)
+        return None
+
+    def _still_runs(self, entry: JournalEntry) -> bool:
+        """Whether an application that may have been asked to exit is there to stay.
+
+        The request cannot be taken back: who has it may exit until the time for that has passed.
+        It may have come a while after the entry was written: others were asked first.
+        """
+        main = entry.application.main_process
+        if main is None:
+            return False
+        longest = self._limits.application_s + 2 * self._limits.answer_s
+        left = entry.at + longest - self._clock.now()
+        asked_just_now = entry.step is JournalStep.STOP_INTENDED
+        patience = min(max(0.0, left), longest) if asked_just_now else 0.0
+        try:
+            handle = self._processes.open(main.identity)
+        except ProcessError:
+            return self._processes.is_alive(main.identity)
+        with handle:
+            until = self._clock.monotonic() + patience
+            return not self._processes.wait([handle], until, self._cancel)
+
+    def _lives(self, process: UniqueProcess) -> bool:
+        """Whether it runs its program, and lives on for the settling time.
+
+        One that still waits at the gate of a dead installer has run nothing. It exits as soon as
+        it gets the processor; should that take too long, it is helped.
+        """
+        try:
+            handle = self._processes.open(process)
+        except ProcessError:
+            return False
+        with handle:
+            patience = self._clock.monotonic() + self._limits.application_s
+            while not self._processes.wait([handle], self._settled_at()):
+                if not self._processes.is_at_gate(process):
+                    return True
+                if self._clock.monotonic() >= patience:
+                    _kill(handle)
+        return False
+
+    def _settled_at(self) -> float:
+        return self._clock.monotonic() + self._limits.settle_s
+
+    def _start(self, entry: JournalEntry) -> JournalEntry | None:
+        recipe = self._recipe_of(entry)
+        (entry,) = self._ledger.intend([entry])
+        released = entry
+
+        def note_process(identity: UniqueProcess) -> None:
+            nonlocal released
+            released = self._ledger.released(entry, identity)
+            self._bring_home(entry, identity, recipe.uid)
+
+        try:
+            self._processes.start(recipe, note_process)
+        except ProcessError as error:
+            self._ledger.not_back(replace(entry, started_as=None), error.message)
+            return None
+        return released
+
+    def _recipe_of(self, entry: JournalEntry) -> Recipe:
+        """How to start it now. What root has of its own login is nobody else's."""
+        recipe, main = entry.recipe, entry.application.main_process
+        assert recipe is not None  # noqa: S101 - the caller looked
+        of_old = main is not None and main.identity.boot_id != boot_id()
+        if of_old and recipe.uid == self._equipment.uid:
+            return after_reboot(recipe, self._equipment.variables)
+        return recipe
+
+    def _bring_home(self, entry: JournalEntry, process: UniqueProcess, user: int) -> None:
+        """Put the new process, which has run nothing yet, where its owner's programs are: what
+        becomes of the installer must not matter to it."""
+        if user in self._homeless:  # a manager that does not answer is not waited for again
+            return
+        main = entry.application.main_process
+        unit = desktop_unit(main) if main is not None else None
+        name = scope_name(unit, process)
+        trouble = self._equipment.services.adopt(process, user, name)
+        if trouble:
+            self._homeless.add(user)
+            _log.debug("process %d stays where the installer is: %s", process.pid, trouble)
+
+
+def _kill(handle: ProcessHandle) -> None:
+    with suppress(ProcessGoneError):
+        handle.send(Signal.KILL)
+
+
+def _stopped(entry: JournalEntry) -> JournalEntry:
+    application = entry.application
+    status = (application.status & ~(Status.RUNNING | Status.ERROR_ON_STOP)) | Status.STOPPED
+    return replace(entry, application=replace(application, status=status))

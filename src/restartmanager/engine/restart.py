@@ -1,0 +1,148 @@
+"""Bring back what was stopped: the last one stopped comes first.
+
+The journal says what may be owed; reality decides. Verified means: what was started lives on after
+its start, and no longer uses the old files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from restartmanager.engine.recorder import StartLedger, Verified
+from restartmanager.engine.relaunch import Relauncher
+from restartmanager.engine.service_start import ServiceStarter
+from restartmanager.errors import ProcessError
+from restartmanager.model.progress import Progress
+from restartmanager.rules.plan import plan_restart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from restartmanager.engine.context import Equipment
+    from restartmanager.model import Application, Filter, Outcome, Service
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.journal import JournalEntry
+    from restartmanager.ports.processes import ProcessHandle
+
+__all__ = ["Restart", "Stale"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """What still uses files that were replaced."""
+
+    pids: frozenset[int] = frozenset()
+    services: frozenset[Service] = frozenset()
+
+
+class Restart:
+    """Carries out the restart of one session; use it once. ``find_stale`` looks who still uses
+    files that were replaced."""
+
+    def __init__(
+        self,
+        equipment: Equipment,
+        *,
+        find_stale: Callable[[], Stale],
+        filters: Sequence[Filter] = (),
+    ) -> None:
+        self._equipment = equipment
+        self._find_stale = find_stale
+        self._filters = filters
+
+    def carry_out(self, journal: Iterable[JournalEntry]) -> tuple[Outcome, ...]:
+        """Bring back what the journal owes; what became of each application.
+
+        Raises OperationCancelledError, with the outcomes so far, when it was called off; what is
+        still owed then stays owed.
+        """
+        entries = plan_restart(journal)
+        reporter = self._equipment.reporter
+        reporter.report(Progress(0))
+        ledger = StartLedger(self._equipment, len(entries))
+        relauncher = Relauncher(self._equipment, ledger, self._filters)
+        starter = ServiceStarter(self._equipment, ledger, self._filters)
+        started: list[JournalEntry] = []
+        for are_services, batch in groupby(entries, key=_is_service):
+            start = starter.start if are_services else relauncher.start
+            started += start(list(batch))
+            if self._equipment.cancel.cancelled:
+                break
+        self._verify(started, ledger, starter)
+        ledger.check_cancelled()
+        reporter.report(Progress(100))
+        return tuple(ledger.outcomes)
+
+    def renew(self, applications: Sequence[Application], sequence: int) -> tuple[Outcome, ...]:
+        """Restart services where they stand; what became of each.
+
+        ``sequence`` is the number of the last entry in the journal. A service whose reload has not
+        got rid of the old files is restarted after all. Raises OperationCancelledError.
+        """
+        ledger = StartLedger(self._equipment, len(applications))
+        starter = ServiceStarter(self._equipment, ledger, self._filters)
+        entries = ledger.renewing(applications, sequence)
+        reloading = [entry for entry in entries if entry.application.reload_suffices]
+        started = starter.renew([entry for entry in entries if entry not in reloading])
+        if reloading:
+            reloaded = starter.renew(reloading, reload=True)
+            self._watch(())
+            stale = self._find_stale().services
+            again = [entry for entry in reloaded if entry.application.service in stale]
+            started += [entry for entry in reloaded if entry not in again]
+            started += starter.renew(again)
+        self._verify(started, ledger, starter)
+        ledger.check_cancelled()
+        return tuple(ledger.outcomes)
+
+    # -- verification --------------------------------------------------------------------------
+
+    def _verify(
+        self, started: Sequence[JournalEntry], ledger: StartLedger, starter: ServiceStarter
+    ) -> None:
+        """See whether all that were started live on, and on the new files."""
+        if not started:
+            return
+        gone = self._watch([entry.started_as for entry in started if entry.started_as])
+        broken = starter.broken()
+        stale = self._find_stale()
+        seen = []
+        for entry in started:
+            process, service = entry.started_as, entry.application.service
+            if service is not None and service in broken:
+                seen.append(Verified(entry, broken[service]))
+            elif service is None and process in gone:
+                seen.append(Verified(entry, "it exited right after its start"))
+            elif service in stale.services or (process is not None and process.pid in stale.pids):
+                seen.append(Verified(entry, "it came back, and still uses the old files"))
+            else:
+                seen.append(Verified(entry, remark=starter.remark(service)))
+        ledger.verified(seen)
+        starter.report_casualties()
+
+    def _watch(self, processes: Iterable[UniqueProcess]) -> set[UniqueProcess]:
+        """Let the settling time pass; those of the processes that do not live through it."""
+        gone: set[UniqueProcess] = set()
+        handles: dict[UniqueProcess, ProcessHandle] = {}
+        clock, ports = self._equipment.clock, self._equipment.processes
+        until = clock.monotonic() + self._equipment.limits.settle_s
+        try:
+            for process in processes:
+                try:
+                    handles[process] = ports.open(process)
+                except ProcessError:
+                    gone.add(process)
+            while clock.monotonic() < until:
+                for process in ports.wait(list(handles.values()), until):
+                    handles.pop(process).close()
+                    gone.add(process)
+        finally:
+            for handle in handles.values():
+                handle.close()
+        return gone
+
+
+def _is_service(entry: JournalEntry) -> bool:
+    return entry.application.service is not None

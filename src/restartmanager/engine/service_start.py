@@ -1,0 +1,154 @@
+"""Start services again by their managers, and put back what kept them stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from restartmanager.model import (
+    Application,
+    AppType,
+    Hold,
+    Outcome,
+    RestartBy,
+    Result,
+    ServiceState,
+    Status,
+    Step,
+    Treatment,
+)
+from restartmanager.model.journal import JournalEntry, JournalStep
+from restartmanager.rules.filters import masks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from restartmanager.engine.context import Equipment
+    from restartmanager.engine.recorder import StartLedger
+    from restartmanager.model import Filter, Service, ServiceResult
+
+__all__ = ["ServiceStarter"]
+
+_MASKED = Status.SHUTDOWN_MASKED | Status.RESTART_MASKED
+_PERHAPS_RUNNING = {JournalStep.STOP_INTENDED, JournalStep.NOT_STOPPED}
+
+
+class ServiceStarter:
+    """Starts what is owed and can be started; the ledger has what became of the others."""
+
+    def __init__(
+        self, equipment: Equipment, ledger: StartLedger, filters: Sequence[Filter]
+    ) -> None:
+        self._services = equipment.services
+        self._cancel = equipment.cancel
+        self._ledger = ledger
+        self._filters = filters
+        self._started: list[Service] = []
+        self._remarks: dict[Service, str] = {}
+        self._failed_before: frozenset[Service] = frozenset()
+
+    def start(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
+        """Start these services; the entries of those that their managers started, to be verified.
+        When it is called off, it ends early."""
+        by_service = {e.application.service: e for e in entries if e.application.service}
+        self._failed_before |= self._services.failed(by_service)
+        now = self._services.states(by_service)
+        owed = [
+            entry for service, entry in by_service.items() if self._is_owed(entry, now.get(service))
+        ]
+        waiting = {
+            entry.application.service: entry
+            for entry in self._ledger.intend(owed)
+            if entry.application.service is not None
+        }
+        holds = {service: entry.hold or Hold() for service, entry in waiting.items()}
+        return self._released(waiting, self._services.start(holds, cancel=self._cancel))
+
+    def renew(self, entries: Sequence[JournalEntry], *, reload: bool = False) -> list[JournalEntry]:
+        """Restart or reload services where they stand; the entries of those for which that went
+        well, to be verified."""
+        waiting = {e.application.service: e for e in entries if e.application.service}
+        self._failed_before |= self._services.failed(waiting)
+        treatment = Treatment.RELOAD if reload else Treatment.RESTART
+        results = self._services.renew(dict.fromkeys(waiting, treatment), cancel=self._cancel)
+        return self._released(waiting, results)
+
+    def _is_owed(self, entry: JournalEntry, now: ServiceState | None) -> bool:
+        """Whether to start it; if not, it is settled."""
+        application = entry.application
+        if now is ServiceState.ACTIVE and entry.step in _PERHAPS_RUNNING:
+            self._release(entry, entry.hold)
+            self._ledger.never_stopped(entry)
+        elif masks(application, self._filters) & _MASKED:
+            self._leave(entry, "a filter of the session excludes it")
+        elif application.restart_by is RestartBy.NONE:
+            self._leave(entry, application.reason or "its manager cannot start it")
+        else:
+            return True
+        return False
+
+    def _leave(self, entry: JournalEntry, reason: str) -> None:
+        """It stays stopped: so does what would start it. Only a mask of ours is lifted."""
+        if entry.hold is not None and entry.hold.masked:
+            self._release(entry, entry.hold._replace(triggers=(), followers=()))
+        self._ledger.left_stopped(entry, reason)
+
+    def _release(self, entry: JournalEntry, hold: Hold | None) -> None:
+        service = entry.application.service
+        if hold is None or service is None:
+            return
+        for result in self._services.release({service: hold}):
+            if not result.done:
+                self._ledger.broken(_casualty(result.service, result.trouble))
+
+    def _released(
+        self, waiting: Mapping[Service, JournalEntry], results: Iterable[ServiceResult]
+    ) -> list[JournalEntry]:
+        """Note what became of each: the entries of those that run, with their main processes."""
+        released = []
+        for result in results:
+            entry = waiting[result.service]
+            if result.done:
+                self._remarks[result.service] = result.remark
+                released.append(self._ledger.released(entry, result.main))
+            else:
+                self._ledger.not_back(entry, result.trouble)
+        self._started += [e.application.service for e in released if e.application.service]
+        return released
+
+    # -- verification --------------------------------------------------------------------------
+
+    def remark(self, service: Service | None) -> str:
+        """What is worth telling about a service that is back."""
+        return "" if service is None else self._remarks.get(service, "")
+
+    def broken(self) -> Mapping[Service, str]:
+        """Those that were started and are not up any more, and why."""
+        states = self._services.states(self._started) if self._started else {}
+        down = [s for s in self._started if states.get(s) is not ServiceState.ACTIVE]
+        facts = self._services.describe(down) if down else {}
+        return {
+            service: (facts[service].trouble if service in facts else "") or "it does not stay up"
+            for service in down
+        }
+
+    def report_casualties(self) -> None:
+        """Tell of services that have failed meanwhile and were none of ours."""
+        if not self._started:
+            return
+        new = self._services.failed(self._started) - self._failed_before
+        for service in sorted(new - set(self._started), key=str):
+            facts = self._services.describe([service]).get(service)
+            self._ledger.broken(_casualty(service, facts.trouble if facts else ""))
+
+
+def _casualty(service: Service, trouble: str) -> Outcome:
+    application = Application(
+        name=service.name.removesuffix(".service"),
+        type=AppType.SERVICE,
+        main_process=None,
+        service=service,
+        status=Status.STOPPED_OTHER,
+        restart_by=RestartBy.NONE,
+    )
+    message = trouble or "it failed meanwhile"
+    return Outcome(application, Step.START, Result.FAILED, message)

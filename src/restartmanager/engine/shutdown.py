@@ -1,0 +1,125 @@
+"""Carry out a shutdown plan: a vote, then stage by stage, each in its own way.
+
+Everything is written to the journal before it is asked to stop, and again when its outcome is
+known. Nothing is rolled back: what was stopped is for restart to bring back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from restartmanager.app.protocol import EndReason
+from restartmanager.engine.close import Closer
+from restartmanager.engine.recorder import StopLedger
+from restartmanager.engine.service_stop import ServiceStopper
+from restartmanager.model.answers import objections
+from restartmanager.model.progress import Progress
+from restartmanager.rules.plan import plan_after_vote
+
+if TYPE_CHECKING:
+    from restartmanager.engine.context import Equipment
+    from restartmanager.model import Outcome
+    from restartmanager.model.answers import Answers
+    from restartmanager.ports.applications import Conversations
+    from restartmanager.rules.plan import ShutdownMode, ShutdownPlan
+
+__all__ = ["Shutdown"]
+from typing import TYPE_CHECKING
+
+from restartmanager.model import AppType
+from restartmanager.model.answers import Answer, AnswerKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from restartmanager.engine.context import Equipment
+    from restartmanager.model import Application, Process
+    from restartmanager.model.answers import Answers
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.ports.applications import Conversations
+
+
+_WITH_WINDOWS = {AppType.MAIN_WINDOW, AppType.OTHER_WINDOW}
+
+
+_HEARD = {AnswerKind.YES, AnswerKind.NO, AnswerKind.HUNG, AnswerKind.DIED}
+
+
+def take_vote(
+    equipment: Equipment,
+    talks: Conversations,
+    applications: Sequence[Application],
+    reason: EndReason,
+) -> Answers:
+    """What each of these applications says to being closed, by its leader.
+
+    Who cannot be asked and has a window that hangs is as one that does not answer. When it is
+    called off, the answers mean nothing.
+    """
+    deadline = equipment.clock.monotonic() + equipment.limits.answer_s
+    answers = dict(talks.query(reason, deadline, equipment.cancel))
+    silent = [
+        app.main_process
+        for app in applications
+        if app.type in _WITH_WINDOWS
+        and app.main_process is not None
+        and answers[app.main_process.identity].kind not in _HEARD
+    ]
+    return answers | _hanging(equipment, silent)
+
+
+def _hanging(equipment: Equipment, processes: Sequence[Process]) -> dict[UniqueProcess, Answer]:
+    if not processes or equipment.cancel.cancelled:
+        return {}
+    deadline = equipment.clock.monotonic() + equipment.limits.answer_s
+    found = equipment.screens.find(processes, deadline, equipment.cancel)
+    hung = Answer(AnswerKind.HUNG, "its windows do not respond")
+    return {identity: hung for identity, windows in found.items() if windows.responds is False}
+
+
+class Shutdown:
+    """Carries out one plan; use it once.
+
+    ``first_sequence`` is the number of the last entry that the journal already has.
+    """
+
+    def __init__(
+        self, equipment: Equipment, mode: ShutdownMode, *, first_sequence: int = 0
+    ) -> None:
+        self._equipment = equipment
+        self._mode = mode
+        self._first_sequence = first_sequence
+
+    def carry_out(self, plan: ShutdownPlan) -> tuple[Outcome, ...]:
+        """Stop what is to be stopped; what became of each.
+
+        Raises OperationCancelledError, with the outcomes so far, when it was called off.
+        """
+        self._equipment.reporter.report(Progress(0))
+        ledger = StopLedger(self._equipment, len(plan), self._first_sequence)
+        ledger.check_cancelled()
+        voters = [app for stage in plan.stages for app in stage if app.service is None]
+        leaders = [app.main_process for app in voters if app.main_process is not None]
+        # Who agreed and was not told to exit is told to go on when the block is left.
+        with self._equipment.channels.open(leaders) as talks:
+            reason = EndReason.FORCED if self._mode.force else EndReason.UPDATE
+            against = objections(take_vote(self._equipment, talks, voters, reason))
+            ledger.check_cancelled()
+            plan = plan_after_vote(plan, against, self._mode)
+            self._close(plan, ledger, talks, against)
+        self._equipment.reporter.report(Progress(100))
+        return (*plan.skipped, *ledger.outcomes)
+
+    def _close(
+        self, plan: ShutdownPlan, ledger: StopLedger, talks: Conversations, overridden: Answers
+    ) -> None:
+        force = self._mode.force
+        closer = Closer(self._equipment, ledger, talks, overridden, force=force)
+        stopper = ServiceStopper(self._equipment, ledger, force=force)
+        for stage in plan.stages:
+            services = [app for app in stage if app.service is not None]
+            others = [app for app in stage if app.service is None]
+            for applications, work in ((others, closer.close), (services, stopper.stop)):
+                if applications:
+                    ledger.check_cancelled()
+                    work(applications)

@@ -1,1 +1,0 @@
-"""Linux: looking at processes and files, signalling, starting."""

@@ -1,0 +1,104 @@
+"""What is remembered of a session: records that outlive the process which wrote them.
+
+An entry is written *before* a step is taken, with the step's intention, and again when its outcome
+is known. Whoever finds the journal after a crash can tell from it what may have happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from restartmanager.model import Application, Hold, Recipe
+    from restartmanager.model.identity import UniqueProcess
+
+__all__ = ["JournalEntry", "JournalStep", "Operation", "SessionRecord"]
+
+
+class Operation(StrEnum):
+    """What one process at a time may be doing to a session."""
+
+    SHUTDOWN = "shutdown"
+    RESTART = "restart"
+    RECOVERY = "recovery"
+
+
+class JournalStep(StrEnum):
+    """How far an application has got, in order."""
+
+    STOP_INTENDED = "stop-intended"
+    """It is about to be stopped, or being stopped: look whether it still runs."""
+    STOPPED = "stopped"
+    NOT_STOPPED = "not-stopped"
+    """It survived so far; having been asked, it may still exit: look whether it runs."""
+    START_INTENDED = "start-intended"
+    """It is about to be started: no process is known yet, and none runs its program."""
+    START_RELEASED = "start-released"
+    """``started_as`` exists and may run the program at any moment: look whether it does."""
+    STARTED = "started"
+    """It is back."""
+    NOT_STARTED = "not-started"
+    """It should have come back and did not."""
+    LEFT_STOPPED = "left-stopped"
+    """It stays closed, as it should."""
+
+
+_OWED = frozenset(
+    {
+        JournalStep.STOP_INTENDED,
+        JournalStep.STOPPED,
+        JournalStep.NOT_STOPPED,
+        JournalStep.START_INTENDED,
+        JournalStep.START_RELEASED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One application that the session has acted on, as of now.
+
+    ``at`` is when the entry was written, in seconds since 1970. ``sequence`` orders the entries of
+    a session as their applications were stopped; bringing back goes the other way.
+    """
+
+    sequence: int
+    application: Application
+    step: JournalStep
+    at: float
+    recipe: Recipe | None = field(default=None, repr=False)
+    hold: Hold | None = None
+    """Of a service: what was done besides to keep it stopped."""
+    started_as: UniqueProcess | None = None
+    message: str = ""
+
+    @property
+    def owed(self) -> bool:
+        """Whether the application may have to be brought back, and nobody has tried to."""
+        return self.step in _OWED
+
+    @property
+    def worth_a_try(self) -> bool:
+        """Whether bringing it back makes sense: it is owed, or the last try failed."""
+        return self.owed or self.step is JournalStep.NOT_STARTED
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """One session as the store has it. The key is a secret of its user."""
+
+    key: str = field(repr=False)
+    created_at: float
+    boot_id: str
+    owner: UniqueProcess | None = None
+    """The primary; None where no process owns the session and it lives until ``expires_at``."""
+    expires_at: float | None = None
+    shut_down: bool = False
+    """Whether a shutdown was ever asked for, which restart depends on."""
+    operation: Operation | None = None
+    """What is being done to it right now, by ``worker``."""
+    worker: UniqueProcess | None = None
+    members: tuple[UniqueProcess, ...] = ()
+    """The secondaries that have joined and not left."""

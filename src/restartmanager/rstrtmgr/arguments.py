@@ -1,0 +1,122 @@
+"""Arguments as C programs give them, checked: what makes no sense is a UsageError, code 160."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from restartmanager.errors import UsageError
+from restartmanager.model import FilterAction
+from restartmanager.rstrtmgr.codes import RmShutdownType
+from restartmanager.rstrtmgr.types import RM_UNIQUE_PROCESS
+
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+    from restartmanager.model.identity import UniqueProcess
+
+    class Target(TypedDict, total=False):
+        """The one target of a filter, as the session's methods take it."""
+
+        executable: str
+        process: UniqueProcess
+        service: str
+
+
+__all__ = [
+    "action_flags",
+    "callback",
+    "capacity",
+    "elements",
+    "filter_action",
+    "filter_target",
+    "living",
+    "reserved",
+    "text",
+]
+
+_T = TypeVar("_T")
+_ALL_FLAGS = RmShutdownType.RmForceShutdown | RmShutdownType.RmShutdownOnlyRegistered
+
+
+def reserved(flags: int) -> None:
+    """Flags without a meaning must be 0: a later one could mean something that is not done here."""
+    _need(_is_count(flags) and flags == 0, "A reserved parameter is not 0.")
+
+
+def text(value: str) -> str:
+    """A string that must be given."""
+    _need(isinstance(value, str), f"{value!r} is no string.")
+    return value
+
+
+def capacity(number: int) -> int:
+    """A size or count."""
+    _need(_is_count(number), f"{number!r} is no size or count.")
+    return number
+
+
+def callback(function: Callable[[int], object] | None) -> Callable[[int], object] | None:
+    """A callback, or none."""
+    _need(function is None or callable(function), f"{function!r} cannot be called.")
+    return function
+
+
+def action_flags(flags: int) -> tuple[bool, bool]:
+    """Whether RmForceShutdown and RmShutdownOnlyRegistered are set."""
+    _need(_is_count(flags) and not flags & ~_ALL_FLAGS, f"{flags!r} are no shutdown flags.")
+    force = bool(flags & RmShutdownType.RmForceShutdown)
+    return force, bool(flags & RmShutdownType.RmShutdownOnlyRegistered)
+
+
+def elements(count: int, values: Sequence[_T] | None, kind: type[_T]) -> Sequence[_T]:
+    """The first ``count`` elements of what was an array; it may be None where that is 0."""
+    if capacity(count) == 0:
+        return ()
+    if not isinstance(values, Sequence) or isinstance(values, str | bytes):
+        raise UsageError(f"{values!r} is no list.")
+    found = values[:count]
+    _need(len(found) == count, f"The list has {len(found)} elements and not {count}.")
+    for element in found:
+        _need(isinstance(element, kind), f"{element!r} is no {kind.__name__}.")
+    return found
+
+
+def living(processes: Sequence[RM_UNIQUE_PROCESS]) -> list[UniqueProcess]:
+    """Those of the processes that may exist: a forged one is accepted, and never touched."""
+    identities = [process.identity() for process in processes]
+    return [identity for identity in identities if identity is not None]
+
+
+def filter_action(number: int) -> FilterAction:
+    """What a filter forbids."""
+    _need(_is_count(number) and number in set(FilterAction), f"{number!r} is no filter action.")
+    return FilterAction(number)
+
+
+def filter_target(
+    executable: str | None, process: RM_UNIQUE_PROCESS | None, service: str | None
+) -> Target:
+    """The one target of a filter.
+
+    A process that cannot exist is none: the filter would seem to protect something.
+    """
+    given = [target for target in (executable, process, service) if target is not None]
+    _need(len(given) == 1 and given[0] != "", "A filter has exactly one target.")
+    if executable is not None:
+        return {"executable": text(executable)}
+    if service is not None:
+        return {"service": text(service)}
+    identity = process.identity() if isinstance(process, RM_UNIQUE_PROCESS) else None
+    if identity is None:
+        raise UsageError(f"{process!r} is no process that can exist.")
+    return {"process": identity}
+
+
+def _is_count(number: object) -> bool:
+    return isinstance(number, int) and number >= 0
+
+
+def _need(condition: object, complaint: str) -> None:
+    if not condition:
+        raise UsageError(complaint)

@@ -1,0 +1,303 @@
+"""From holders to applications: who belongs together, what it is, whether it may be stopped.
+
+Pure: facts in, applications out. The facts beyond the holders themselves come as Surroundings.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from restartmanager.model import (
+    Application,
+    AppType,
+    Evidence,
+    Process,
+    RebootReason,
+    Required,
+)
+from restartmanager.rules.interpreters import script_candidates
+from restartmanager.rules.policy import Policy
+from restartmanager.rules.services import ServiceScene, service_applications, service_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from restartmanager.model import Holder
+    from restartmanager.model.answers import Windows
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.rules.cgroups import UnitAddress
+    from restartmanager.rules.containers import Container
+
+__all__ = [
+    "Surroundings",
+    "desktop_unit",
+    "find_applications",
+    "pending_kernel",
+    "with_windows",
+]
+
+
+class Surroundings(NamedTuple):
+    """What must be known about the machine and the caller to judge a holder.
+
+    ``parents`` has the ancestors of all holders by their number; ``selves`` the caller, its
+    ancestors, and the other installers of the session; ``units`` the oldest process of each unit of
+    a desktop that a holder is in; ``own_cgroup`` is the caller's control group.
+    """
+
+    uid: int
+    selves: frozenset[UniqueProcess] = frozenset()
+    parents: Mapping[int, Process] = MappingProxyType({})
+    policy: Policy = Policy()
+    scene: ServiceScene = ServiceScene({}, {})
+    units: Mapping[UnitAddress, Process] = MappingProxyType({})
+    own_cgroup: str | None = None
+
+
+class _Verdict(NamedTuple):
+    """Why a process cannot be stopped, and what it takes instead."""
+
+    type: AppType
+    reason: RebootReason
+    required: Required
+    words: str
+
+
+def find_applications(holders: Iterable[Holder], around: Surroundings) -> tuple[Application, ...]:
+    """The applications that these holders are, oldest first."""
+    everybody = tuple(holders)
+    by_pid = {
+        holder.process.pid: holder
+        for holder in everybody
+        if service_of(holder.process, around.scene) is None
+    }
+    families: dict[int, list[Holder]] = {}
+    leaders: dict[int, Process] = {}
+    for holder in by_pid.values():
+        leader = _leader_of(holder.process, by_pid, around)
+        leaders[leader.pid] = leader
+        families.setdefault(leader.pid, []).append(holder)
+    applications = [_application(leaders[pid], family, around) for pid, family in families.items()]
+    applications += service_applications(everybody, around.scene, around.policy, around.uid)
+    return tuple(sorted(applications, key=_age))
+
+
+def pending_kernel(release: str) -> Application:
+    """The kernel as an application, where a newer one waits for a reboot."""
+    return Application(
+        name="the kernel",
+        type=AppType.CRITICAL,
+        main_process=None,
+        reboot_reasons=RebootReason.CRITICAL_PROCESS,
+        required=Required.REBOOT,
+        reason=f"{release} is installed, and an older one runs",
+    )
+
+
+def with_windows(application: Application, windows: Windows | None) -> Application:
+    """The application with what its leader shows on a display. The shell is never stopped."""
+    from restartmanager.model.answers import WindowKind
+
+    if windows is None or application.reboot_reasons:
+        return application
+    if windows.kind is WindowKind.SHELL:
+        verdict = _Verdict(
+            AppType.SHELL,
+            RebootReason.CRITICAL_PROCESS,
+            Required.RELOGIN,
+            "it is part of the desktop itself",
+        )
+        return _judged(application, [verdict])
+    if windows.kind is WindowKind.MAIN:
+        return replace(application, type=AppType.MAIN_WINDOW)
+    if application.type is AppType.MAIN_WINDOW:
+        return application
+    return replace(application, type=AppType.OTHER_WINDOW)
+
+
+def desktop_unit(process: Process) -> UnitAddress | None:
+    """The unit in which a desktop has started the application of this process; None where it is in
+    none (systemd, "Desktop Environment Integration").
+
+    It is a scope, or a service that was made for this one start. What is started at every login
+    (``@autostart``) is a service like others: its manager can start it again.
+    """
+    if not process.cgroup or "/app-" not in process.cgroup:
+        return None
+    from restartmanager.rules.cgroups import unit_at  # seldom needed, and patterns take time
+
+    unit = unit_at(process.cgroup)
+    if unit is None or unit.user is None or not unit.name.startswith("app-"):
+        return None
+    stem, _, kind = unit.name.rpartition(".")
+    once = "@" in stem and not stem.endswith("@autostart")
+    return unit if kind == "scope" or (kind == "service" and once) else None
+
+
+# -- who belongs together ----------------------------------------------------------------------
+
+
+def _leader_of(process: Process, holders: Mapping[int, Holder], around: Surroundings) -> Process:
+    """The process at the top of those that come and go together with this one."""
+    unit = desktop_unit(process)
+    oldest = around.units.get(unit) if unit is not None else None
+    if oldest is not None and oldest.uid == process.uid and not _stands_alone(process, around):
+        return oldest
+    leader = process
+    while True:
+        parent = around.parents.get(leader.parent_pid)
+        if parent is None or not _belongs_to(leader, parent, holders, around):
+            return leader
+        leader = parent
+
+
+def _belongs_to(
+    child: Process, parent: Process, holders: Mapping[int, Holder], around: Surroundings
+) -> bool:
+    """Whether a process is a helper of its parent rather than a program of its own.
+
+    Helpers run for the same user. They are either other copies of the parent's program, as the
+    workers of a browser are, or part of one job with a parent that uses the same files. Programs
+    that merely share an interpreter are not copies of one another.
+    """
+    if child.uid != parent.uid or desktop_unit(child) != desktop_unit(parent):
+        return False
+    if _verdict(parent, around) or _stands_alone(child, around):
+        return False
+    if service_of(parent, around.scene) is not None:
+        return False
+    if parent.pid in holders and child.same_pid_namespace:
+        return child.process_group == parent.process_group or _same_program(child, parent)
+    return _same_program(child, parent)
+
+
+def _stands_alone(process: Process, around: Surroundings) -> bool:
+    """Whether it cannot be a helper: it must not be stopped, or lives in a container. The sandbox
+    of a helper, which may have a pid namespace as well, is none."""
+    return _verdict(replace(process, same_pid_namespace=True), around) is not None
+
+
+def _same_program(child: Process, parent: Process) -> bool:
+    if child.executable is None or child.executable != parent.executable:
+        return False
+    return _script(child) == _script(parent)
+
+
+def _script(process: Process) -> str | None:
+    """The script that the process was started with; None when it is no interpreter."""
+    scripts = script_candidates(process.executable, process.arguments)
+    return scripts[-1].paths[0] if scripts else None
+
+
+# -- what an application is --------------------------------------------------------------------
+
+
+def _application(leader: Process, family: Sequence[Holder], around: Surroundings) -> Application:
+    members = {holder.process.identity: holder.process for holder in family}
+    processes = (leader, *(p for key, p in sorted(members.items(), key=_by_pid) if p != leader))
+    helpers = (replace(p, same_pid_namespace=True) for p in processes[1:])
+    verdicts = [verdict for p in (leader, *helpers) if (verdict := _verdict(p, around))]
+    application = Application(
+        name=_name(leader),
+        type=_type(leader),
+        main_process=leader,
+        processes=processes,
+        evidence=_evidence(family),
+    )
+    return _judged(application, verdicts) if verdicts else application
+
+
+def _type(leader: Process) -> AppType:
+    """What can be told without looking at displays: a desktop starts what is seen."""
+    if desktop_unit(leader) is not None:
+        return AppType.MAIN_WINDOW
+    return AppType.CONSOLE if leader.terminal else AppType.UNKNOWN
+
+
+def _judged(application: Application, verdicts: Sequence[_Verdict]) -> Application:
+    reasons = RebootReason.NONE
+    for verdict in verdicts:
+        reasons |= verdict.reason
+    return replace(
+        application,
+        type=verdicts[0].type,
+        reboot_reasons=reasons,
+        required=Required.most(verdict.required for verdict in verdicts),
+        reason="; ".join(dict.fromkeys(verdict.words for verdict in verdicts)),
+    )
+
+
+def _verdict(process: Process, around: Surroundings) -> _Verdict | None:
+    """Why this process cannot be stopped; None when it can. The most telling reason wins."""
+    if process.identity in around.selves:
+        return _Verdict(
+            AppType.CRITICAL,
+            RebootReason.DETECTED_SELF,
+            Required.RELOGIN,
+            "it is this installer, or what the installer was started from",
+        )
+    rule = around.policy.rule_for(process.executable)
+    if process.pid == 1 or process.kernel_thread:
+        required = rule.required if rule else Required.REBOOT
+        words = "the machine does not run without it"
+        return _Verdict(AppType.CRITICAL, RebootReason.CRITICAL_PROCESS, required, words)
+    container = _container(process, around)
+    if container is not None:
+        words = f"it lives in a container: {container.advice}"
+        return _Verdict(AppType.CONTAINER, RebootReason.SESSION_MISMATCH, Required.RESTART, words)
+    if rule is not None and rule.type is not None:
+        required = rule.required
+        if required is Required.MANAGER_REEXEC and _serves_a_manager(process, around):
+            required = Required.RELOGIN
+        return _Verdict(rule.type, RebootReason.CRITICAL_PROCESS, required, rule.reason)
+    if around.uid not in {0, process.uid}:
+        return _Verdict(
+            AppType.CRITICAL,
+            RebootReason.PERMISSION_DENIED,
+            Required.RESTART,
+            f"it belongs to another user (uid {process.uid})",
+        )
+    return None
+
+
+def _container(process: Process, around: Surroundings) -> Container | None:
+    # Imported here: its patterns take longer to compile than it takes to find nobody.
+    from restartmanager.rules.containers import container_of
+
+    return container_of(
+        process.cgroup,
+        same_pid_namespace=process.same_pid_namespace,
+        own_cgroup=around.own_cgroup,
+    )
+
+
+def _serves_a_manager(process: Process, around: Surroundings) -> bool:
+    """Whether this is no service manager but a helper of one, which lives as long as the login:
+    systemd keeps one to close the session with (pam_systemd(8))."""
+    parent = around.parents.get(process.parent_pid)
+    return parent is not None and parent.pid != 1 and parent.executable == process.executable
+
+
+def _name(process: Process) -> str:
+    """What a person would call it: the script or the program, not the interpreter."""
+    script = _script(process)
+    if script is None or script.startswith(("/dev/", "/proc/")):  # read from a descriptor
+        script = None
+    path = script or process.executable or process.name
+    return posixpath.basename(path.removesuffix("/__main__.py")) or process.name
+
+
+def _evidence(family: Sequence[Holder]) -> tuple[Evidence, ...]:
+    return tuple(sorted(item for holder in family for item in holder.evidence))
+
+
+def _age(application: Application) -> tuple[int, int]:
+    process = application.main_process
+    return (process.identity.start_ticks, process.pid) if process else (0, 0)
+
+
+def _by_pid(item: tuple[UniqueProcess, Process]) -> int:
+    return item[0].pid

@@ -1,0 +1,117 @@
+"""What is told to the machine's own log: that a session started, what it listed and did, its end.
+
+The original writes such events to the Windows event log (10000 to 10010). Nothing secret is in
+them: of the key there is only a fingerprint, and what a process chose is escaped and cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from restartmanager.model import Result, Status
+from restartmanager.model.escaping import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from restartmanager.model import Affected, Outcome
+
+__all__ = ["Event", "Trace", "acted", "ended", "listed", "started"]
+
+_OUTCOMES_LIMIT = 50
+_TEXT_LIMIT = 300
+
+
+class Event(StrEnum):
+    """What happened; the value is its message id (systemd.journal-fields(7)), the same for ever."""
+
+    STARTED = "9b5d51cecab44c9b8a754a69d99d9599"
+    LISTED = "fcd1007dfbe2463db3025610633f6751"
+    SHUT_DOWN = "54cc3305705e409690ac881236dfe821"
+    RESTARTED = "1f4c0763f16d42de9a348fda558c112b"
+    REFRESHED = "bb8f1483988c4c6aa66533d5dd664704"
+    RECOVERED = "6678fb7abf1a4877a0c0a914bb3bc238"
+    ENDED = "87e27aaab7f64daabae38ef92f84ebc9"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One line for the log. ``session`` is a fingerprint of the key, empty for none; ``counts``
+    and ``outcomes`` are what the line says, to be filtered by."""
+
+    event: Event
+    message: str
+    session: str = ""
+    failed: bool = False
+    counts: tuple[tuple[str, int], ...] = ()
+    outcomes: tuple[str, ...] = ()
+
+
+def started(key: str, *, detached: bool) -> Trace:
+    """A session was started."""
+    owner = "that no process owns " if detached else ""
+    return _trace(Event.STARTED, key, f"session {owner}started")
+
+
+def listed(key: str, affected: Affected) -> Trace:
+    """The list of a session was made."""
+    running = [app for app in affected.applications if app.status & Status.RUNNING]
+    blocking = sum(bool(app.reboot_reasons) for app in running)
+    counts = (
+        ("applications", len(running)),
+        ("blocking", blocking),
+        ("unexplained", len(affected.unexplained)),
+        ("not_inspectable", affected.not_inspectable),
+    )
+    return _trace(Event.LISTED, key, "listed who is affected", counts=counts)
+
+
+def acted(event: Event, key: str, outcomes: Sequence[Outcome], trouble: str = "") -> Trace:
+    """Applications were closed, or brought back. ``trouble`` is why it did not go on."""
+    words = event.name.lower().replace("_", " ")
+    counts = tuple(
+        (result.value, sum(outcome.result is result for outcome in outcomes)) for result in Result
+    )
+    return _trace(
+        event,
+        key,
+        f"{words}: {trouble}" if trouble else words,
+        failed=bool(trouble) or any(outcome.failed for outcome in outcomes),
+        counts=counts,
+        outcomes=tuple(map(_words, outcomes[:_OUTCOMES_LIMIT])),
+    )
+
+
+def ended(key: str) -> Trace:
+    """A session was ended."""
+    return _trace(Event.ENDED, key, "session ended")
+
+
+def _trace(  # noqa: PLR0913 - the fields
+    event: Event,
+    key: str,
+    message: str,
+    *,
+    failed: bool = False,
+    counts: tuple[tuple[str, int], ...] = (),
+    outcomes: tuple[str, ...] = (),
+) -> Trace:
+    numbers = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts)
+    text = f"{message} ({numbers})" if numbers else message
+    session = sha256(key.encode("ascii")).hexdigest()[:12] if key else ""
+    return Trace(event, _short(text), session, failed, counts, outcomes)
+
+
+def _words(outcome: Outcome) -> str:
+    main = outcome.application.main_process
+    process = "" if main is None else f" (process {main.pid})"
+    message = f": {outcome.message}" if outcome.message else ""
+    name = _short(outcome.application.name, _TEXT_LIMIT // 3)
+    return _short(f"{outcome.step} {outcome.result}: {name}{process}{message}")
+
+
+def _short(text: str, limit: int = _TEXT_LIMIT) -> str:
+    return escape(text[:limit])

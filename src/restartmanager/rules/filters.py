@@ -1,0 +1,50 @@
+"""Which applications must not be stopped, or not be brought back, by the session's own filters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from restartmanager.model import FilterAction, FilterTrigger, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from restartmanager.model import Application, Filter
+    from restartmanager.model.identity import UniqueProcess
+
+__all__ = ["action_on", "masks"]
+
+
+def action_on(application: Application, filters: Iterable[Filter]) -> FilterAction | None:
+    """The strongest action of the filters that fit; None when none does."""
+    return max(
+        (item.action for item in filters if _fits(item, application)),
+        default=None,
+    )
+
+
+def masks(application: Application, filters: Iterable[Filter]) -> Status:
+    """The status bits that the filters set (RmAddFilter): whatever is not stopped is not brought
+    back either."""
+    match action_on(application, filters):
+        case FilterAction.NO_SHUTDOWN:
+            return Status.SHUTDOWN_MASKED
+        case FilterAction.NO_RESTART:
+            return Status.RESTART_MASKED
+        case None:
+            return Status.UNKNOWN
+
+
+def _fits(item: Filter, application: Application) -> bool:
+    match item.trigger:
+        case FilterTrigger.PROCESS:
+            return any(process.identity == item.target for process in application.processes)
+        case FilterTrigger.EXECUTABLE:
+            return any(process.executable == item.target for process in application.processes)
+        case FilterTrigger.SERVICE:
+            return application.service is not None and _names(application.service.name, item.target)
+
+
+def _names(service: str, target: str | UniqueProcess) -> bool:
+    """Whether a service is meant: its ending may be left out."""
+    return target in {service, service.removesuffix(".service")}

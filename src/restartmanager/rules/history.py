@@ -1,0 +1,96 @@
+"""What a session has done before, and the list as it is shown with that. Pure, as ``affected``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from restartmanager.model import Application, Required, Status
+from restartmanager.rules import filters as filter_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from restartmanager.model import Filter, Process, Service
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.journal import JournalEntry
+
+__all__ = ["Alive", "merge_history"]
+
+
+class Alive(NamedTuple):
+    """Those processes and services of a journal that run now."""
+
+    processes: Mapping[UniqueProcess, Process] = MappingProxyType({})
+    services: frozenset[Service] = frozenset()
+
+
+def merge_history(
+    current: Sequence[Application],
+    journal: Iterable[JournalEntry],
+    alive: Alive,
+    filters: Sequence[Filter] = (),
+) -> tuple[Application, ...]:
+    """The list as it is shown: what is affected now, and what the session has acted on before.
+
+    An application that came back is one entry under its new process.
+    """
+    remaining = {application.key: application for application in current}
+    by_process = {p.identity: a.key for a in current for p in a.processes}
+    merged = []
+    for entry in _latest(journal):
+        keys = [entry.application.key]
+        if entry.started_as is not None:
+            keys.append(by_process.get(entry.started_as, ""))
+        found = [remaining.pop(key) for key in keys if key in remaining]
+        merged.append(_with_history(entry, found[-1] if found else None, alive))
+    return tuple(_masked(application, filters) for application in (*merged, *remaining.values()))
+
+
+def _latest(journal: Iterable[JournalEntry]) -> list[JournalEntry]:
+    """The entries without those whose new process was itself stopped later on."""
+    entries = list(journal)
+    stopped = {e.application.main_process.identity for e in entries if e.application.main_process}
+    return [entry for entry in entries if entry.started_as not in stopped]
+
+
+def _with_history(entry: JournalEntry, current: Application | None, alive: Alive) -> Application:
+    """One application of the journal, as it is now."""
+    history = entry.application.status & ~Status.RUNNING
+    if current is not None:
+        reason = entry.message or current.reason
+        return replace(current, status=current.status | history, reason=reason)
+    now = alive.processes.get(entry.started_as) if entry.started_as else None
+    if now is not None:
+        return replace(
+            entry.application,
+            status=history | Status.RUNNING,
+            main_process=now,
+            processes=(now,),
+            evidence=(),
+            required=Required.NONE,
+            reason=entry.message,
+        )
+    running = _runs(entry.application, alive)
+    as_before = running and not history & Status.RESTARTED
+    return replace(
+        entry.application,
+        status=history | (Status.RUNNING if running else Status.UNKNOWN),
+        evidence=entry.application.evidence if as_before else (),
+        required=entry.application.required if as_before or not running else Required.NONE,
+        reason=entry.message,
+    )
+
+
+def _masked(application: Application, filters: Sequence[Filter]) -> Application:
+    return replace(
+        application, status=application.status | filter_rules.masks(application, filters)
+    )
+
+
+def _runs(application: Application, alive: Alive) -> bool:
+    if application.service is not None:
+        return application.service in alive.services
+    main = application.main_process
+    return main is not None and main.identity in alive.processes

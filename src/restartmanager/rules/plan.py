@@ -1,0 +1,257 @@
+"""From applications to an ordered plan of what is stopped, and of what comes back.
+
+Pure. Leaving an application alone is part of a plan as well, with the reason, so that people see
+why. The order is that of the Windows original: graphical applications, console applications,
+services, the shell going down; the reverse coming up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from restartmanager.errors import RebootNeededError, ShutdownError
+from restartmanager.model import (
+    Application,
+    AppType,
+    FilterAction,
+    Outcome,
+    Required,
+    Result,
+    Status,
+    Step,
+    words,
+)
+from restartmanager.model.journal import JournalStep
+from restartmanager.rules import filters as filter_rules
+from restartmanager.rules.relaunch import why_closed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from restartmanager.model import Filter
+    from restartmanager.model.answers import Answers
+    from restartmanager.model.journal import JournalEntry
+
+__all__ = [
+    "RefreshPlan",
+    "ShutdownMode",
+    "ShutdownPlan",
+    "plan_after_vote",
+    "plan_refresh",
+    "plan_restart",
+    "plan_shutdown",
+]
+
+_RANK = {
+    AppType.MAIN_WINDOW: 1,
+    AppType.OTHER_WINDOW: 1,
+    AppType.CONSOLE: 2,
+    AppType.UNKNOWN: 2,
+    AppType.CONTAINER: 2,
+    AppType.SERVICE: 3,
+    AppType.SHELL: 4,
+    AppType.CRITICAL: 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownMode:
+    """How a shutdown is meant.
+
+    ``force``: what does not obey in time is killed. ``only_registered``: nothing is stopped unless
+    everything comes back. ``partial``: close what can be closed although something cannot, which
+    the original has no word for.
+    """
+
+    force: bool = False
+    only_registered: bool = False
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShutdownPlan:
+    """Stages, one after the other, of applications that are stopped side by side; and the outcomes
+    of those that are left alone."""
+
+    stages: tuple[tuple[Application, ...], ...]
+    skipped: tuple[Outcome, ...]
+
+    def __len__(self) -> int:
+        return sum(len(stage) for stage in self.stages)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshPlan:
+    """What is restarted where it stands: applications that are closed and come back at once,
+    services, and service managers that run their own program anew."""
+
+    closing: ShutdownPlan
+    services: tuple[Application, ...]
+    managers: tuple[Application, ...]
+
+    def __len__(self) -> int:
+        return len(self.closing) + len(self.services) + len(self.managers)
+
+
+def plan_shutdown(
+    applications: Iterable[Application], filters: Sequence[Filter], mode: ShutdownMode
+) -> ShutdownPlan:
+    """What to stop, in which order.
+
+    Raises RebootNeededError when something cannot be stopped at all and ``partial`` is not set;
+    ShutdownError when ``only_registered`` is set and something would not come back. Either way
+    nothing is to be touched. What a filter excludes from being stopped never stands in the way.
+    """
+    running = [app for app in applications if app.status & Status.RUNNING]
+    masked, open_ = _split(running, lambda app: _no_shutdown(app, filters))
+    impossible, possible = _split(open_, lambda app: bool(app.reboot_reasons))
+    if impossible and not mode.partial:
+        raise _reboot_needed(impossible)
+    if mode.only_registered:
+        _insist_on_restart(possible, filters)
+    skipped = [_skip(app, "a filter of the session excludes it") for app in masked]
+    skipped += [_skip(app, app.reason or "it cannot be stopped") for app in impossible]
+    ordered = sorted((_with_masks(app, filters) for app in possible), key=_rank)
+    ranks = [list(rank) for _, rank in groupby(ordered, key=_rank)]
+    stages = tuple(stage for rank in ranks for stage in _by_dependence(rank))
+    return ShutdownPlan(stages, tuple(skipped))
+
+
+def plan_after_vote(plan: ShutdownPlan, against: Answers, mode: ShutdownMode) -> ShutdownPlan:
+    """What is left of a plan when the leaders of these applications speak against it.
+
+    One is enough to close nothing (WM_QUERYENDSESSION); with ``partial`` each speaks for itself,
+    and with ``force`` for nothing.
+    """
+    if not against or mode.force:
+        return plan
+    planned = [app for stage in plan.stages for app in stage]
+    opposed, others = _split(planned, lambda app: bool(_objection(app, against)))
+    if mode.partial:
+        stages = tuple(tuple(app for app in stage if app not in opposed) for stage in plan.stages)
+        skipped = tuple(_skip(app, _objection(app, against)) for app in opposed)
+        return ShutdownPlan(tuple(filter(None, stages)), plan.skipped + skipped)
+    because = f"left open, for the sake of {', '.join(app.name for app in opposed)}"
+    outcomes = [_fail(app, _objection(app, against)) for app in opposed]
+    outcomes += [_skip(app, because) for app in others]
+    return ShutdownPlan((), (*plan.skipped, *outcomes))
+
+
+def plan_refresh(applications: Iterable[Application], filters: Sequence[Filter]) -> RefreshPlan:
+    """What to restart after a change, of applications that may use old files.
+
+    Who uses the new ones only is left out. What would not come back is left alone, as is what a
+    filter excludes or what cannot be stopped: the outcomes say so.
+    """
+    candidates = _using_old_files(applications)
+    managers, others = _split(candidates, lambda app: app.required is Required.MANAGER_REEXEC)
+    lost, wanted = _split(
+        others,
+        lambda app: (
+            not app.reboot_reasons
+            and (not app.restartable or filter_rules.action_on(app, filters) is not None)
+        ),
+    )
+    plan = plan_shutdown(wanted, filters, ShutdownMode(partial=True))
+    planned = [app for stage in plan.stages for app in stage]
+    services, _ = _split(planned, lambda app: app.service is not None)
+    stages = tuple(tuple(app for app in stage if app.service is None) for stage in plan.stages)
+    skipped = [_skip(app, _why_lost(app, filters)) for app in lost]
+    closing = ShutdownPlan(tuple(filter(None, stages)), (*skipped, *plan.skipped))
+    return RefreshPlan(closing, tuple(services), tuple(managers))
+
+
+def plan_restart(entries: Iterable[JournalEntry]) -> tuple[JournalEntry, ...]:
+    """What may have to be brought back, last stopped first.
+
+    What was not stopped comes at the very end: it may still exit in the meantime.
+    """
+    candidates = [entry for entry in entries if entry.worth_a_try]
+    return tuple(sorted(candidates, key=lambda e: (e.step is JournalStep.NOT_STOPPED, -e.sequence)))
+
+
+def _objection(application: Application, against: Answers) -> str:
+    """What an application says against being closed; empty when it says nothing."""
+    main = application.main_process
+    if main is None or application.service is not None or main.identity not in against:
+        return ""
+    return against[main.identity].words
+
+
+def _using_old_files(applications: Iterable[Application]) -> list[Application]:
+    """Those that use old files or were named themselves, and what goes with them."""
+    listed = [app for app in applications if not app.evidence or any(e.stale for e in app.evidence)]
+    services = {app.service for app in listed if app.service is not None}
+    return [
+        app for app in listed if app.evidence or not app.needs or services.intersection(app.needs)
+    ]
+
+
+def _why_lost(application: Application, filters: Sequence[Filter]) -> str:
+    if filter_rules.action_on(application, filters) is not None:
+        return "a filter of the session excludes it"
+    return f"it would stay closed: {why_closed(application)}"
+
+
+def _by_dependence(applications: Sequence[Application]) -> list[tuple[Application, ...]]:
+    """The applications in stages: first those that none of the others needs."""
+    stages = []
+    remaining = list(applications)
+    while remaining:
+        needed = {service for app in remaining for service in app.needs if service != app.service}
+        ready, later = _split(remaining, lambda app, needed=needed: app.service not in needed)  # type: ignore[misc]
+        stages.append(tuple(ready or remaining))  # a circle of needs has no first
+        remaining = later if ready else []
+    return stages
+
+
+def _insist_on_restart(applications: Sequence[Application], filters: Sequence[Filter]) -> None:
+    lost = [
+        app
+        for app in applications
+        if not app.restartable or filter_rules.action_on(app, filters) is not None
+    ]
+    if lost:
+        reason = "it would not come back, and nothing is stopped unless everything comes back"
+        raise ShutdownError([_fail(app, reason) for app in lost])
+
+
+def _reboot_needed(impossible: Sequence[Application]) -> RebootNeededError:
+    reasons = impossible[0].reboot_reasons
+    for application in impossible:
+        reasons |= application.reboot_reasons
+    who = [
+        f"{app.name} ({app.reason or ', '.join(words(app.reboot_reasons))})" for app in impossible
+    ]
+    return RebootNeededError(reasons, who, [_fail(app, app.reason) for app in impossible])
+
+
+def _no_shutdown(application: Application, filters: Sequence[Filter]) -> bool:
+    return filter_rules.action_on(application, filters) is FilterAction.NO_SHUTDOWN
+
+
+def _with_masks(application: Application, filters: Sequence[Filter]) -> Application:
+    status = application.status | filter_rules.masks(application, filters)
+    return replace(application, status=status)
+
+
+def _rank(application: Application) -> int:
+    return _RANK[application.type]
+
+
+def _skip(application: Application, message: str) -> Outcome:
+    return Outcome(application, Step.STOP, Result.SKIPPED, message)
+
+
+def _fail(application: Application, message: str) -> Outcome:
+    return Outcome(application, Step.STOP, Result.FAILED, message)
+
+
+def _split(
+    applications: Sequence[Application], condition: Callable[[Application], bool]
+) -> tuple[list[Application], list[Application]]:
+    """Those that meet the condition, and the others."""
+    yes = [app for app in applications if condition(app)]
+    return yes, [app for app in applications if not condition(app)]

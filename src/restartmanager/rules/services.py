@@ -1,0 +1,213 @@
+"""Which service a process is part of, what else stops with a service, and whether it may stop.
+
+Pure: facts in, applications out, as in ``affected``, which puts services and processes together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from restartmanager.model import (
+    Application,
+    AppType,
+    RebootReason,
+    Required,
+    RestartBy,
+    ServiceState,
+    Treatment,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from restartmanager.model import Holder, Process, Service, ServiceFacts
+    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.rules.policy import Policy
+
+__all__ = ["ServiceScene", "companions", "service_applications", "service_of"]
+
+
+class ServiceScene(NamedTuple):
+    """What is known about services while applications are looked for.
+
+    ``owners`` has the service of each process that is part of one; ``facts`` those services, the
+    ones that stop with them, and the ones that were registered, which are ``registered``;
+    ``own`` are the services that carry the caller; ``mains`` their main processes.
+    """
+
+    owners: Mapping[UniqueProcess, Service]
+    facts: Mapping[Service, ServiceFacts]
+    registered: frozenset[Service] = frozenset()
+    own: frozenset[Service] = frozenset()
+    mains: Mapping[UniqueProcess, Process] = MappingProxyType({})
+
+
+_RUNNING = {ServiceState.ACTIVE, ServiceState.CHANGING}
+
+
+class _Verdict(NamedTuple):
+    """Why a service cannot be stopped, and what it takes instead."""
+
+    reason: RebootReason
+    required: Required
+    words: str
+
+
+def service_of(process: Process, scene: ServiceScene) -> Service | None:
+    """The service that ends this process when it is stopped; None where none does.
+
+    What a service leaves running when it stops (KillMode=process), and what lives in a container,
+    is a program of its own.
+    """
+    service = scene.owners.get(process.identity)
+    facts = scene.facts.get(service) if service is not None else None
+    if facts is None:
+        return None
+    ends = facts.main == process.identity or (facts.ends_all and process.same_pid_namespace)
+    return service if ends else None
+
+
+def companions(facts: ServiceFacts, policy: Policy) -> frozenset[str]:
+    """The names of the services that go together with this one, by the policy."""
+    return policy.together_with(facts.aliases)
+
+
+def service_applications(
+    holders: Iterable[Holder], scene: ServiceScene, policy: Policy, uid: int
+) -> tuple[Application, ...]:
+    """The services that these holders are part of, that were registered, and that stop with them.
+
+    Only what runs is listed.
+    """
+    families: dict[Service, list[Holder]] = {}
+    for holder in holders:
+        service = service_of(holder.process, scene)
+        if service is not None:
+            families.setdefault(service, []).append(holder)
+    running = [facts for facts in scene.facts.values() if facts.state in _RUNNING]
+    judge = _Judge(scene, policy, uid)
+    needs = _needs(running)
+    verdicts = judge.verdicts(running)
+    applications = []
+    for facts in running:
+        service = facts.service
+        application = _application(facts, families.get(service, ()), scene)
+        needed = needs.get(service, ())
+        application = replace(
+            application,
+            needs=needed,
+            reason=application.reason or _why_listed(application, scene, needed),
+            reload_suffices=judge.treatment(facts) is Treatment.RELOAD,
+        )
+        applications.append(_judged(application, verdicts.get(service)))
+    return tuple(applications)
+
+
+def _application(facts: ServiceFacts, family: Sequence[Holder], scene: ServiceScene) -> Application:
+    main = scene.mains.get(facts.main) if facts.main is not None else None
+    members = [holder.process for holder in family if holder.process != main]
+    return Application(
+        name=facts.service.name.removesuffix(".service"),
+        type=AppType.SERVICE,
+        main_process=main or (members[0] if members else None),
+        processes=(*((main,) if main is not None else ()), *members),
+        service=facts.service,
+        evidence=tuple(sorted(item for holder in family for item in holder.evidence)),
+        restart_by=RestartBy.NONE if facts.unstartable else RestartBy.UNIT,
+        reason=facts.unstartable,
+        hold=facts.hold,
+    )
+
+
+def _why_listed(application: Application, scene: ServiceScene, needs: Sequence[Service]) -> str:
+    """Why a service is listed that uses nothing itself."""
+    if application.evidence or application.service in scene.registered:
+        return ""
+    if needs:
+        return f"it needs {', '.join(str(service) for service in needs)}"
+    return "it goes together with another one, by the policy"
+
+
+def _judged(application: Application, verdict: _Verdict | None) -> Application:
+    if verdict is None:
+        return application
+    denied = verdict.reason is RebootReason.PERMISSION_DENIED
+    return replace(
+        application,
+        type=AppType.SERVICE if denied else AppType.CRITICAL,
+        reboot_reasons=verdict.reason,
+        required=verdict.required,
+        reason=verdict.words,
+    )
+
+
+def _needs(running: Iterable[ServiceFacts]) -> dict[Service, tuple[Service, ...]]:
+    """Which of the others each service depends on."""
+    needs: dict[Service, tuple[Service, ...]] = {}
+    for facts in running:
+        for dependent in facts.dependents:
+            needs[dependent] = (*needs.get(dependent, ()), facts.service)
+    return needs
+
+
+class _Judge(NamedTuple):
+    """Says whether services may be stopped, and how they want to be treated."""
+
+    scene: ServiceScene
+    policy: Policy
+    uid: int
+
+    def verdicts(self, running: Sequence[ServiceFacts]) -> dict[Service, _Verdict]:
+        """Why services cannot be stopped: for their own sake, or for that of one that would stop
+        with them."""
+        verdicts = {f.service: verdict for f in running if (verdict := self._verdict(f))}
+        spread = True
+        while spread:
+            spread = False
+            for facts in running:
+                blocking = [item for item in facts.dependents if item in verdicts]
+                if blocking and facts.service not in verdicts:
+                    because = verdicts[blocking[0]]
+                    words = f"{blocking[0]} would stop with it: {because.words}"
+                    verdicts[facts.service] = because._replace(words=words)
+                    spread = True
+        return verdicts
+
+    def treatment(self, facts: ServiceFacts) -> Treatment:
+        """How it is to be treated: its unit file knows best, then the policy."""
+        if facts.wish is not None:
+            return facts.wish
+        rule = self.policy.service_rule(facts.aliases)
+        return rule.treatment if rule is not None else Treatment.RESTART
+
+    def _verdict(self, facts: ServiceFacts) -> _Verdict | None:
+        """Why this service cannot be stopped; None when it can."""
+        if facts.service in self.scene.own:
+            words = "this installer runs in it"
+            return _Verdict(RebootReason.DETECTED_SELF, Required.RELOGIN, words)
+        protected = self._protection(facts)
+        if protected is not None:
+            required, words = protected
+            return _Verdict(RebootReason.CRITICAL_SERVICE, required, words)
+        if self.uid not in {0, facts.service.user}:
+            owner = "the system" if facts.service.user is None else f"user {facts.service.user}"
+            words = f"it is a service of {owner}, and you are not allowed to stop it"
+            return _Verdict(RebootReason.PERMISSION_DENIED, Required.RESTART, words)
+        if facts.unstoppable:
+            return _Verdict(facts.obstacle, Required.REBOOT, facts.unstoppable)
+        return None
+
+    def _protection(self, facts: ServiceFacts) -> tuple[Required, str] | None:
+        """What the policy, or the service's own unit file, says against stopping it."""
+        rule = self.policy.service_rule(facts.aliases)
+        if rule is not None and rule.treatment is Treatment.NEVER:
+            return rule.required, rule.reason
+        main = self.scene.mains.get(facts.main) if facts.main is not None else None
+        program = self.policy.rule_for(main.executable) if main is not None else None
+        if program is not None:
+            return program.required, program.reason
+        if facts.wish is Treatment.NEVER:
+            return Required.REBOOT, "its own unit file says that it must not be stopped"
+        return None
