@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import Phase, settings
 
-from spawning import Spawn
+from support.spawning import Spawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

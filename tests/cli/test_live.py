@@ -7,8 +7,8 @@ from restartmanager.cli.output.live import Waiting
 from restartmanager.model import Application, Result, Step
 from restartmanager.model.progress import Progress, Reporter
 from restartmanager.testing.world import Temper
-from simulated import EDITOR as PROGRAM
-from simulated import Installer, library_world
+from support.simulated import EDITOR as PROGRAM
+from support.simulated import Installer, library_world
 
 
 def asked(application: Application, patience_s: float | None, percent: int = 0) -> Progress:

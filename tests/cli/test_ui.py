@@ -24,7 +24,7 @@ from restartmanager.model import Result, Signal
 from restartmanager.model.answers import Answer, AnswerKind
 from restartmanager.testing.channels import Listening, SimulatedChannels
 from restartmanager.testing.world import Temper
-from simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_world
+from support.simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_world
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from listeners import PROCESSES, App, folder
 from restartmanager.adapters.clock import SystemClock
 from restartmanager.adapters.processes.channels import LinuxChannels
 from restartmanager.model.answers import Answer, AnswerKind
@@ -13,12 +12,13 @@ from restartmanager.model.identity import UniqueProcess
 from restartmanager.testing.channels import Listening, SimulatedChannels
 from restartmanager.testing.contracts.channels import ChannelsContract
 from restartmanager.testing.world import World
-from spawning import PROGRAMS
+from support.listeners import PROCESSES, App, folder
+from support.paths import PROGRAMS
 
 if TYPE_CHECKING:
     from restartmanager.model import Process
     from restartmanager.ports.machine import Clock
-    from spawning import Spawn
+    from support.spawning import Spawn
 
 __all__ = ["folder"]  # a fixture
 

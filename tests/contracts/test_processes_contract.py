@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from restartmanager.model.identity import UniqueProcess
 from restartmanager.testing.contracts.processes import ProcessesContract
 from restartmanager.testing.machine import SimulatedProcesses
 from restartmanager.testing.world import Program, Temper, World
+from support.paths import PROGRAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from restartmanager.model import Recipe
     from restartmanager.ports.machine import Clock
 
-PROGRAM = os.path.join(
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "programs", "obeys.py"
-)
+PROGRAM = str(PROGRAMS / "obeys.py")
 
 
 class TestLinuxProcesses(ProcessesContract):

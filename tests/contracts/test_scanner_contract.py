@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from restartmanager.ports.machine import Scanner
-    from spawning import Spawn
+    from support.spawning import Spawn
 
 
 class RealMachine(ScannerContract):

@@ -12,7 +12,7 @@ from restartmanager.model.answers import WindowKind, Windows
 from restartmanager.testing.contracts.screens import ScreensContract
 from restartmanager.testing.screens import SimulatedScreens
 from restartmanager.testing.world import World
-from screens import PATIENCE_S, Screen
+from support.screens import PATIENCE_S, Screen
 
 if TYPE_CHECKING:
     import subprocess

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from crashes import runs
 from crashes.services import service_workshop
-from crashes.workshop import TESTS, Workshop
+from crashes.workshop import Workshop
+from support.paths import SANDBOX
 
 
 def report(subjects: str, make: runs.Maker) -> int:
@@ -35,7 +36,7 @@ def main() -> None:
     if sys.argv[1:] == ["services"]:
         sys.exit(report("services", service_workshop) > 0)
     wrong = report("programs", Workshop)
-    sandbox = str(TESTS / "systemd-sandbox")
+    sandbox = str(SANDBOX)
     inside = [sandbox, "--", sys.executable, "-m", "crashes", "services"]
     sys.exit(wrong > 0 or subprocess.run(inside, check=False).returncode)
 

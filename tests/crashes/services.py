@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crashes.workshop import Workshop
-from units import Units, state, systemctl
+from support.units import Units, state, systemctl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,12 +17,12 @@ from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.errors import ProcessError
 from restartmanager.model import Signal
 from restartmanager.model.identity import UniqueProcess
+from support.paths import PROGRAMS, TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-TESTS = Path(__file__).parents[1]
-SURVIVOR = str(TESTS / "programs" / "survivor.py")
+SURVIVOR = str(PROGRAMS / "survivor.py")
 TEMPERS = ("obeys", "saves", "helped", "stubborn")
 PATIENCE_S = 30.0
 

@@ -11,7 +11,6 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from made_up_btf import Kernel
 from restartmanager.adapters import packages
 from restartmanager.adapters.bpf import btf, kernel_layout
 from restartmanager.adapters.desktop import displays, entry_files, scopes
@@ -31,6 +30,7 @@ from restartmanager.errors import ConfigurationError, NoSuchSessionError, UsageE
 from restartmanager.model import RestartRegistration, identity
 from restartmanager.rules import arguments, cgroups, containers, interpreters
 from restartmanager.testing import samples
+from support.made_up_btf import Kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,5 +1,5 @@
 """These tests are collected in the sandbox only, without systemd in sight: see
-``tests/integration/test_initscripts.py``."""
+``tests/integration/adapters/services/test_initscripts.py``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemons import Daemons
-from sandbox import INSIDE
+from support.daemons import Daemons
+from support.sandbox import INSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

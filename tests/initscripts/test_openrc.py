@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from restartmanager.adapters.services.initscripts.openrc import OpenRC
 from restartmanager.model import Hold, ServiceState
 from restartmanager.model.progress import CancelToken
-from scripted import Scripted
+from support.scripted import Scripted
 
 if TYPE_CHECKING:
     from restartmanager.model import Service

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from restartmanager.adapters.services.initscripts.sysv import SysV
-from scripted import Scripted
+from support.scripted import Scripted
 
 _SCRIPT = """\
 #!/bin/sh

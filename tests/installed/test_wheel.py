@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from integration.test_docs_examples import Page, assert_as_shown, desk_with
+from docs.test_blocks import Page, assert_as_shown, desk_with
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PATIENCE_S = 200
 TUTORIAL = "docs/tutorial/first-installer.md"
 DEPENDENCIES = ("click", "jeepney")

@@ -15,14 +15,13 @@ from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.errors import ProcessGoneError
 from restartmanager.model import Signal
 from restartmanager.model.identity import UniqueProcess
-from spawning import await_program
+from support.paths import PROGRAMS
+from support.spawning import await_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from restartmanager.model import Process, Recipe
-
-PROGRAMS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "programs")
 
 
 class Children:

@@ -7,13 +7,16 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from screens import needs
+from support.paths import ROOT
+from support.screens import needs
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 DATA = ROOT / "data"
 UNITS = {
     "system": DATA / "systemd" / "system" / "restartmanager-recover.service",

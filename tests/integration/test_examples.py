@@ -14,14 +14,14 @@ import pytest
 
 from restartmanager.errors import ProcessGoneError
 from restartmanager.model.identity import UniqueProcess
+from support.paths import EXAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from integration.conftest import Children
-    from spawning import Spawn
+    from support.spawning import Spawn
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 
 PAIRS = [
     ("primary_installer.py", "secondary_installer.py"),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox import run_inside
+from support.paths import TESTS
+from support.sandbox import run_inside
 
-FILES = sorted((Path(__file__).parent.parent / "sandboxed").glob("test_*.py"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = sorted((TESTS / "sandboxed").glob("test_*.py"))
 
 
 @pytest.mark.root

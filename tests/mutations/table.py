@@ -22,12 +22,12 @@ class Mutation:
         return f"{self.rule}-{self.test.rpartition('::')[2].removeprefix('test_')}"
 
 
-RECIPES = "tests/integration/test_recipes.py::"
-TROUBLE = "tests/integration/test_store_trouble.py::"
-LAUNCHER = "tests/integration/test_launcher.py::"
-REGISTRATION = "tests/integration/test_app_registration.py::"
+RECIPES = "tests/integration/adapters/processes/test_recipes.py::"
+TROUBLE = "tests/integration/adapters/store/test_store_trouble.py::"
+LAUNCHER = "tests/integration/adapters/processes/test_launcher.py::"
+REGISTRATION = "tests/integration/app/test_registering.py::"
 HOSTILE = "tests/cli/test_hostile_text.py::"
-TRANSACTION = "tests/unit/test_transaction.py::"
+TRANSACTION = "tests/unit/engine/test_transaction.py::"
 
 MUTATIONS = (
     Mutation(
@@ -35,7 +35,7 @@ MUTATIONS = (
         "adapters/packages.py",
         "if not isinstance(name, str) or not _NAME.match(name):",
         "if not isinstance(name, str):",
-        "tests/integration/test_packages.py::test_what_is_no_name_reaches_no_command",
+        "tests/integration/adapters/test_packages.py::test_what_is_no_name_reaches_no_command",
     ),
     Mutation(
         1,
@@ -84,14 +84,14 @@ MUTATIONS = (
         "adapters/scan/sockets.py",
         "            found.pop(inode, None)",
         "            pass",
-        "tests/unit/test_targets.py::test_a_line_feed_in_a_socket_name_forges_nothing",
+        "tests/unit/adapters/scan/test_targets.py::test_a_line_feed_in_a_socket_name_forges_nothing",
     ),
     Mutation(
         3,
         "adapters/processes/pidfds.py",
         "or facts.start_ticks != self._identity.start_ticks or",
         "or",
-        "tests/integration/test_processes.py"
+        "tests/integration/adapters/processes/test_processes.py"
         "::test_a_process_that_only_has_the_number_is_never_signalled",
     ),
     Mutation(
@@ -106,28 +106,28 @@ MUTATIONS = (
         "adapters/proc/procfs.py",
         "    if process.identity != identity:",
         "    if process.identity.pid != identity.pid:",
-        "tests/unit/test_procfs.py::test_another_boot_is_another_process",
+        "tests/unit/adapters/proc/test_procfs.py::test_another_boot_is_another_process",
     ),
     Mutation(
         4,
         "adapters/scan/leases.py",
         "        if not stat.S_ISREG(facts.st_mode):",
         "        if stat.S_ISDIR(facts.st_mode):",
-        "tests/integration/test_oracle.py::test_what_is_no_regular_file_is_not_opened",
+        "tests/integration/adapters/scan/test_leases.py::test_what_is_no_regular_file_is_not_opened",
     ),
     Mutation(
         4,
         "adapters/proc/files.py",
         'if _is_regular(looked) else b""',
         'if looked else b""',
-        "tests/integration/test_oracle.py::test_what_is_no_regular_file_is_not_opened",
+        "tests/integration/adapters/scan/test_leases.py::test_what_is_no_regular_file_is_not_opened",
     ),
     Mutation(
         4,
         "adapters/scan/leases.py",
         "        if expected is not None and (expected.device, expected.inode) != (",
         "        if expected is not None and (facts.st_dev, facts.st_ino) != (",
-        "tests/integration/test_oracle.py::test_a_link_that_was_turned_elsewhere_is_not_opened_there",
+        "tests/integration/adapters/scan/test_leases.py::test_a_link_that_was_turned_elsewhere_is_not_opened_there",
     ),
     Mutation(
         4,
@@ -148,21 +148,21 @@ MUTATIONS = (
         "adapters/proc/roots.py",
         '        if passed == ["proc"] and name in _SELF and start.endswith("root"):',
         "        if not name:",
-        "tests/integration/test_scanner.py::test_a_descriptors_number_means_the_one_of_that_process",
+        "tests/integration/adapters/scan/test_scanner.py::test_a_descriptors_number_means_the_one_of_that_process",
     ),
     Mutation(
         5,
         "adapters/proc/roots.py",
         '                start, passed = base + "root", []\n            names',
         "                return os.stat(text)\n            names",
-        "tests/unit/test_targets.py::test_no_path_leads_out_of_the_root_of_another_process",
+        "tests/unit/adapters/scan/test_targets.py::test_no_path_leads_out_of_the_root_of_another_process",
     ),
     Mutation(
         6,
         "rules/policy.py",
         "        return any(executable.startswith(",
         "        return bool(self.folders) or any(executable.startswith(",
-        "tests/unit/test_affected.py::test_the_shipped_policy_lets_ordinary_programs_be_stopped",
+        "tests/unit/rules/test_applications.py::test_the_shipped_policy_lets_ordinary_programs_be_stopped",
     ),
     Mutation(
         7,
@@ -211,7 +211,7 @@ MUTATIONS = (
         "adapters/bpf/kernel_layout.py",
         "or about.st_uid != os.geteuid() or writable:",
         "or about.st_uid != os.geteuid():",
-        "tests/unit/test_kernel_facts.py::test_a_file_that_others_may_write_is_passed_over",
+        "tests/unit/adapters/bpf/test_kernel_layout.py::test_a_file_that_others_may_write_is_passed_over",
     ),
     Mutation(
         8,
@@ -225,7 +225,7 @@ MUTATIONS = (
         "adapters/store/folder.py",
         "    if found.st_uid != os.geteuid():",
         "    if found.st_uid < 0:",
-        "tests/integration/test_strangers.py::test_a_stranger_gets_nowhere_and_disturbs_nobody",
+        "tests/integration/adapters/scan/test_strangers.py::test_a_stranger_gets_nowhere_and_disturbs_nobody",
     ),
     Mutation(
         9,
@@ -239,7 +239,7 @@ MUTATIONS = (
         "adapters/processes/launcher.py",
         "    os.setresuid(uid, uid, uid)\n    _verify",
         "    _verify",
-        "tests/integration/test_strangers.py"
+        "tests/integration/adapters/scan/test_strangers.py"
         "::test_what_root_brings_back_for_a_stranger_is_the_strangers",
     ),
     Mutation(
@@ -282,7 +282,7 @@ MUTATIONS = (
         "adapters/proc/procfs.py",
         "        limit -= len(part)",
         "",
-        "tests/unit/test_procfs.py::test_reading_is_bounded",
+        "tests/unit/adapters/proc/test_procfs.py::test_reading_is_bounded",
     ),
     Mutation(
         10,
@@ -296,21 +296,21 @@ MUTATIONS = (
         "adapters/scan/proc_scan.py",
         "PermissionError):\n            self._not_inspectable += 1",
         "PermissionError):\n            return",
-        "tests/integration/test_scanner.py::test_an_ordinary_user_sees_his_own_and_counts_the_others",
+        "tests/integration/adapters/scan/test_scanner.py::test_an_ordinary_user_sees_his_own_and_counts_the_others",
     ),
     Mutation(
         12,
         "api/wiring.py",
         "    if os.geteuid() == 0:\n        return folders",
         "",
-        "tests/integration/test_strangers.py::test_root_reads_and_writes_nothing_in_a_home_folder",
+        "tests/integration/adapters/scan/test_strangers.py::test_root_reads_and_writes_nothing_in_a_home_folder",
     ),
     Mutation(
         12,
         "adapters/policy_files.py",
         "    except (ValueError, RecursionError) as error:  # also: a number of 5,000 digits",
         "    except tomllib.TOMLDecodeError as error:",
-        "tests/unit/test_policy.py::test_names_file_place_and_reason",
+        "tests/unit/rules/test_policy.py::test_names_file_place_and_reason",
     ),
     Mutation(
         12,
@@ -324,21 +324,21 @@ MUTATIONS = (
         "adapters/services/systemd/dbus.py",
         "        if _peer(bus._socket) != owner:",
         "        if _peer(bus._socket) < 0:",
-        "tests/integration/test_bus.py::test_somebody_elses_manager_is_not_spoken_to",
+        "tests/integration/adapters/services/test_dbus.py::test_somebody_elses_manager_is_not_spoken_to",
     ),
     Mutation(
         13,
         "rules/services.py",
         "        if self.uid not in {0, facts.service.user}:",
         "        if self.uid < 0:",
-        "tests/unit/test_service_rules.py::test_only_root_and_its_owner_may_stop_a_service",
+        "tests/unit/rules/test_services.py::test_only_root_and_its_owner_may_stop_a_service",
     ),
     Mutation(
         14,
         "adapters/processes/channel_sockets.py",
         " or found.st_uid != uid or not private:",
         " or found.st_uid != uid:",
-        "tests/integration/test_channels_hostile.py"
+        "tests/integration/adapters/processes/test_channels_hostile.py"
         "::test_a_folder_that_others_can_enter_is_not_looked_into",
     ),
     Mutation(
@@ -346,14 +346,14 @@ MUTATIONS = (
         "adapters/desktop/x11_helper.py",
         "    os.setresuid(uid, uid, uid)",
         "    return",
-        "tests/integration/test_windows.py::test_nothing_is_said_to_a_display_with_roots_rights",
+        "tests/integration/adapters/desktop/test_windows.py::test_nothing_is_said_to_a_display_with_roots_rights",
     ),
     Mutation(
         16,
         "adapters/desktop/entry_places.py",
         " or found.st_uid not in owners or ",
         " or ",
-        "tests/integration/test_desktop_places.py"
+        "tests/integration/adapters/desktop/test_entry_places.py"
         "::test_root_does_not_believe_an_entry_of_somebody_else",
     ),
     Mutation(
@@ -361,13 +361,13 @@ MUTATIONS = (
         "adapters/desktop/entry_places.py",
         "    if os.geteuid() == 0:\n        return SYSTEM_FOLDERS",
         "",
-        "tests/integration/test_desktop_places.py::test_root_looks_into_the_systems_folders_only",
+        "tests/integration/adapters/desktop/test_entry_places.py::test_root_looks_into_the_systems_folders_only",
     ),
     Mutation(
         17,
         "adapters/services/initscripts/script_files.py",
         "    return facts.st_uid == 0 and not facts.st_mode & 0o022",
         "    return facts.st_uid == 0",
-        "tests/integration/test_service_files.py::test_only_what_root_alone_can_write_is_a_script",
+        "tests/integration/adapters/services/test_service_files.py::test_only_what_root_alone_can_write_is_a_script",
     ),
 )

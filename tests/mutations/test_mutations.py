@@ -10,13 +10,16 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mutations.table import MUTATIONS, Mutation
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 SOURCES = ROOT / "src"
 PAGE = ROOT / "docs/explanation/security.md"
 

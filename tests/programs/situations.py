@@ -23,7 +23,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from integration.kernel_holder import (
+from programs.kernel_holder import (
     CLONE_FILES,
     hold,
     in_thread,

@@ -1,4 +1,4 @@
-"""These tests are collected in the sandbox only: see ``tests/sandbox.py``."""
+"""These tests are collected in the sandbox only: see ``tests/support/sandbox.py``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox import INSIDE
-from units import Units, systemctl
+from support.sandbox import INSIDE
+from support.units import Units, systemctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

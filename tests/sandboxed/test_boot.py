@@ -14,12 +14,12 @@ import pytest
 from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.model import Signal
 from restartmanager.model.identity import UniqueProcess
-from units import systemctl
+from support.units import systemctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from units import Units
+    from support.units import Units
 
 UNIT = "restartmanager-recover.service"
 FILE = Path(__file__).parents[2] / "data" / "systemd" / "system" / UNIT

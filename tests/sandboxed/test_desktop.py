@@ -17,7 +17,7 @@ from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.api.sessions import start_session
 from restartmanager.model import AppType, RestartBy, Result, Signal
 from restartmanager.model.identity import UniqueProcess
-from units import library_at, systemctl
+from support.units import library_at, systemctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import restartmanager as rm
 from restartmanager.model import FilterAction, Result
-from units import library_at, main_pid, maps, state
+from support.units import library_at, main_pid, maps, state
 
 if TYPE_CHECKING:
-    from units import Units
+    from support.units import Units
 
 RESTARTCTL = Path(sys.executable).with_name("restartctl")
 REPLACE = "import os, shutil, sys; p = sys.argv[1]; shutil.copy(p, p + 'n'); os.rename(p + 'n', p)"

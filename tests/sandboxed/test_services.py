@@ -15,14 +15,14 @@ import pytest
 import restartmanager as rm
 from restartmanager.errors import RebootNeededError, RestartError, ShutdownError
 from restartmanager.model import AppType, FilterAction, RebootReason, RestartBy, Result, Status
-from units import library_at, main_pid, maps, state, systemctl
+from support.units import library_at, main_pid, maps, state, systemctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from restartmanager.api.handles import PrimarySession
     from restartmanager.model import Affected, Application, Outcome
-    from units import Units
+    from support.units import Units
 
 BACK = Status.RUNNING | Status.STOPPED | Status.RESTARTED
 

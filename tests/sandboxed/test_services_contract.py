@@ -15,14 +15,14 @@ from restartmanager.adapters.services.systemd.manager import Systemd
 from restartmanager.model import Service
 from restartmanager.model.identity import UniqueProcess
 from restartmanager.testing.contracts.services import ServicesContract
-from units import main_pid, state, systemctl
+from support.units import main_pid, state, systemctl
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
     from restartmanager.model import Process
-    from units import Units
+    from support.units import Units
 
 _NUMBERS = count()
 _PATIENT = ("TimeoutStopSec=60",)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from units import main_pid, maps, state, systemctl
+from support.units import main_pid, maps, state, systemctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from units import Units
+    from support.units import Units
 
 RESTARTCTL = Path(sys.executable).with_name("restartctl")
 USER = os.environ.get("SYSTEMD_SANDBOX_USER", "")

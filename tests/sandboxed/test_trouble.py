@@ -17,16 +17,16 @@ import pytest
 from restartmanager.adapters.services.systemd.manager import Systemd
 from restartmanager.model import Hold, RebootReason, Service, ServiceState
 from restartmanager.model.progress import CancelToken
-from units import main_pid, state, systemctl
+from support.paths import SOURCES
+from support.units import main_pid, state, systemctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from units import Units
+    from support.units import Units
 
 USER = os.environ.get("SYSTEMD_SANDBOX_USER", "")
 UID = int(os.environ.get("SYSTEMD_SANDBOX_UID", "0"))
-SOURCES = Path(__file__).parent.parent.parent / "src"
 ASK = """
 import json, sys
 sys.path[:0] = sys.argv[2].split(":")
@@ -82,7 +82,7 @@ def test_an_ordinary_user_is_told_what_only_root_may_do(units: Units, mine: str)
         check=True,
     )
     packages = units.folder / "packages"
-    shutil.copytree(SOURCES / "restartmanager", packages / "restartmanager")
+    shutil.copytree(SOURCES, packages / "restartmanager")
     shutil.copytree(jeepney.stdout.strip(), packages / "jeepney")
     python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
     done = subprocess.run(

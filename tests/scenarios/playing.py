@@ -8,11 +8,11 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenarios.answers import Answer
 from scenarios.stage import Truth
+from support.paths import TESTS
 
 if TYPE_CHECKING:
     from scenarios.stage import Situation
@@ -70,8 +70,7 @@ def _base() -> str | None:
 
 
 def _python_path() -> str:
-    here = str(Path(__file__).resolve().parent.parent)
-    return os.pathsep.join([here, *(path for path in sys.path if path)])
+    return os.pathsep.join([str(TESTS), *(path for path in sys.path if path)])
 
 
 def _read(situation: Situation, found: dict[str, Any]) -> Played:

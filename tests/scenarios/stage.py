@@ -14,7 +14,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from spawning import PROGRAMS, PYTHON, Spawn
+from support.paths import PROGRAMS
+from support.spawning import PYTHON, Spawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +25,7 @@ __all__ = ["NOBODY", "UNSEEN", "Chapter", "NotHereError", "Situation", "Stage", 
 
 Child: TypeAlias = "subprocess.Popen[bytes] | int"
 
-_KERNEL_HOLDER = str(PROGRAMS.parent / "integration" / "kernel_holder.py")
+_KERNEL_HOLDER = str(PROGRAMS / "kernel_holder.py")
 _IN_NEW_MOUNTS = ("unshare", "--mount", "--propagation", "private", "sh", "-ec")
 _READY_S = 20.0
 

@@ -19,7 +19,7 @@ from restartmanager.testing.screens import SimulatedScreens
 from restartmanager.testing.services import SimulatedServices, Unit
 from restartmanager.testing.store import MemoryStore
 from restartmanager.testing.world import Program, Temper, World
-from simulated import Installer
+from support.simulated import Installer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,69 @@
+"""Running tests beside a real systemd, booted in namespaces of its own (``systemd-sandbox``).
+
+The files in ``tests/sandboxed`` are ordinary tests that are only collected there; one test outside
+for each of them boots a sandbox and runs the file in it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.paths import ROOT, SANDBOX
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["INSIDE", "run_inside"]
+
+INSIDE = os.environ.get("SYSTEMDSANDBOX") == "1"
+"""Whether this process lives in a sandbox."""
+
+_USER = "tester"
+
+
+def run_inside(file: Path, *, timeout_s: float, before: Sequence[str] = ()) -> None:
+    """Run the tests of a file in a sandbox; what fails there fails here, with all it printed.
+
+    ``before`` is put in front of the command inside.
+    Where the sandbox cannot run the test is skipped and says why; in CI it fails.
+    """
+    check = subprocess.run([SANDBOX, "--check"], capture_output=True, text=True, check=False)
+    if check.returncode != 0:
+        why = f"the systemd sandbox cannot run here: {(check.stdout + check.stderr).strip()}"
+        if os.environ.get("CI"):
+            pytest.fail(why)
+        pytest.skip(why)
+    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=-ra --import-mode=importlib"]
+    command: list[str | Path] = [
+        SANDBOX,
+        "--user",
+        _USER,
+        "--",
+        *before,
+        sys.executable,
+        "-m",
+        "pytest",
+        *options,
+        file,
+    ]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=timeout_s,
+        check=False,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode != 0:
+        pytest.fail(
+            f"in the sandbox (exit status {done.returncode}):\n{done.stdout}", pytrace=False
+        )
