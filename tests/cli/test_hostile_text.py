@@ -29,7 +29,6 @@ from restartmanager.cli.output.render import (
     reservations,
 )
 from restartmanager.cli.output.stale import ignored_lines, stale_lines
-from restartmanager.cli.output.text import escape
 from restartmanager.cli.verbs import session_filters, session_views
 from restartmanager.model import (
     Affected,
@@ -53,6 +52,7 @@ from restartmanager.model import (
     Step,
     Unexplained,
 )
+from restartmanager.model.escaping import escape
 from restartmanager.model.identity import UniqueProcess
 from restartmanager.model.journal import JournalEntry, JournalStep, SessionRecord
 from restartmanager.model.progress import Progress

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restartmanager.cli.output.text import columns, escape, fill, shorten, table, width_of
+from restartmanager.cli.output.text import columns, fill, shorten, table, width_of
+from restartmanager.model.escaping import escape
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 

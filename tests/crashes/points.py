@@ -132,5 +132,5 @@ def numbered_engine(points: Points) -> Engine:
     setattr(manager, "Bus", numbered_bus(points))  # noqa: B010 - what it connects with
     engine = make_engine()
     engine.store = cast("Store", NumberedStore(engine.store, points))
-    engine.processes = engine.lookout.processes = NumberedProcesses(points)
+    engine.processes = engine.inspector.processes = NumberedProcesses(points)
     return engine

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from restartmanager.adapters import packages
 from restartmanager.adapters.bpf import btf, kernel_layout
-from restartmanager.adapters.desktop import displays, entry_files, scopes
+from restartmanager.adapters.desktop import entry_files, entry_lookup, windows
 from restartmanager.adapters.policy_files import parse_policy
 from restartmanager.adapters.proc import maps, mounts, procfs
 from restartmanager.adapters.processes import recipes
@@ -25,9 +25,9 @@ from restartmanager.adapters.store import codec
 from restartmanager.adapters.store.strict import UnreadableError
 from restartmanager.app import registration
 from restartmanager.app.protocol import LineReader, Reply, Request, socket_owner
-from restartmanager.cli.output.text import escape
 from restartmanager.errors import ConfigurationError, NoSuchSessionError, UsageError
 from restartmanager.model import RestartRegistration, identity
+from restartmanager.model.escaping import escape
 from restartmanager.rules import arguments, cgroups, containers, interpreters
 from restartmanager.testing import samples
 from support.made_up_btf import Kernel
@@ -234,9 +234,7 @@ PARSERS = (
     Parser("application's requests", requests, (b"restartmanager 1 query update\n",)),
     Parser("application's replies", replies, (b"no a document is open\n", b"yes\ndone\n")),
     Parser("application's socket", lambda data: socket_owner(text(data)), (b"812-100",)),
-    Parser(
-        "display", displays.parse_display, (b"DISPLAY=:10.0\0XAUTHORITY=/home/a/.Xauthority\0",)
-    ),
+    Parser("display", windows.parse_display, (b"DISPLAY=:10.0\0XAUTHORITY=/home/a/.Xauthority\0",)),
     Parser(
         "desktop entry",
         lambda data: entry_files.parse_entry(data, "/usr/share/applications/a.desktop"),
@@ -245,7 +243,7 @@ PARSERS = (
     ),
     Parser(
         "name of a scope",
-        lambda data: scopes.application_id(text(data)),
+        lambda data: entry_lookup.application_id(text(data)),
         (b"app-gnome-org.gnome.Maps-812.scope", b"app-a\\x2db@1.service"),
     ),
     Parser(

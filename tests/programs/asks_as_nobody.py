@@ -6,7 +6,7 @@ import os
 import sys
 
 from restartmanager.adapters.proc.files import identify
-from restartmanager.adapters.scan.leases import LeaseOracle
+from restartmanager.adapters.scan.leases import LeaseProbe
 from restartmanager.adapters.scan.unexplained import explain
 
 NOBODY = 65534
@@ -19,11 +19,11 @@ if __name__ == "__main__":
     # After a change of user, /proc/self belongs to root until the process may be dumped again.
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
     (resource,) = identify([sys.argv[1]], []).files
-    oracle = LeaseOracle()
-    found = explain([resource], oracle)
+    probe = LeaseProbe()
+    found = explain([resource], probe)
     evidence = [item for holder in found.holders for item in holder.evidence]
     said = {
-        "verdict": oracle.ask(resource.path, resource.identity),
+        "verdict": probe.ask(resource.path, resource.identity),
         "holders": [(item.pid, item.how) for item in evidence],
         "reasons": [item.reason for item in found.unexplained],
     }

@@ -4,7 +4,7 @@
         python situations.py FILE_SYSTEM FOLDER
 
 Mounts FILE_SYSTEM on a folder below FOLDER, brings each situation about and writes, as JSON, what
-the oracle says about the file during it and afterwards and how it is explained. Whatever happens,
+the probe says about the file during it and afterwards and how it is explained. Whatever happens,
 the mounts and processes end with the namespaces that this runs in, and loop devices let go of their
 files with the mounts (``mount -o loop`` sets LO_FLAGS_AUTOCLEAR).
 """
@@ -32,7 +32,7 @@ from programs.kernel_holder import (
     unshare,
 )
 from restartmanager.adapters.proc.files import identify
-from restartmanager.adapters.scan.leases import LeaseOracle, Verdict
+from restartmanager.adapters.scan.leases import LeaseProbe, Verdict
 from restartmanager.adapters.scan.unexplained import explain
 
 if TYPE_CHECKING:
@@ -309,17 +309,17 @@ def answer(situation: Callable[[str], Any], path: str) -> dict[str, Any]:
     os.link(path, path + ".link")
     try:
         with situation(path) as pid:
-            oracle = LeaseOracle()
+            probe = LeaseProbe()
             (resource,) = identify([path], []).files
-            verdict = oracle.ask_many([resource])[resource]
-            found = explained(resource, oracle, pid)
+            verdict = probe.ask_many([resource])[resource]
+            found = explained(resource, probe, pid)
     except NotPossibleError as error:
         return {"not possible": str(error)}
     return {"during": verdict, **found, "after": freed(resource)}
 
 
-def explained(resource: FileResource, oracle: LeaseOracle, pid: int) -> dict[str, Any]:
-    found = explain([resource], oracle)
+def explained(resource: FileResource, probe: LeaseProbe, pid: int) -> dict[str, Any]:
+    found = explain([resource], probe)
     evidence = [item for holder in found.holders for item in holder.evidence]
     assert all(item.pid == pid and item.path == resource.path for item in evidence), evidence
     return {
@@ -330,12 +330,12 @@ def explained(resource: FileResource, oracle: LeaseOracle, pid: int) -> dict[str
 
 def freed(resource: FileResource) -> str:
     """The kernel lets go of some files a moment after it was told to: of a loop device's."""
-    verdict = LeaseOracle().ask(resource.path)
+    verdict = LeaseProbe().ask(resource.path)
     for _ in range(100_000):
         if verdict is not Verdict.IN_USE:
             break
         os.sched_yield()
-        verdict = LeaseOracle().ask(resource.path)
+        verdict = LeaseProbe().ask(resource.path)
     return verdict
 
 

@@ -254,7 +254,7 @@ class Life:
     def _transaction(self, installer: Installer) -> None:
         pick = self.random
         engine = installer.engine()
-        engine.lookout.scanner = RestlessScanner(self)
+        engine.inspector.scanner = RestlessScanner(self)
         session = PrimarySession(engine, engine.start().key)
         session.register(files=REGISTERED)
         for ward in self.wards:

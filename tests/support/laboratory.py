@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from restartmanager.adapters.scan.leases import LeaseOracle, Verdict
+from restartmanager.adapters.scan.leases import LeaseProbe, Verdict
 from support.paths import PROGRAMS, TESTS
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ Answer = dict[str, Any]
 
 
 def file_to_ask_about(folder: Path) -> Path:
-    """A new file of 5000 bytes; skips where the oracle does not trust the file system."""
+    """A new file of 5000 bytes; skips where the probe does not trust the file system."""
     path = folder / "data"
     path.write_bytes(b"x" * 5000)
-    if LeaseOracle().ask(str(path)) is Verdict.UNKNOWN:
-        pytest.skip(f"{folder} is on a file system that the oracle does not trust")
+    if LeaseProbe().ask(str(path)) is Verdict.UNKNOWN:
+        pytest.skip(f"{folder} is on a file system that the probe does not trust")
     return path
 
 

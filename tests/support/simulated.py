@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from restartmanager.api.handles import PrimarySession
 from restartmanager.engine.engine import Engine
-from restartmanager.engine.inspector import Lookout
+from restartmanager.engine.inspector import Inspector
 from restartmanager.model import RestartRegistration
 from restartmanager.model.limits import TimeLimits
 from restartmanager.rules.policy import Policy
@@ -59,7 +59,7 @@ class Installer:
     def engine(self, caller: UniqueProcess | None = None) -> Engine:
         """The engine as the installer sees it, or another process."""
         processes = SimulatedProcesses(self.world, caller or self.me)
-        lookout = Lookout(
+        inspector = Inspector(
             SimulatedScanner(self.world),
             processes,
             SimulatedPackages(self.world),
@@ -72,7 +72,7 @@ class Installer:
         )
         channels = self.channels or SimulatedChannels(self.world)
         return Engine(
-            self.store, lookout, processes, channels, self.world, TimeLimits(), self.variables
+            self.store, inspector, processes, channels, self.world, TimeLimits(), self.variables
         )
 
     def session(self) -> PrimarySession:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from restartmanager.rules.events import Trace
 
-__all__ = ["NoTraces", "SystemTraces"]
 
 _JOURNAL = "/run/systemd/journal/socket"
 _SYSLOG = "/dev/log"

@@ -15,7 +15,6 @@ from restartmanager.errors import UnsupportedError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["SystemPackages", "parse_listing"]
 
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _QUERIES = (("dpkg-query", "--listfiles", "--"), ("rpm", "--query", "--list", "--"))

@@ -19,7 +19,6 @@ from restartmanager.rules.policy import Companions, IgnoreRule, Policy, Rule, Se
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["load_policy", "parse_policy", "read_trusted"]
 
 _SIZE_LIMIT = 1024 * 1024
 _PROGRAMS = {"ordinary": None, "critical": AppType.CRITICAL, "shell": AppType.SHELL}

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from restartmanager.model.progress import Progress
     from restartmanager.rules.arguments import PathLike
 
-__all__ = ["KEY_VARIABLE", "JoinedSession", "PrimarySession", "Stopped"]
 
 KEY_VARIABLE = "RESTARTMANAGER_SESSION_KEY"
 """The environment variable in which a primary hands the key to its secondaries."""

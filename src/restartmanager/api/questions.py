@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from restartmanager.api.wiring import make_lookout
+from restartmanager.api.wiring import make_inspector
 from restartmanager.errors import RestartManagerError
 from restartmanager.model.escaping import escape
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from restartmanager.model import Affected, Application
 
-__all__ = ["explain_busy", "stale", "who_uses"]
 
 _BUSY = frozenset(
     {errno.EBUSY, errno.ETXTBSY, errno.ENOTEMPTY, errno.EAGAIN, errno.EACCES, errno.EPERM}
@@ -31,8 +30,8 @@ def who_uses(*paths: str | os.PathLike[str], packages: Iterable[str] = ()) -> Af
     A directory stands for everything below it, a package for the files it owns.
     ``not_inspectable`` of the result counts the processes that the caller may not look into.
     """
-    lookout = make_lookout()
-    return _users_only(lookout.who_uses(lookout.resources_at(paths, packages)))
+    inspector = make_inspector()
+    return _users_only(inspector.who_uses(inspector.resources_at(paths, packages)))
 
 
 def stale() -> Affected:
@@ -41,7 +40,7 @@ def stale() -> Affected:
     Every application has ``required`` (restart, log in again, re-execute the manager, reboot) and
     the evidence; ``ignored`` has what the policy leaves out of account, with the reason.
     """
-    return _users_only(make_lookout().stale())
+    return _users_only(make_inspector().stale())
 
 
 def _users_only(affected: Affected) -> Affected:

@@ -13,8 +13,6 @@ from restartmanager.rules.arguments import normalise_key
 if TYPE_CHECKING:
     from restartmanager.model import Outcome
 
-__all__ = ["join_session", "open_session", "recover", "start_session"]
-
 
 def start_session(*, expires_after_s: float | None = None) -> PrimarySession:
     """Start a session; the caller is its primary installer.

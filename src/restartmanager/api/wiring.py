@@ -24,12 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from restartmanager.engine.engine import Engine
-    from restartmanager.engine.inspector import Lookout
+    from restartmanager.engine.inspector import Inspector
     from restartmanager.model import Process
     from restartmanager.ports.applications import Conversations
     from restartmanager.ports.services import ServiceManager
-
-__all__ = ["make_engine", "make_lookout", "make_services"]
 
 
 def make_engine() -> Engine:
@@ -40,15 +38,15 @@ def make_engine() -> Engine:
     from restartmanager.adapters.store.sqlite import SqliteStore
     from restartmanager.engine.logged import TracedEngine
 
-    lookout = make_lookout()
-    lookout.screens = DesktopScreens()
-    lookout.entries = DesktopEntries()
+    inspector = make_inspector()
+    inspector.screens = DesktopScreens()
+    inspector.entries = DesktopEntries()
     return TracedEngine(
         store=SqliteStore(state_folder()),
-        lookout=lookout,
-        processes=lookout.processes,
+        inspector=inspector,
+        processes=inspector.processes,
         channels=_Channels(),
-        clock=lookout.clock,
+        clock=inspector.clock,
         limits=limits(),
         variables=os.environ,
         traces=SystemTraces() if wanted(TRACES_VARIABLE) else NoTraces(),
@@ -64,20 +62,20 @@ class _Channels:
         return LinuxChannels().open(processes)
 
 
-def make_lookout() -> Lookout:
+def make_inspector() -> Inspector:
     """What looks at this machine for the calling user; it remembers nothing."""
     from restartmanager.adapters.clock import SystemClock
     from restartmanager.adapters.packages import SystemPackages
     from restartmanager.adapters.processes.processes import LinuxProcesses
     from restartmanager.adapters.scan.scanner import LinuxScanner
-    from restartmanager.engine.inspector import Lookout
+    from restartmanager.engine.inspector import Inspector
 
     scanner = LinuxScanner(
         leases=wanted(LEASES_VARIABLE),
         kernel=wanted(KERNEL_VARIABLE),
         cache_folder=cache_folder(),
     )
-    return Lookout(
+    return Inspector(
         scanner=scanner,
         processes=LinuxProcesses(),
         packages=SystemPackages(),

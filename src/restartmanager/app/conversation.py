@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     Step = Generator[Callable[[], Any], Any, bytes]
 
-__all__ = ["CONVERSATIONS", "SILENCE_S", "Conversation", "Handlers", "Room", "run"]
 
 CONVERSATIONS = 8
 """How many there may be at the same time; more wait."""

@@ -23,7 +23,6 @@ from restartmanager.model.identity import UniqueProcess
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-__all__ = ["Endpoint", "accept", "is_socket", "socket_inode"]
 
 _BACKLOG = 8
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

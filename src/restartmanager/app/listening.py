@@ -33,9 +33,6 @@ if TYPE_CHECKING:
             """Close what a forked child has inherited, which is the parent's."""
 
 
-__all__ = ["listen", "listen_in_loop", "stop_listening"]
-
-
 class _Current:
     """The one that listens now."""
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from restartmanager.app.conversation import Handlers
 
-__all__ = ["LoopListener"]
-
 
 class LoopListener:
     """Listens, with these handlers, in the loop that runs now.

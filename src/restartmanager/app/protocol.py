@@ -14,19 +14,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
 
-__all__ = [
-    "LINE_LIMIT",
-    "REASON_LIMIT",
-    "EndReason",
-    "LineReader",
-    "Reply",
-    "ReplyKind",
-    "Request",
-    "RequestKind",
-    "socket_folders",
-    "socket_name",
-    "socket_owner",
-]
 
 LINE_LIMIT = 1024
 """The greatest number of bytes of a line, with its line feed."""

@@ -24,14 +24,6 @@ if TYPE_CHECKING:
     from restartmanager.model import RestartFlags, RestartRegistration
     from restartmanager.model.identity import UniqueProcess
 
-__all__ = [
-    "MAX_COMMAND_LINE",
-    "RESTARTED_VARIABLE",
-    "application_restart_settings",
-    "register_application_restart",
-    "unregister_application_restart",
-    "was_restarted",
-]
 
 MAX_COMMAND_LINE = 1024
 """The greatest length of the registered arguments, in characters (RESTART_MAX_CMD_LINE)."""

@@ -17,7 +17,6 @@ from restartmanager.model.identity import UniqueProcess
 if TYPE_CHECKING:
     from typing import TypeGuard
 
-__all__ = ["ALL_FLAGS", "MEMFD_NAME", "SIZE_LIMIT", "pack", "unpack"]
 
 MEMFD_NAME = "restartmanager-registration"
 """The name of the memfd (memfd_create(2)): ``/proc/PID/fd/N`` shows it. A hint, never a proof."""

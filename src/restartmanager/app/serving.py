@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from restartmanager.app.conversation import Handlers
 
-__all__ = ["ThreadListener"]
-
 
 class _Line:
     """One connection with its conversation; ``give_up_at`` while nothing was asked."""

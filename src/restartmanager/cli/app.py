@@ -20,7 +20,6 @@ from restartmanager.cli.commands import COMPLETION_VARIABLE, NAME, LazyGroup, Pa
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["DEBUG_VARIABLE", "main", "restartctl"]
 
 DEBUG_VARIABLE = "RESTARTMANAGER_DEBUG"
 
@@ -104,7 +103,7 @@ def _narrow_width() -> int | None:
 
 def _tell_wrong_use(error: click.ClickException) -> int:
     from restartmanager.cli.output.console import Console
-    from restartmanager.cli.output.text import escape
+    from restartmanager.model.escaping import escape
 
     console = Console(sys.stderr)
     message = error.format_message()
@@ -134,7 +133,7 @@ def _tell_error(error: Exception) -> int:
     if os.environ.get(DEBUG_VARIABLE) == "1":
         import traceback
 
-        from restartmanager.cli.output.text import escape
+        from restartmanager.model.escaping import escape
 
         for line in "".join(traceback.format_exception(error)).splitlines():
             console.say(escape(line))

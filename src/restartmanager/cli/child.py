@@ -11,7 +11,6 @@ from restartmanager.cli.exitcodes import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["missing", "run_command"]
 
 _TO_PASS_ON = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
 _IGNORED_BY_PYTHON = [signal.SIGPIPE, signal.SIGXFSZ]

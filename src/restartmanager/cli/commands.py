@@ -16,7 +16,6 @@ from restartmanager.cli.output.text import fill
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Command", "LazyGroup", "Part", "examples"]
 from typing import TYPE_CHECKING
 
 NAME = "restartctl"

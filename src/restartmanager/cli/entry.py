@@ -12,8 +12,6 @@ TYPE_CHECKING = False  # what type checkers take for true; importing typing cost
 if TYPE_CHECKING:
     from typing import NoReturn
 
-__all__ = ["main"]
-
 
 def main() -> NoReturn:
     """Run the command line of this process, and exit."""

@@ -6,8 +6,6 @@ from enum import IntEnum
 
 from restartmanager import errors
 
-__all__ = ["ExitCode", "code_of"]
-
 
 class ExitCode(IntEnum):
     """The exit statuses of restartctl; scripts depend on them."""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from restartmanager.api.handles import PrimarySession
     from restartmanager.model.progress import Progress
 
-__all__ = ["Interrupts"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -12,21 +12,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-__all__ = [
-    "KEY_VARIABLE",
-    "PATH",
-    "Shape",
-    "dry_run_option",
-    "json_option",
-    "key_argument",
-    "mode_options",
-    "package_option",
-    "process_number",
-    "relaunch_option",
-    "resource_options",
-    "seconds_of",
-    "shape_options",
-]
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from restartmanager.cli.output.console import Console
 from restartmanager.cli.output.records import Planned, Preview
 from restartmanager.cli.output.render import application_text, fate_words
-from restartmanager.cli.output.text import escape, fill
+from restartmanager.cli.output.text import fill
 from restartmanager.model import Status
+from restartmanager.model.escaping import escape
 from restartmanager.rules.filters import masks
 from restartmanager.rules.plan import plan_refresh, plan_restart, plan_shutdown
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from restartmanager.model.journal import JournalEntry
     from restartmanager.rules.plan import RefreshPlan, ShutdownMode
 
-__all__ = ["of_recovery", "of_refresh", "of_restart", "of_shutdown", "show"]
 
 _HEADINGS = {
     "close": "Would be closed:",

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     Work = Callable[[Callable[[Progress], object]], Sequence[Outcome]]
 
-__all__ = ["act"]
-
 
 def recover_first() -> None:
     """What starting a session does anyway, but with a word about what came back."""

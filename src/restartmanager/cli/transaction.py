@@ -22,7 +22,6 @@ from restartmanager.cli.output.render import (
     outcome_lines,
     reservations,
 )
-from restartmanager.cli.output.text import escape
 from restartmanager.cli.progress import recover_first
 from restartmanager.errors import (
     ActionError,
@@ -34,6 +33,7 @@ from restartmanager.errors import (
     UsageError,
 )
 from restartmanager.model import Status
+from restartmanager.model.escaping import escape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from restartmanager.model import Affected
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import Progress
-
-__all__ = ["Transaction", "Wishes"]
 
 
 @dataclass(frozen=True, slots=True)

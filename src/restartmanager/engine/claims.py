@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from restartmanager.ports.processes import Processes
     from restartmanager.ports.store import Store
 
-__all__ = ["Claims"]
 
 _log = logging.getLogger(__name__)
 

@@ -1,65 +1,62 @@
 """Close applications that are processes: ask, wait, insist.
 
 All applications of a stage are closed side by side. Each is in the journal before it is asked
-anything (``roads`` has the ways of asking), and again when its outcome is known.
+anything (``close_methods`` has the ways of asking), and again when its outcome is known.
 """
 
 from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from restartmanager.app.protocol import EndReason
-from restartmanager.engine.close_methods import ChannelRoad, Closing, SignalRoad, WindowRoad
-from restartmanager.errors import ProcessGoneError
-from restartmanager.model import Signal
+from restartmanager.engine.close_methods import (
+    CloseByChannel,
+    CloseBySignal,
+    CloseByWindow,
+    Closing,
+)
+from restartmanager.errors import ProcessError, ProcessGoneError
+from restartmanager.model import RestartBy, Signal
+from restartmanager.rules.relaunch import by_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from restartmanager.engine.close_methods import Road
-    from restartmanager.engine.context import Equipment
-    from restartmanager.engine.recorder import StopLedger
-    from restartmanager.model import Application
+    from restartmanager.engine.close_methods import CloseMethod
+    from restartmanager.engine.context import OperationContext
+    from restartmanager.engine.recorder import StopRecorder
+    from restartmanager.model import Application, Process, Recipe
     from restartmanager.model.answers import Answers
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.ports.applications import Conversations
 
-__all__ = ["Closer"]
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from restartmanager.errors import ProcessError
-from restartmanager.model import RestartBy
-from restartmanager.rules.relaunch import by_entry
-
-if TYPE_CHECKING:
-    from restartmanager.engine.context import Equipment
-    from restartmanager.model import Application, Process, Recipe
-
-
-def capture(equipment: Equipment, application: Application) -> tuple[Application, Recipe | None]:
+def capture(
+    context: OperationContext, application: Application
+) -> tuple[Application, Recipe | None]:
     """The application with the recipe to start it again; where there can be none, the application
     says why."""
     main = application.main_process
     if main is None:
         return application, None
     try:
-        return application, _recipe(equipment, main, application.restart_by)
+        return application, _recipe(context, main, application.restart_by)
     except ProcessError as error:
         return replace(application, restart_by=RestartBy.NONE, reason=str(error)), None
 
 
-def _recipe(equipment: Equipment, main: Process, how: RestartBy) -> Recipe | None:
-    processes = equipment.processes
+def _recipe(context: OperationContext, main: Process, how: RestartBy) -> Recipe | None:
+    processes = context.processes
     match how:
         case RestartBy.REGISTERED:
             return processes.recipe(main, processes.registration(main))
         case RestartBy.COMMAND:
             return processes.recipe(main, None)
         case RestartBy.DESKTOP:
-            entry = equipment.entries.find(main)
+            entry = context.entries.find(main)
             if entry is None:
                 raise ProcessError("Its desktop entry has gone.")
             return by_entry(processes.recipe(main, None), entry)
@@ -79,39 +76,39 @@ class Closer:
 
     def __init__(
         self,
-        equipment: Equipment,
-        ledger: StopLedger,
+        context: OperationContext,
+        recorder: StopRecorder,
         talks: Conversations,
         overridden: Answers,
         *,
         force: bool,
     ) -> None:
-        self._equipment = equipment
-        self._processes = equipment.processes
-        self._clock = equipment.clock
-        self._limits = equipment.limits
-        self._ledger = ledger
+        self._context = context
+        self._processes = context.processes
+        self._clock = context.clock
+        self._limits = context.limits
+        self._recorder = recorder
         self._overridden = overridden
         self._force = force
         reason = EndReason.FORCED if force else EndReason.UPDATE
-        self._roads: tuple[Road, ...] = (
-            ChannelRoad(equipment, ledger, talks, reason),
-            WindowRoad(equipment, ledger, force=force),
-            SignalRoad(equipment, ledger),
+        self._methods: tuple[CloseMethod, ...] = (
+            CloseByChannel(context, recorder, talks, reason),
+            CloseByWindow(context, recorder, force=force),
+            CloseBySignal(context, recorder),
         )
 
     def close(self, stage: Sequence[Application]) -> None:
-        """Close these applications; the ledger has what became of each.
+        """Close these applications; the recorder has what became of each.
 
         Raises OperationCancelledError when it was called off.
         """
         closings = [self._prepare(application) for application in stage]
         try:
-            self._ledger.write([closing.entry for closing in closings])
+            self._recorder.write([closing.entry for closing in closings])
             self._ask([closing for closing in closings if not closing.absent])
             pending = [closing for closing in closings if not self._finish_if_over(closing)]
             while pending:
-                self._ledger.check_cancelled()
+                self._recorder.check_cancelled()
                 self._wait(pending)
                 pending = [closing for closing in pending if not self._finish_if_over(closing)]
         finally:
@@ -127,8 +124,8 @@ class Closer:
                 handles[process.identity] = self._processes.open(process.identity)
             except ProcessGoneError:
                 _log.debug("process %d is already gone", process.pid)
-        application, recipe = capture(self._equipment, application)
-        entry = self._ledger.intend(application, recipe=recipe)
+        application, recipe = capture(self._context, application)
+        entry = self._recorder.intend(application, recipe=recipe)
         deadline = self._clock.monotonic() + self._limits.application_s
         closing = Closing(entry, deadline, handles, absent=not handles)
         main = application.main_process
@@ -137,17 +134,17 @@ class Closer:
         return closing
 
     def _ask(self, closings: Sequence[Closing]) -> None:
-        """The polite request, on the best road that leads to each."""
+        """The polite request, on the best method that leads to each."""
         left = list(closings)
-        for road in self._roads:
-            left = road.take(left)
-            self._ledger.check_cancelled()
+        for method in self._methods:
+            left = method.take(left)
+            self._recorder.check_cancelled()
 
     def _wait(self, pending: Sequence[Closing]) -> None:
         """Sleep until a process exits, a deadline passes or somebody cancels; then insist."""
         handles = [handle for closing in pending for handle in closing.handles.values()]
         until = min(closing.next_event() for closing in pending)
-        gone = self._processes.wait(handles, until, self._equipment.cancel)
+        gone = self._processes.wait(handles, until, self._context.cancel)
         now = self._clock.monotonic()
         for closing in pending:
             self._forget(closing, gone, now)
@@ -173,7 +170,7 @@ class Closer:
             closing.ask_by_signal()
         elif not closing.killed:
             message = "did not exit in time, killed"
-            self._ledger.say(closing.application, message, self._limits.kill_s)
+            self._recorder.say(closing.application, message, self._limits.kill_s)
             closing.killed = True
             closing.signal_at = closing.remind_at = math.inf
             closing.deadline = now + self._limits.kill_s
@@ -185,12 +182,12 @@ class Closer:
         if not self._is_over(closing):
             return False
         if closing.handles:
-            self._ledger.not_stopped(closing.entry, self._complaint(closing))
+            self._recorder.not_stopped(closing.entry, self._complaint(closing))
         elif closing.absent:
-            self._ledger.gone(closing.entry)
+            self._recorder.gone(closing.entry)
         else:
             killed = "killed, for it did not exit in time" if closing.killed else ""
-            self._ledger.stopped(closing.entry, _joined(killed, closing.remark))
+            self._recorder.stopped(closing.entry, _joined(killed, closing.remark))
         return True
 
     def _is_over(self, closing: Closing) -> bool:
@@ -209,7 +206,7 @@ class Closer:
         if not closing.by_window or closing.leader is None:
             return ""
         deadline = self._clock.monotonic() + self._limits.answer_s
-        found = self._equipment.screens.find([closing.leader], deadline, self._equipment.cancel)
+        found = self._context.screens.find([closing.leader], deadline, self._context.cancel)
         dialogs = [title for windows in found.values() for title in windows.dialogs]
         return f"it asks its user: {', '.join(dialogs)}" if dialogs else ""
 

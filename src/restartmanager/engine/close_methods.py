@@ -1,6 +1,6 @@
-"""The roads on which an application is asked to exit: its channel, its windows, a signal.
+"""The methods by which an application is asked to exit: its channel, its windows, a signal.
 
-Each road takes the applications that it leads to, and hands on the others. The most polite one
+Each method takes the applications that it reaches, and hands on the others. The most polite one
 comes first; what is waited for afterwards, and what follows when it does not exit, is the same for
 all of them (``closing``).
 """
@@ -19,17 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from restartmanager.app.protocol import EndReason
-    from restartmanager.engine.context import Equipment
-    from restartmanager.engine.recorder import StopLedger
+    from restartmanager.engine.context import OperationContext
+    from restartmanager.engine.recorder import StopRecorder
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.journal import JournalEntry
     from restartmanager.ports.applications import Conversations
     from restartmanager.ports.processes import ProcessHandle
 
-__all__ = ["ChannelRoad", "Closing", "Road", "SignalRoad", "WindowRoad"]
 
 _SHELLS = frozenset({"bash", "dash", "sh", "zsh", "ksh", "mksh", "fish", "tcsh", "csh", "ash"})
-_NO_ROAD = {AnswerKind.NONE, AnswerKind.IMPOSTOR, AnswerKind.NONSENSE}
+_NOT_ASKED = {AnswerKind.NONE, AnswerKind.IMPOSTOR, AnswerKind.NONSENSE}
 
 
 @dataclass(slots=True)
@@ -100,67 +99,71 @@ class Closing:
             self.complaint = error.message
 
 
-class Road(Protocol):
+class CloseMethod(Protocol):
     """One way to ask applications to exit."""
 
     def take(self, closings: Sequence[Closing]) -> list[Closing]:
-        """Ask those that this road leads to; the others. When it is called off it ends early."""
+        """Ask those that this method reaches; the others. When it is called off it ends early."""
         ...
 
 
-class ChannelRoad:
+class CloseByChannel:
     """Applications that listen are told to save and exit; ``reason`` is what they are told."""
 
     def __init__(
-        self, equipment: Equipment, ledger: StopLedger, talks: Conversations, reason: EndReason
+        self,
+        context: OperationContext,
+        recorder: StopRecorder,
+        talks: Conversations,
+        reason: EndReason,
     ) -> None:
-        self._equipment = equipment
-        self._ledger = ledger
+        self._context = context
+        self._recorder = recorder
         self._talks = talks
         self._reason = reason
 
     def take(self, closings: Sequence[Closing]) -> list[Closing]:
         """Tell those that listen; the others."""
         by_leader = {c.leader.identity: c for c in closings if c.leader is not None}
-        deadline = self._equipment.clock.monotonic() + self._equipment.limits.answer_s
-        told = self._talks.end([*by_leader], self._reason, deadline, self._equipment.cancel)
+        deadline = self._context.clock.monotonic() + self._context.limits.answer_s
+        told = self._talks.end([*by_leader], self._reason, deadline, self._context.cancel)
         left = [closing for closing in closings if closing.leader is None]
         for identity, answer in told.items():
             closing = by_leader[identity]
-            if answer.kind in _NO_ROAD:
+            if answer.kind in _NOT_ASKED:
                 if answer.kind is not AnswerKind.NONE:
                     closing.remark = f"it could not be asked: {answer.reason}"
                 left.append(closing)
                 continue
-            patience_s = self._equipment.limits.application_s
-            self._ledger.say(closing.application, "told to save and exit", patience_s)
+            patience_s = self._context.limits.application_s
+            self._recorder.say(closing.application, "told to save and exit", patience_s)
             if answer.kind is AnswerKind.DONE:
                 closing.signal_at = deadline
             elif answer.kind is not AnswerKind.DIED:
-                closing.signal_at = self._equipment.clock.monotonic()
+                closing.signal_at = self._context.clock.monotonic()
         return left
 
 
-class WindowRoad:
+class CloseByWindow:
     """Main windows are asked to close, as by their close button.
 
     What has them asked its user by then, perhaps: no signal follows of itself. One that hangs
     would not hear, and is left open without ``force``.
     """
 
-    def __init__(self, equipment: Equipment, ledger: StopLedger, *, force: bool) -> None:
-        self._equipment = equipment
-        self._ledger = ledger
+    def __init__(self, context: OperationContext, recorder: StopRecorder, *, force: bool) -> None:
+        self._context = context
+        self._recorder = recorder
         self._force = force
 
     def take(self, closings: Sequence[Closing]) -> list[Closing]:
         """Ask those that have windows; the others."""
-        limits, clock = self._equipment.limits, self._equipment.clock
+        limits, clock = self._context.limits, self._context.clock
         leaders = [c.leader for c in closings if c.leader is not None and _has_windows(c)]
         if not leaders:
             return list(closings)
         deadline = clock.monotonic() + limits.answer_s
-        found = self._equipment.screens.close(leaders, deadline, self._equipment.cancel)
+        found = self._context.screens.close(leaders, deadline, self._context.cancel)
         left = []
         for closing in closings:
             windows = found.get(closing.leader.identity) if closing.leader is not None else None
@@ -170,7 +173,7 @@ class WindowRoad:
                 closing.by_window = True
                 closing.deadline = clock.monotonic() + limits.application_s
                 message = "asked to close its windows"
-                self._ledger.say(closing.application, message, limits.application_s)
+                self._recorder.say(closing.application, message, limits.application_s)
             elif windows is not None and windows.responds is False and not self._force:
                 closing.complaint = "its windows do not respond"
             else:
@@ -178,19 +181,19 @@ class WindowRoad:
         return left
 
 
-class SignalRoad:
+class CloseBySignal:
     """Everybody obeys a signal, or does not."""
 
-    def __init__(self, equipment: Equipment, ledger: StopLedger) -> None:
-        self._equipment = equipment
-        self._ledger = ledger
+    def __init__(self, context: OperationContext, recorder: StopRecorder) -> None:
+        self._context = context
+        self._recorder = recorder
 
     def take(self, closings: Sequence[Closing]) -> list[Closing]:
         """Ask all; nobody is left."""
-        patience_s = self._equipment.limits.application_s
+        patience_s = self._context.limits.application_s
         for closing in closings:
-            self._ledger.say(closing.application, "asked to exit", patience_s)
-            closing.deadline = self._equipment.clock.monotonic() + patience_s
+            self._recorder.say(closing.application, "asked to exit", patience_s)
+            closing.deadline = self._context.clock.monotonic() + patience_s
             closing.ask_by_signal()
         return []
 

@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     from restartmanager.ports.processes import Processes
     from restartmanager.ports.services import ServiceManager
 
-__all__ = ["Equipment"]
-
 
 @dataclass(frozen=True, slots=True)
-class Equipment:
+class OperationContext:
     """What shutdown and restart have in common.
 
     ``variables`` are the environment of the caller, whose effective user number is ``uid``;

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from restartmanager.engine.claims import Claims
-from restartmanager.engine.context import Equipment
+from restartmanager.engine.context import OperationContext
 from restartmanager.engine.refresh import Refresh
 from restartmanager.engine.restart import Restart, Stale
 from restartmanager.engine.shutdown import Shutdown
@@ -39,7 +39,7 @@ from restartmanager.rules.plan import ShutdownMode, plan_refresh, plan_shutdown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from restartmanager.engine.inspector import Lookout
+    from restartmanager.engine.inspector import Inspector
     from restartmanager.model import Affected
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.ports.applications import Channels
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from restartmanager.ports.store import Store
     from restartmanager.rules.arguments import PathLike
 
-__all__ = ["MAX_SESSIONS", "Engine"]
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ class Engine:
     """All operations, for one user, over one set of ports."""
 
     store: Store
-    lookout: Lookout
+    inspector: Inspector
     processes: Processes
     channels: Channels
     clock: Clock
@@ -133,7 +132,7 @@ class Engine:
         """Register more resources; the files are looked at now. All or nothing."""
         names = arguments.texts(services, "services")
         unique = arguments.unique_processes(processes)
-        seen = self.lookout.identify(files, trees, packages)
+        seen = self.inspector.identify(files, trees, packages)
         self.store.add_resources(key, Resources(seen.files, seen.trees, unique, names))
 
     def resources(self, key: str) -> Resources:
@@ -158,7 +157,7 @@ class Engine:
     ) -> str | UniqueProcess:
         if trigger is not FilterTrigger.SERVICE or not isinstance(target, str):
             return target
-        found = self.lookout.services.resolve([target]).get(target)
+        found = self.inspector.services.resolve([target]).get(target)
         return target if found is None else found.name
 
     def filters(self, key: str) -> tuple[Filter, ...]:
@@ -172,10 +171,10 @@ class Engine:
         members = self.store.session(key).members
         filters = self.store.filters(key)
         journal = self.store.journal(key)
-        now = self.lookout.who_uses(
+        now = self.inspector.who_uses(
             self.store.resources(key), members=members, relaunch_all=relaunch_all
         )
-        alive = self.lookout.alive(journal)
+        alive = self.inspector.alive(journal)
         return replace(now, applications=merge_history(now.applications, journal, alive, filters))
 
     # -- shutdown and restart ------------------------------------------------------------------
@@ -199,7 +198,7 @@ class Engine:
             affected = self.affected(key, relaunch_all=relaunch_all)
             plan = plan_shutdown(affected.applications, self.store.filters(key), mode)
             work = Shutdown(
-                self._equipment(key, reporter or Reporter(), cancel),
+                self._context(key, reporter or Reporter(), cancel),
                 mode,
                 first_sequence=_last_sequence(self.store.journal(key)),
             )
@@ -245,7 +244,7 @@ class Engine:
             filters = self.store.filters(key)
             affected = self._outdated(key, everything=everything, relaunch_all=relaunch_all)
             work = Refresh(
-                self._equipment(key, reporter or Reporter(), cancel),
+                self._context(key, reporter or Reporter(), cancel),
                 read_journal=lambda: self.store.journal(key),
                 find_stale=lambda: self._find_stale(key, everything=everything),
                 filters=filters,
@@ -260,7 +259,7 @@ class Engine:
         if not everything:
             return self.affected(key, relaunch_all=relaunch_all)
         members = self.store.session(key).members
-        return self.lookout.stale(members=members, relaunch_all=relaunch_all)
+        return self.inspector.stale(members=members, relaunch_all=relaunch_all)
 
     def owes(self, key: str) -> bool:
         """Whether something that this session stopped still waits to be brought back."""
@@ -282,7 +281,7 @@ class Engine:
 
     def _restart(self, key: str, reporter: Reporter, cancel: CancelToken) -> tuple[Outcome, ...]:
         work = Restart(
-            self._equipment(key, reporter, cancel),
+            self._context(key, reporter, cancel),
             find_stale=lambda: self._find_stale(key),
             filters=self.store.filters(key),
         )
@@ -293,15 +292,15 @@ class Engine:
         # Made anew each time: tests of crashes put other ports into an engine.
         return Claims(self.store, self.processes, self._unfinished)
 
-    def _equipment(self, key: str, reporter: Reporter, cancel: CancelToken) -> Equipment:
-        return Equipment(
+    def _context(self, key: str, reporter: Reporter, cancel: CancelToken) -> OperationContext:
+        return OperationContext(
             processes=self.processes,
-            services=self.lookout.services,
+            services=self.inspector.services,
             channels=self.channels,
-            screens=self.lookout.screens or NoScreens(),
-            entries=self.lookout.entries or NoEntries(),
+            screens=self.inspector.screens or NoScreens(),
+            entries=self.inspector.entries or NoEntries(),
             clock=self.clock,
-            uid=self.lookout.uid,
+            uid=self.inspector.uid,
             variables=self.variables,
             write=lambda entries: self.store.write_entries(key, entries),
             reporter=reporter,
@@ -311,9 +310,9 @@ class Engine:
 
     def _find_stale(self, key: str, *, everything: bool = False) -> Stale:
         """Who still uses the old files of this session, or any."""
-        scanner = self.lookout.scanner
+        scanner = self.inspector.scanner
         if everything:
-            sighting = scanner.find_stale(self.lookout.load_policy())
+            sighting = scanner.find_stale(self.inspector.load_policy())
         else:
             sighting = scanner.find_holders(self.store.resources(key))
         stale = [
@@ -321,7 +320,7 @@ class Engine:
             for holder in sighting.holders
             if any(item.stale for item in holder.evidence)
         ]
-        owners = self.lookout.services.owners(stale) if stale else {}
+        owners = self.inspector.services.owners(stale) if stale else {}
         return Stale(frozenset(p.pid for p in stale), frozenset(owners.values()))
 
 

@@ -14,7 +14,7 @@ from restartmanager.errors import ProcessError
 from restartmanager.model import Affected, Application, Resources, ServiceState, Unexplained
 from restartmanager.rules import arguments
 from restartmanager.rules.applications import (
-    Surroundings,
+    MachineFacts,
     desktop_unit,
     find_applications,
     pending_kernel,
@@ -38,14 +38,13 @@ if TYPE_CHECKING:
     from restartmanager.rules.arguments import PathLike
     from restartmanager.rules.cgroups import UnitAddress
 
-__all__ = ["Lookout"]
 
 _LOOK_AT_WINDOWS_S = 5.0
 _UNKNOWN_SERVICE = "no service manager of this machine knows a service of that name"
 
 
 @dataclass(slots=True)
-class Lookout:
+class Inspector:
     """Looks at the machine for one user, who has the effective user number ``uid``.
 
     Without ``screens`` and ``entries``, which only matter to what is to be closed, applications
@@ -140,7 +139,7 @@ class Lookout:
     ) -> tuple[Application, ...]:
         if not sighting.holders and not registered:
             return ()
-        around = self._surroundings(sighting, members, registered)
+        around = self._machine_facts(sighting, members, registered)
         applications = find_applications(sighting.holders, around)
         return tuple(self._with_way_back(app) for app in self._with_windows(applications))
 
@@ -155,12 +154,12 @@ class Lookout:
             for app in applications
         ]
 
-    def _surroundings(
+    def _machine_facts(
         self,
         sighting: Sighting,
         members: Iterable[UniqueProcess],
         registered: frozenset[Service],
-    ) -> Surroundings:
+    ) -> MachineFacts:
         seen = self._with_ancestors([holder.process for holder in sighting.holders])
         parents = {process.pid: process for process in seen.values()}
         installers = set(members)
@@ -169,7 +168,7 @@ class Lookout:
         for member in installers:
             line += self._ancestors_and_self(member)
         policy = self.load_policy()
-        return Surroundings(
+        return MachineFacts(
             self.uid,
             frozenset(selves),
             parents,

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from restartmanager.model.journal import SessionRecord
     from restartmanager.ports.machine import Traces
 
-__all__ = ["TracedEngine"]
-
 
 @dataclass(slots=True)
 class TracedEngine(Engine):

@@ -13,21 +13,19 @@ from restartmanager.model.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from restartmanager.engine.context import Equipment
+    from restartmanager.engine.context import OperationContext
     from restartmanager.model import Application, Recipe
     from restartmanager.model.identity import UniqueProcess
 
-__all__ = ["StartLedger", "StopLedger", "Verified"]
 
-
-class StopLedger:
+class StopRecorder:
     """Keeps the journal, the outcomes and the progress of one shutdown of ``total`` applications.
 
     ``first_sequence`` is the number before that of the first entry.
     """
 
-    def __init__(self, equipment: Equipment, total: int, first_sequence: int) -> None:
-        self._equipment = equipment
+    def __init__(self, context: OperationContext, total: int, first_sequence: int) -> None:
+        self._context = context
         self._total = total
         self._sequence = first_sequence
         self.outcomes: list[Outcome] = []
@@ -41,14 +39,14 @@ class StopLedger:
             sequence=self._sequence,
             application=application,
             step=JournalStep.STOP_INTENDED,
-            at=self._equipment.clock.now(),
+            at=self._context.clock.now(),
             recipe=recipe,
             hold=hold,
         )
 
     def write(self, entries: Sequence[JournalEntry]) -> None:
         """Put entries on record, all or none."""
-        self._equipment.write(entries)
+        self._context.write(entries)
 
     def stopped(self, entry: JournalEntry, message: str = "") -> None:
         """It is stopped, by us."""
@@ -70,7 +68,7 @@ class StopLedger:
     ) -> None:
         status |= entry.application.status & ~Status.RUNNING
         application = replace(entry.application, status=status)
-        now = self._equipment.clock.now()
+        now = self._context.clock.now()
         self.write([replace(entry, application=application, step=step, at=now, message=message)])
         self.outcomes.append(Outcome(application, Step.STOP, result, message))
         self._report(application, message or "closed", result=result)
@@ -88,11 +86,11 @@ class StopLedger:
     ) -> None:
         percent = 100 * len(self.outcomes) // max(1, self._total)
         report = Progress(percent, application, Step.STOP, message, patience_s, result)
-        self._equipment.reporter.report(report)
+        self._context.reporter.report(report)
 
     def check_cancelled(self) -> None:
         """Raise OperationCancelledError, with the outcomes so far, where it was called off."""
-        if self._equipment.cancel.cancelled:
+        if self._context.cancel.cancelled:
             raise OperationCancelledError("Shutdown", self.outcomes)
 
 
@@ -104,18 +102,18 @@ class Verified(NamedTuple):
     remark: str = ""
 
 
-class StartLedger:
+class StartRecorder:
     """Keeps the journal, the outcomes and the progress of one restart of ``total`` applications."""
 
-    def __init__(self, equipment: Equipment, total: int) -> None:
-        self._equipment = equipment
+    def __init__(self, context: OperationContext, total: int) -> None:
+        self._context = context
         self._total = total
         self.outcomes: list[Outcome] = []
 
     def intend(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
         """Put on record that these are about to be started; the entries as they are now."""
         noted = [self._at_step(entry, JournalStep.START_INTENDED) for entry in entries]
-        self._equipment.write(noted)
+        self._context.write(noted)
         for entry in noted:
             self._tell(entry.application, "is being started")
         return noted
@@ -123,12 +121,12 @@ class StartLedger:
     def renewing(self, applications: Sequence[Application], sequence: int) -> list[JournalEntry]:
         """Put on record that these are about to be restarted where they stand; their entries, the
         first one after ``sequence``."""
-        now = self._equipment.clock.now()
+        now = self._context.clock.now()
         entries = [
             JournalEntry(number, application, JournalStep.STOP_INTENDED, now, hold=Hold())
             for number, application in enumerate(applications, sequence + 1)
         ]
-        self._equipment.write(entries)
+        self._context.write(entries)
         for entry in entries:
             self._tell(entry.application, "is being restarted")
         return entries
@@ -136,7 +134,7 @@ class StartLedger:
     def released(self, entry: JournalEntry, process: UniqueProcess | None) -> JournalEntry:
         """Put on record as what it was started, and that it may run; the entry as it is now."""
         noted = self._at_step(replace(entry, started_as=process), JournalStep.START_RELEASED)
-        self._equipment.write([noted])
+        self._context.write([noted])
         return noted
 
     def verified(self, seen: Iterable[Verified]) -> None:
@@ -165,11 +163,11 @@ class StartLedger:
 
     def check_cancelled(self) -> None:
         """Raise OperationCancelledError, with the outcomes so far, where it was called off."""
-        if self._equipment.cancel.cancelled:
+        if self._context.cancel.cancelled:
             raise OperationCancelledError("Restart", self.outcomes)
 
     def _at_step(self, entry: JournalEntry, step: JournalStep) -> JournalEntry:
-        return replace(entry, step=step, at=self._equipment.clock.now(), message="")
+        return replace(entry, step=step, at=self._context.clock.now(), message="")
 
     def _judged(
         self, entry: JournalEntry, trouble: str, remark: str
@@ -195,7 +193,7 @@ class StartLedger:
         return noted, Outcome(application, Step.START, result, message, process)
 
     def _record(self, settled: Sequence[tuple[JournalEntry, Outcome]]) -> None:
-        self._equipment.write([entry for entry, _ in settled])
+        self._context.write([entry for entry, _ in settled])
         for _, outcome in settled:
             self.outcomes.append(outcome)
             self._say(outcome)
@@ -206,4 +204,4 @@ class StartLedger:
     def _tell(self, application: Application, message: str, result: Result | None = None) -> None:
         percent = min(100, 100 * len(self.outcomes) // max(1, self._total))
         report = Progress(percent, application, Step.START, message, result=result)
-        self._equipment.reporter.report(report)
+        self._context.reporter.report(report)

@@ -15,13 +15,11 @@ from restartmanager.rules.plan import ShutdownMode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from restartmanager.engine.context import Equipment
+    from restartmanager.engine.context import OperationContext
     from restartmanager.engine.restart import Stale
     from restartmanager.model import Application, Filter
     from restartmanager.model.journal import JournalEntry
     from restartmanager.rules.plan import RefreshPlan
-
-__all__ = ["Refresh"]
 
 
 class Refresh:
@@ -30,14 +28,14 @@ class Refresh:
 
     def __init__(
         self,
-        equipment: Equipment,
+        context: OperationContext,
         *,
         read_journal: Callable[[], Sequence[JournalEntry]],
         find_stale: Callable[[], Stale],
         filters: Sequence[Filter] = (),
         force: bool = False,
     ) -> None:
-        self._equipment = equipment
+        self._context = context
         self._read_journal = read_journal
         self._find_stale = find_stale
         self._filters = filters
@@ -50,10 +48,10 @@ class Refresh:
         """
         mode = ShutdownMode(force=self._force, partial=True)
         first = self._last_sequence()
-        closing = Shutdown(self._equipment, mode, first_sequence=first).carry_out(plan.closing)
+        closing = Shutdown(self._context, mode, first_sequence=first).carry_out(plan.closing)
         outcomes = [outcome for outcome in closing if outcome.result is not Result.DONE]
         outcomes += self._reexecuted(plan.managers)
-        restart = Restart(self._equipment, find_stale=self._find_stale, filters=self._filters)
+        restart = Restart(self._context, find_stale=self._find_stale, filters=self._filters)
         if plan.services:
             outcomes += restart.renew(plan.services, self._last_sequence())
         closed = [entry for entry in self._read_journal() if entry.application.service is None]
@@ -66,7 +64,7 @@ class Refresh:
         for application in managers:
             main = application.main_process
             user = None if main is None or main.pid == 1 else main.uid
-            trouble = self._equipment.services.reexecute(user)
+            trouble = self._context.services.reexecute(user)
             if not trouble and main is not None and main.pid in self._find_stale().pids:
                 trouble = "it still uses the old files"
             result = Result.FAILED if trouble else Result.DONE

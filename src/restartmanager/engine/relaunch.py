@@ -22,13 +22,12 @@ from restartmanager.rules.relaunch import after_reboot, scope_name, why_closed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from restartmanager.engine.context import Equipment
-    from restartmanager.engine.recorder import StartLedger
+    from restartmanager.engine.context import OperationContext
+    from restartmanager.engine.recorder import StartRecorder
     from restartmanager.model import Filter, Recipe
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.ports.processes import ProcessHandle
 
-__all__ = ["Relauncher"]
 
 _log = logging.getLogger(__name__)
 
@@ -36,17 +35,17 @@ _MASKED = Status.SHUTDOWN_MASKED | Status.RESTART_MASKED
 
 
 class Relauncher:
-    """Starts what is owed and can be started; the ledger has what became of the others."""
+    """Starts what is owed and can be started; the recorder has what became of the others."""
 
     def __init__(
-        self, equipment: Equipment, ledger: StartLedger, filters: Sequence[Filter]
+        self, context: OperationContext, recorder: StartRecorder, filters: Sequence[Filter]
     ) -> None:
-        self._equipment = equipment
-        self._processes = equipment.processes
-        self._clock = equipment.clock
-        self._cancel = equipment.cancel
-        self._limits = equipment.limits
-        self._ledger = ledger
+        self._context = context
+        self._processes = context.processes
+        self._clock = context.clock
+        self._cancel = context.cancel
+        self._limits = context.limits
+        self._recorder = recorder
         self._filters = filters
         self._homeless: set[int] = set()
 
@@ -66,16 +65,16 @@ class Relauncher:
         """Start it where it is owed; its entry where it was started, else it is settled."""
         if entry.step in {JournalStep.STOP_INTENDED, JournalStep.NOT_STOPPED}:
             if self._still_runs(entry):
-                self._ledger.never_stopped(entry)
+                self._recorder.never_stopped(entry)
                 return None
             entry = _stopped(entry)
         if entry.started_as is not None and self._lives(entry.started_as):
             return entry  # it was started before a crash, or by an earlier try
         application = entry.application
         if masks(application, self._filters) & _MASKED:
-            self._ledger.left_stopped(entry, "a filter of the session excludes it")
+            self._recorder.left_stopped(entry, "a filter of the session excludes it")
         elif entry.recipe is None or application.restart_by is RestartBy.NONE:
-            self._ledger.left_stopped(entry, why_closed(application))
+            self._recorder.left_stopped(entry, why_closed(application))
         else:
             return self._start(entry)
         return None
@@ -125,18 +124,18 @@ class Relauncher:
 
     def _start(self, entry: JournalEntry) -> JournalEntry | None:
         recipe = self._recipe_of(entry)
-        (entry,) = self._ledger.intend([entry])
+        (entry,) = self._recorder.intend([entry])
         released = entry
 
         def note_process(identity: UniqueProcess) -> None:
             nonlocal released
-            released = self._ledger.released(entry, identity)
+            released = self._recorder.released(entry, identity)
             self._bring_home(entry, identity, recipe.uid)
 
         try:
             self._processes.start(recipe, note_process)
         except ProcessError as error:
-            self._ledger.not_back(replace(entry, started_as=None), error.message)
+            self._recorder.not_back(replace(entry, started_as=None), error.message)
             return None
         return released
 
@@ -145,8 +144,8 @@ class Relauncher:
         recipe, main = entry.recipe, entry.application.main_process
         assert recipe is not None  # noqa: S101 - the caller looked
         of_old = main is not None and main.identity.boot_id != boot_id()
-        if of_old and recipe.uid == self._equipment.uid:
-            return after_reboot(recipe, self._equipment.variables)
+        if of_old and recipe.uid == self._context.uid:
+            return after_reboot(recipe, self._context.variables)
         return recipe
 
     def _bring_home(self, entry: JournalEntry, process: UniqueProcess, user: int) -> None:
@@ -157,7 +156,7 @@ class Relauncher:
         main = entry.application.main_process
         unit = desktop_unit(main) if main is not None else None
         name = scope_name(unit, process)
-        trouble = self._equipment.services.adopt(process, user, name)
+        trouble = self._context.services.adopt(process, user, name)
         if trouble:
             self._homeless.add(user)
             _log.debug("process %d stays where the installer is: %s", process.pid, trouble)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from restartmanager.engine.recorder import StartLedger, Verified
+from restartmanager.engine.recorder import StartRecorder, Verified
 from restartmanager.engine.relaunch import Relauncher
 from restartmanager.engine.service_start import ServiceStarter
 from restartmanager.errors import ProcessError
@@ -20,13 +20,11 @@ from restartmanager.rules.plan import plan_restart
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from restartmanager.engine.context import Equipment
+    from restartmanager.engine.context import OperationContext
     from restartmanager.model import Application, Filter, Outcome, Service
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.journal import JournalEntry
     from restartmanager.ports.processes import ProcessHandle
-
-__all__ = ["Restart", "Stale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +41,12 @@ class Restart:
 
     def __init__(
         self,
-        equipment: Equipment,
+        context: OperationContext,
         *,
         find_stale: Callable[[], Stale],
         filters: Sequence[Filter] = (),
     ) -> None:
-        self._equipment = equipment
+        self._context = context
         self._find_stale = find_stale
         self._filters = filters
 
@@ -59,21 +57,21 @@ class Restart:
         still owed then stays owed.
         """
         entries = plan_restart(journal)
-        reporter = self._equipment.reporter
+        reporter = self._context.reporter
         reporter.report(Progress(0))
-        ledger = StartLedger(self._equipment, len(entries))
-        relauncher = Relauncher(self._equipment, ledger, self._filters)
-        starter = ServiceStarter(self._equipment, ledger, self._filters)
+        recorder = StartRecorder(self._context, len(entries))
+        relauncher = Relauncher(self._context, recorder, self._filters)
+        starter = ServiceStarter(self._context, recorder, self._filters)
         started: list[JournalEntry] = []
         for are_services, batch in groupby(entries, key=_is_service):
             start = starter.start if are_services else relauncher.start
             started += start(list(batch))
-            if self._equipment.cancel.cancelled:
+            if self._context.cancel.cancelled:
                 break
-        self._verify(started, ledger, starter)
-        ledger.check_cancelled()
+        self._verify(started, recorder, starter)
+        recorder.check_cancelled()
         reporter.report(Progress(100))
-        return tuple(ledger.outcomes)
+        return tuple(recorder.outcomes)
 
     def renew(self, applications: Sequence[Application], sequence: int) -> tuple[Outcome, ...]:
         """Restart services where they stand; what became of each.
@@ -81,9 +79,9 @@ class Restart:
         ``sequence`` is the number of the last entry in the journal. A service whose reload has not
         got rid of the old files is restarted after all. Raises OperationCancelledError.
         """
-        ledger = StartLedger(self._equipment, len(applications))
-        starter = ServiceStarter(self._equipment, ledger, self._filters)
-        entries = ledger.renewing(applications, sequence)
+        recorder = StartRecorder(self._context, len(applications))
+        starter = ServiceStarter(self._context, recorder, self._filters)
+        entries = recorder.renewing(applications, sequence)
         reloading = [entry for entry in entries if entry.application.reload_suffices]
         started = starter.renew([entry for entry in entries if entry not in reloading])
         if reloading:
@@ -93,14 +91,14 @@ class Restart:
             again = [entry for entry in reloaded if entry.application.service in stale]
             started += [entry for entry in reloaded if entry not in again]
             started += starter.renew(again)
-        self._verify(started, ledger, starter)
-        ledger.check_cancelled()
-        return tuple(ledger.outcomes)
+        self._verify(started, recorder, starter)
+        recorder.check_cancelled()
+        return tuple(recorder.outcomes)
 
     # -- verification --------------------------------------------------------------------------
 
     def _verify(
-        self, started: Sequence[JournalEntry], ledger: StartLedger, starter: ServiceStarter
+        self, started: Sequence[JournalEntry], recorder: StartRecorder, starter: ServiceStarter
     ) -> None:
         """See whether all that were started live on, and on the new files."""
         if not started:
@@ -119,15 +117,15 @@ class Restart:
                 seen.append(Verified(entry, "it came back, and still uses the old files"))
             else:
                 seen.append(Verified(entry, remark=starter.remark(service)))
-        ledger.verified(seen)
+        recorder.verified(seen)
         starter.report_casualties()
 
     def _watch(self, processes: Iterable[UniqueProcess]) -> set[UniqueProcess]:
         """Let the settling time pass; those of the processes that do not live through it."""
         gone: set[UniqueProcess] = set()
         handles: dict[UniqueProcess, ProcessHandle] = {}
-        clock, ports = self._equipment.clock, self._equipment.processes
-        until = clock.monotonic() + self._equipment.limits.settle_s
+        clock, ports = self._context.clock, self._context.processes
+        until = clock.monotonic() + self._context.limits.settle_s
         try:
             for process in processes:
                 try:

@@ -22,25 +22,24 @@ from restartmanager.rules.filters import masks
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from restartmanager.engine.context import Equipment
-    from restartmanager.engine.recorder import StartLedger
+    from restartmanager.engine.context import OperationContext
+    from restartmanager.engine.recorder import StartRecorder
     from restartmanager.model import Filter, Service, ServiceResult
 
-__all__ = ["ServiceStarter"]
 
 _MASKED = Status.SHUTDOWN_MASKED | Status.RESTART_MASKED
 _PERHAPS_RUNNING = {JournalStep.STOP_INTENDED, JournalStep.NOT_STOPPED}
 
 
 class ServiceStarter:
-    """Starts what is owed and can be started; the ledger has what became of the others."""
+    """Starts what is owed and can be started; the recorder has what became of the others."""
 
     def __init__(
-        self, equipment: Equipment, ledger: StartLedger, filters: Sequence[Filter]
+        self, context: OperationContext, recorder: StartRecorder, filters: Sequence[Filter]
     ) -> None:
-        self._services = equipment.services
-        self._cancel = equipment.cancel
-        self._ledger = ledger
+        self._services = context.services
+        self._cancel = context.cancel
+        self._recorder = recorder
         self._filters = filters
         self._started: list[Service] = []
         self._remarks: dict[Service, str] = {}
@@ -57,7 +56,7 @@ class ServiceStarter:
         ]
         waiting = {
             entry.application.service: entry
-            for entry in self._ledger.intend(owed)
+            for entry in self._recorder.intend(owed)
             if entry.application.service is not None
         }
         holds = {service: entry.hold or Hold() for service, entry in waiting.items()}
@@ -77,7 +76,7 @@ class ServiceStarter:
         application = entry.application
         if now is ServiceState.ACTIVE and entry.step in _PERHAPS_RUNNING:
             self._release(entry, entry.hold)
-            self._ledger.never_stopped(entry)
+            self._recorder.never_stopped(entry)
         elif masks(application, self._filters) & _MASKED:
             self._leave(entry, "a filter of the session excludes it")
         elif application.restart_by is RestartBy.NONE:
@@ -90,7 +89,7 @@ class ServiceStarter:
         """It stays stopped: so does what would start it. Only a mask of ours is lifted."""
         if entry.hold is not None and entry.hold.masked:
             self._release(entry, entry.hold._replace(triggers=(), followers=()))
-        self._ledger.left_stopped(entry, reason)
+        self._recorder.left_stopped(entry, reason)
 
     def _release(self, entry: JournalEntry, hold: Hold | None) -> None:
         service = entry.application.service
@@ -98,7 +97,7 @@ class ServiceStarter:
             return
         for result in self._services.release({service: hold}):
             if not result.done:
-                self._ledger.broken(_casualty(result.service, result.trouble))
+                self._recorder.broken(_casualty(result.service, result.trouble))
 
     def _released(
         self, waiting: Mapping[Service, JournalEntry], results: Iterable[ServiceResult]
@@ -109,9 +108,9 @@ class ServiceStarter:
             entry = waiting[result.service]
             if result.done:
                 self._remarks[result.service] = result.remark
-                released.append(self._ledger.released(entry, result.main))
+                released.append(self._recorder.released(entry, result.main))
             else:
-                self._ledger.not_back(entry, result.trouble)
+                self._recorder.not_back(entry, result.trouble)
         self._started += [e.application.service for e in released if e.application.service]
         return released
 
@@ -138,7 +137,7 @@ class ServiceStarter:
         new = self._services.failed(self._started) - self._failed_before
         for service in sorted(new - set(self._started), key=str):
             facts = self._services.describe([service]).get(service)
-            self._ledger.broken(_casualty(service, facts.trouble if facts else ""))
+            self._recorder.broken(_casualty(service, facts.trouble if facts else ""))
 
 
 def _casualty(service: Service, trouble: str) -> Outcome:

@@ -13,34 +13,32 @@ from restartmanager.model import Hold, ServiceState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from restartmanager.engine.context import Equipment
-    from restartmanager.engine.recorder import StopLedger
+    from restartmanager.engine.context import OperationContext
+    from restartmanager.engine.recorder import StopRecorder
     from restartmanager.model import Application, Service
     from restartmanager.model.journal import JournalEntry
-
-__all__ = ["ServiceStopper"]
 
 
 class ServiceStopper:
     """Stops the services of one stage after the other. ``force`` kills what does not obey."""
 
-    def __init__(self, equipment: Equipment, ledger: StopLedger, *, force: bool) -> None:
-        self._services = equipment.services
-        self._cancel = equipment.cancel
-        self._limits = equipment.limits
-        self._ledger = ledger
+    def __init__(self, context: OperationContext, recorder: StopRecorder, *, force: bool) -> None:
+        self._services = context.services
+        self._cancel = context.cancel
+        self._limits = context.limits
+        self._recorder = recorder
         self._force = force
 
     def stop(self, stage: Sequence[Application]) -> None:
-        """Stop these services; the ledger has what became of each.
+        """Stop these services; the recorder has what became of each.
 
         Raises OperationCancelledError when it was called off.
         """
         entries = self._intend(stage)
-        self._ledger.write(list(entries.values()))
+        self._recorder.write(list(entries.values()))
         patience_s = self._limits.application_s if self._force else None  # else its manager's
         for entry in entries.values():
-            self._ledger.say(entry.application, "told to stop", patience_s)
+            self._recorder.say(entry.application, "told to stop", patience_s)
         holds = {service: entry.hold for service, entry in entries.items() if entry.hold}
         results = self._services.stop(
             holds,
@@ -51,12 +49,12 @@ class ServiceStopper:
         for result in results:
             entry = entries.pop(result.service)
             if result.done:
-                self._ledger.stopped(entry, result.remark)
+                self._recorder.stopped(entry, result.remark)
             else:
-                self._ledger.not_stopped(entry, result.trouble)
-        self._ledger.check_cancelled()
+                self._recorder.not_stopped(entry, result.trouble)
+        self._recorder.check_cancelled()
         for entry in entries.values():
-            self._ledger.not_stopped(entry, "its manager said nothing about it")
+            self._recorder.not_stopped(entry, "its manager said nothing about it")
 
     def _intend(self, stage: Sequence[Application]) -> dict[Service, JournalEntry]:
         """The entries of what still runs; the others are settled."""
@@ -65,8 +63,8 @@ class ServiceStopper:
         entries = {}
         for application, service in zip(stage, services, strict=True):
             if now.get(service) in {ServiceState.INACTIVE, ServiceState.FAILED}:
-                self._ledger.gone(self._ledger.intend(application))
+                self._recorder.gone(self._recorder.intend(application))
             else:
                 hold = application.hold or Hold()
-                entries[service] = self._ledger.intend(application, hold=hold)
+                entries[service] = self._recorder.intend(application, hold=hold)
         return entries

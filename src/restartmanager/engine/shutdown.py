@@ -10,43 +10,29 @@ from typing import TYPE_CHECKING
 
 from restartmanager.app.protocol import EndReason
 from restartmanager.engine.close import Closer
-from restartmanager.engine.recorder import StopLedger
+from restartmanager.engine.recorder import StopRecorder
 from restartmanager.engine.service_stop import ServiceStopper
-from restartmanager.model.answers import objections
+from restartmanager.model import AppType
+from restartmanager.model.answers import Answer, AnswerKind, objections
 from restartmanager.model.progress import Progress
 from restartmanager.rules.plan import plan_after_vote
 
 if TYPE_CHECKING:
-    from restartmanager.engine.context import Equipment
-    from restartmanager.model import Outcome
-    from restartmanager.model.answers import Answers
-    from restartmanager.ports.applications import Conversations
-    from restartmanager.rules.plan import ShutdownMode, ShutdownPlan
-
-__all__ = ["Shutdown"]
-from typing import TYPE_CHECKING
-
-from restartmanager.model import AppType
-from restartmanager.model.answers import Answer, AnswerKind
-
-if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from restartmanager.engine.context import Equipment
-    from restartmanager.model import Application, Process
+    from restartmanager.engine.context import OperationContext
+    from restartmanager.model import Application, Outcome, Process
     from restartmanager.model.answers import Answers
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.ports.applications import Conversations
-
+    from restartmanager.rules.plan import ShutdownMode, ShutdownPlan
 
 _WITH_WINDOWS = {AppType.MAIN_WINDOW, AppType.OTHER_WINDOW}
-
-
 _HEARD = {AnswerKind.YES, AnswerKind.NO, AnswerKind.HUNG, AnswerKind.DIED}
 
 
 def take_vote(
-    equipment: Equipment,
+    context: OperationContext,
     talks: Conversations,
     applications: Sequence[Application],
     reason: EndReason,
@@ -56,8 +42,8 @@ def take_vote(
     Who cannot be asked and has a window that hangs is as one that does not answer. When it is
     called off, the answers mean nothing.
     """
-    deadline = equipment.clock.monotonic() + equipment.limits.answer_s
-    answers = dict(talks.query(reason, deadline, equipment.cancel))
+    deadline = context.clock.monotonic() + context.limits.answer_s
+    answers = dict(talks.query(reason, deadline, context.cancel))
     silent = [
         app.main_process
         for app in applications
@@ -65,14 +51,16 @@ def take_vote(
         and app.main_process is not None
         and answers[app.main_process.identity].kind not in _HEARD
     ]
-    return answers | _hanging(equipment, silent)
+    return answers | _hanging(context, silent)
 
 
-def _hanging(equipment: Equipment, processes: Sequence[Process]) -> dict[UniqueProcess, Answer]:
-    if not processes or equipment.cancel.cancelled:
+def _hanging(
+    context: OperationContext, processes: Sequence[Process]
+) -> dict[UniqueProcess, Answer]:
+    if not processes or context.cancel.cancelled:
         return {}
-    deadline = equipment.clock.monotonic() + equipment.limits.answer_s
-    found = equipment.screens.find(processes, deadline, equipment.cancel)
+    deadline = context.clock.monotonic() + context.limits.answer_s
+    found = context.screens.find(processes, deadline, context.cancel)
     hung = Answer(AnswerKind.HUNG, "its windows do not respond")
     return {identity: hung for identity, windows in found.items() if windows.responds is False}
 
@@ -84,9 +72,9 @@ class Shutdown:
     """
 
     def __init__(
-        self, equipment: Equipment, mode: ShutdownMode, *, first_sequence: int = 0
+        self, context: OperationContext, mode: ShutdownMode, *, first_sequence: int = 0
     ) -> None:
-        self._equipment = equipment
+        self._context = context
         self._mode = mode
         self._first_sequence = first_sequence
 
@@ -95,31 +83,31 @@ class Shutdown:
 
         Raises OperationCancelledError, with the outcomes so far, when it was called off.
         """
-        self._equipment.reporter.report(Progress(0))
-        ledger = StopLedger(self._equipment, len(plan), self._first_sequence)
-        ledger.check_cancelled()
+        self._context.reporter.report(Progress(0))
+        recorder = StopRecorder(self._context, len(plan), self._first_sequence)
+        recorder.check_cancelled()
         voters = [app for stage in plan.stages for app in stage if app.service is None]
         leaders = [app.main_process for app in voters if app.main_process is not None]
         # Who agreed and was not told to exit is told to go on when the block is left.
-        with self._equipment.channels.open(leaders) as talks:
+        with self._context.channels.open(leaders) as talks:
             reason = EndReason.FORCED if self._mode.force else EndReason.UPDATE
-            against = objections(take_vote(self._equipment, talks, voters, reason))
-            ledger.check_cancelled()
+            against = objections(take_vote(self._context, talks, voters, reason))
+            recorder.check_cancelled()
             plan = plan_after_vote(plan, against, self._mode)
-            self._close(plan, ledger, talks, against)
-        self._equipment.reporter.report(Progress(100))
-        return (*plan.skipped, *ledger.outcomes)
+            self._close(plan, recorder, talks, against)
+        self._context.reporter.report(Progress(100))
+        return (*plan.skipped, *recorder.outcomes)
 
     def _close(
-        self, plan: ShutdownPlan, ledger: StopLedger, talks: Conversations, overridden: Answers
+        self, plan: ShutdownPlan, recorder: StopRecorder, talks: Conversations, overridden: Answers
     ) -> None:
         force = self._mode.force
-        closer = Closer(self._equipment, ledger, talks, overridden, force=force)
-        stopper = ServiceStopper(self._equipment, ledger, force=force)
+        closer = Closer(self._context, recorder, talks, overridden, force=force)
+        stopper = ServiceStopper(self._context, recorder, force=force)
         for stage in plan.stages:
             services = [app for app in stage if app.service is not None]
             others = [app for app in stage if app.service is None]
             for applications, work in ((others, closer.close), (services, stopper.stop)):
                 if applications:
-                    ledger.check_cancelled()
+                    recorder.check_cancelled()
                     work(applications)

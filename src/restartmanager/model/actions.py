@@ -11,20 +11,6 @@ if TYPE_CHECKING:
     from restartmanager.model.applications import Application
     from restartmanager.model.identity import UniqueProcess
 
-__all__ = [
-    "Entry",
-    "Filter",
-    "FilterAction",
-    "FilterTrigger",
-    "Outcome",
-    "Recipe",
-    "RestartFlags",
-    "RestartRegistration",
-    "Result",
-    "Signal",
-    "Step",
-]
-
 
 class FilterTrigger(enum.IntEnum):
     """What a filter looks at (RM_FILTER_TRIGGER)."""

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from restartmanager.model.services import Hold, Service
 
 
-__all__ = ["Affected", "AppType", "Application", "RestartBy", "Status"]
-
-
 class AppType(StrEnum):
     """What kind of application it is, which decides the order and the manner of closing."""
 

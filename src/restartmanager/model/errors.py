@@ -11,31 +11,6 @@ from typing import Any
 
 from restartmanager.model.escaping import escape
 
-__all__ = [
-    "ConfigurationError",
-    "DirectoryAmongFilesError",
-    "FilterNotFoundError",
-    "NoSuchSessionError",
-    "OutOfSequenceError",
-    "ProcessAccessError",
-    "ProcessError",
-    "ProcessGoneError",
-    "RestartManagerError",
-    "SessionBusyError",
-    "SessionEndedError",
-    "SessionError",
-    "SessionLimitError",
-    "SessionRoleError",
-    "StoreBusyError",
-    "StoreDamagedError",
-    "StoreError",
-    "StoreFullError",
-    "StoreUnsafeError",
-    "StoreVersionError",
-    "UnsupportedError",
-    "UsageError",
-]
-
 
 class RestartManagerError(Exception):
     """The root: catch this one to go on without Restart Manager.

@@ -8,8 +8,6 @@ other than the space, surrogates, private and unassigned ones) is shown by its n
 
 from __future__ import annotations
 
-__all__ = ["escape"]
-
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}
 
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
 
-__all__ = ["Evidence", "Holder", "How", "Ignored", "Process", "Sighting", "Unexplained"]
-
 
 class How(StrEnum):
     """In which way a process uses a file."""

@@ -14,8 +14,6 @@ from typing import NamedTuple
 
 from restartmanager.model.errors import ProcessAccessError, ProcessGoneError, UsageError
 
-__all__ = ["UniqueProcess", "boot_id", "parse_start_ticks", "ticks_per_second"]
-
 _START_TIME_FIELD = 22
 _STAT_LIMIT = 4096
 _PID_MAX = 2**22  # PID_MAX_LIMIT: proc(5), /proc/sys/kernel/pid_max

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from restartmanager.model import Application, Hold, Recipe
     from restartmanager.model.identity import UniqueProcess
 
-__all__ = ["JournalEntry", "JournalStep", "Operation", "SessionRecord"]
-
 
 class Operation(StrEnum):
     """What one process at a time may be doing to a session."""

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from restartmanager.model import Application, Result, Step
 
-__all__ = ["CancelToken", "Progress", "Reporter"]
 
 _log = logging.getLogger(__name__)
 

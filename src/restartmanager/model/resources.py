@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
 
-__all__ = ["FileIdentity", "FileResource", "Resources", "TreeResource"]
-
 
 class FileIdentity(NamedTuple):
     """Which file a path led to at one moment: more than its name, which the next file inherits.

@@ -11,8 +11,6 @@ from restartmanager.model.reasons import RebootReason
 if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
 
-__all__ = ["Hold", "Service", "ServiceFacts", "ServiceResult", "ServiceState", "Treatment"]
-
 
 @dataclass(frozen=True, slots=True)
 class Service:

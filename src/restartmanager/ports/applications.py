@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from restartmanager.model.progress import CancelToken
 
 
-__all__ = ["Channels", "Conversations", "NoScreens", "Screens"]
-
-
 class Conversations(Protocol):
     """Connections to a number of applications; closing them tells each one that is still waiting
     for what follows to go on."""

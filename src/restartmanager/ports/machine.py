@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from restartmanager.rules.events import Trace
     from restartmanager.rules.policy import Policy
 
-__all__ = ["Clock", "Entries", "NoEntries", "Packages", "Scanner", "Traces"]
-
 
 class Clock(Protocol):
     """Time, as seconds."""

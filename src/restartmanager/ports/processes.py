@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import CancelToken
 
-__all__ = ["ProcessHandle", "Processes"]
-
 
 class ProcessHandle(Protocol):
     """A hold on one process that cannot slip to another one (pidfd_open(2))."""

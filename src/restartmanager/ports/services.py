@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import CancelToken
 
-__all__ = ["ServiceManager"]
-
 
 class ServiceManager(Protocol):
     """Who runs services: looking at them, stopping and starting them.

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.journal import JournalEntry, Operation, SessionRecord
 
-__all__ = ["Store"]
-
 
 class Store(Protocol):
     """The memory of all sessions of one user, shared between processes.

@@ -23,18 +23,6 @@ if TYPE_CHECKING:
         service: str
 
 
-__all__ = [
-    "action_flags",
-    "callback",
-    "capacity",
-    "elements",
-    "filter_action",
-    "filter_target",
-    "living",
-    "reserved",
-    "text",
-]
-
 _T = TypeVar("_T")
 _ALL_FLAGS = RmShutdownType.RmForceShutdown | RmShutdownType.RmShutdownOnlyRegistered
 

@@ -1,6 +1,6 @@
 """From holders to applications: who belongs together, what it is, whether it may be stopped.
 
-Pure: facts in, applications out. The facts beyond the holders themselves come as Surroundings.
+Pure: facts in, applications out. The facts beyond the holders themselves come as MachineFacts.
 """
 
 from __future__ import annotations
@@ -31,16 +31,8 @@ if TYPE_CHECKING:
     from restartmanager.rules.cgroups import UnitAddress
     from restartmanager.rules.containers import Container
 
-__all__ = [
-    "Surroundings",
-    "desktop_unit",
-    "find_applications",
-    "pending_kernel",
-    "with_windows",
-]
 
-
-class Surroundings(NamedTuple):
+class MachineFacts(NamedTuple):
     """What must be known about the machine and the caller to judge a holder.
 
     ``parents`` has the ancestors of all holders by their number; ``selves`` the caller, its
@@ -66,7 +58,7 @@ class _Verdict(NamedTuple):
     words: str
 
 
-def find_applications(holders: Iterable[Holder], around: Surroundings) -> tuple[Application, ...]:
+def find_applications(holders: Iterable[Holder], around: MachineFacts) -> tuple[Application, ...]:
     """The applications that these holders are, oldest first."""
     everybody = tuple(holders)
     by_pid = {
@@ -140,7 +132,7 @@ def desktop_unit(process: Process) -> UnitAddress | None:
 # -- who belongs together ----------------------------------------------------------------------
 
 
-def _leader_of(process: Process, holders: Mapping[int, Holder], around: Surroundings) -> Process:
+def _leader_of(process: Process, holders: Mapping[int, Holder], around: MachineFacts) -> Process:
     """The process at the top of those that come and go together with this one."""
     unit = desktop_unit(process)
     oldest = around.units.get(unit) if unit is not None else None
@@ -155,7 +147,7 @@ def _leader_of(process: Process, holders: Mapping[int, Holder], around: Surround
 
 
 def _belongs_to(
-    child: Process, parent: Process, holders: Mapping[int, Holder], around: Surroundings
+    child: Process, parent: Process, holders: Mapping[int, Holder], around: MachineFacts
 ) -> bool:
     """Whether a process is a helper of its parent rather than a program of its own.
 
@@ -174,7 +166,7 @@ def _belongs_to(
     return _same_program(child, parent)
 
 
-def _stands_alone(process: Process, around: Surroundings) -> bool:
+def _stands_alone(process: Process, around: MachineFacts) -> bool:
     """Whether it cannot be a helper: it must not be stopped, or lives in a container. The sandbox
     of a helper, which may have a pid namespace as well, is none."""
     return _verdict(replace(process, same_pid_namespace=True), around) is not None
@@ -195,7 +187,7 @@ def _script(process: Process) -> str | None:
 # -- what an application is --------------------------------------------------------------------
 
 
-def _application(leader: Process, family: Sequence[Holder], around: Surroundings) -> Application:
+def _application(leader: Process, family: Sequence[Holder], around: MachineFacts) -> Application:
     members = {holder.process.identity: holder.process for holder in family}
     processes = (leader, *(p for key, p in sorted(members.items(), key=_by_pid) if p != leader))
     helpers = (replace(p, same_pid_namespace=True) for p in processes[1:])
@@ -230,7 +222,7 @@ def _judged(application: Application, verdicts: Sequence[_Verdict]) -> Applicati
     )
 
 
-def _verdict(process: Process, around: Surroundings) -> _Verdict | None:
+def _verdict(process: Process, around: MachineFacts) -> _Verdict | None:
     """Why this process cannot be stopped; None when it can. The most telling reason wins."""
     if process.identity in around.selves:
         return _Verdict(
@@ -263,7 +255,7 @@ def _verdict(process: Process, around: Surroundings) -> _Verdict | None:
     return None
 
 
-def _container(process: Process, around: Surroundings) -> Container | None:
+def _container(process: Process, around: MachineFacts) -> Container | None:
     # Imported here: its patterns take longer to compile than it takes to find nobody.
     from restartmanager.rules.containers import container_of
 
@@ -274,7 +266,7 @@ def _container(process: Process, around: Surroundings) -> Container | None:
     )
 
 
-def _serves_a_manager(process: Process, around: Surroundings) -> bool:
+def _serves_a_manager(process: Process, around: MachineFacts) -> bool:
     """Whether this is no service manager but a helper of one, which lives as long as the login:
     systemd keeps one to close the session with (pam_systemd(8))."""
     parent = around.parents.get(process.parent_pid)

@@ -13,15 +13,6 @@ from restartmanager.model.identity import UniqueProcess
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = [
-    "PathLike",
-    "filter_target",
-    "normalise_key",
-    "paths",
-    "relaunch_all",
-    "texts",
-    "unique_processes",
-]
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["UnitAddress", "unit_at"]
-
 _USER_MANAGER = re.compile(r"user@([0-9]{1,10})\.service")
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,250}\.(?:service|scope|socket|mount|swap)")
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Container", "ContainerKind", "container_of"]
 
 _SHORT = 12  # how many digits of an id people and commands use
 _ID = "([0-9a-f]{64})"

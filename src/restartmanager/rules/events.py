@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from restartmanager.model import Affected, Outcome
 
-__all__ = ["Event", "Trace", "acted", "ended", "listed", "started"]
 
 _OUTCOMES_LIMIT = 50
 _TEXT_LIMIT = 300

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from restartmanager.model import Application, Filter
     from restartmanager.model.identity import UniqueProcess
 
-__all__ = ["action_on", "masks"]
-
 
 def action_on(application: Application, filters: Iterable[Filter]) -> FilterAction | None:
     """The strongest action of the filters that fit; None when none does."""

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.journal import JournalEntry
 
-__all__ = ["Alive", "merge_history"]
-
 
 class Alive(NamedTuple):
     """Those processes and services of a journal that run now."""

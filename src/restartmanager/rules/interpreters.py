@@ -19,7 +19,6 @@ from restartmanager.rules.option_syntax import CommandLine, Syntax, names, read
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["HEAD_BYTES", "Script", "could_be_script", "interpreter", "script_candidates"]
 
 HEAD_BYTES = 256
 """How much of a file could_be_script looks at: what the kernel reads to find a shebang."""

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["CommandLine", "Syntax", "names", "read"]
-
 
 def names(text: str) -> frozenset[str]:
     """The names in a text, which has spaces between them."""

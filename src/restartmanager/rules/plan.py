@@ -34,15 +34,6 @@ if TYPE_CHECKING:
     from restartmanager.model.answers import Answers
     from restartmanager.model.journal import JournalEntry
 
-__all__ = [
-    "RefreshPlan",
-    "ShutdownMode",
-    "ShutdownPlan",
-    "plan_after_vote",
-    "plan_refresh",
-    "plan_restart",
-    "plan_shutdown",
-]
 
 _RANK = {
     AppType.MAIN_WINDOW: 1,

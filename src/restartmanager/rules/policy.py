@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from restartmanager.model import AppType, Required, Treatment
 
-__all__ = ["Companions", "IgnoreRule", "Policy", "Rule", "ServiceRule"]
-
 
 class Rule(NamedTuple):
     """Programs that are not to be stopped: why, and what it takes instead.

@@ -18,15 +18,6 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.rules.cgroups import UnitAddress
 
-__all__ = [
-    "after_reboot",
-    "by_entry",
-    "relaunch_everything",
-    "scope_name",
-    "why_closed",
-    "with_entry",
-    "with_registration",
-]
 
 _COMMAND_LIMIT = 300
 _OF_THE_LOGIN = frozenset(

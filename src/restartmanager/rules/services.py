@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.rules.policy import Policy
 
-__all__ = ["ServiceScene", "companions", "service_applications", "service_of"]
-
 
 class ServiceScene(NamedTuple):
     """What is known about services while applications are looked for.

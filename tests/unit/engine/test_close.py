@@ -1,4 +1,4 @@
-"""Asking first: the vote, and the roads on which applications are closed; simulated."""
+"""Asking first: the vote, and the methods on which applications are closed; simulated."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def log() -> Log:
 
 def traced(plain: Engine, log: Log) -> TracedEngine:
     """The same engine, with its deeds told."""
-    ports = plain.store, plain.lookout, plain.processes, plain.channels, plain.clock
+    ports = plain.store, plain.inspector, plain.processes, plain.channels, plain.clock
     return TracedEngine(*ports, traces=log)
 
 

@@ -310,7 +310,7 @@ def test_what_has_gone_by_itself_was_stopped_by_somebody_else() -> None:
     installer = Installer(world)
     editor = world.run(EDITOR, registration=REGISTERED)
     session = installer.session()
-    session._engine.lookout.scanner = Vanishing(world, lambda: world.end(editor))
+    session._engine.inspector.scanner = Vanishing(world, lambda: world.end(editor))
     (outcome,) = session.shutdown().outcomes
     assert outcome.application.status == Status.STOPPED_OTHER
     assert session.restart() == ()

@@ -17,7 +17,7 @@ from restartmanager.model import (
     Required,
 )
 from restartmanager.model.identity import UniqueProcess
-from restartmanager.rules.applications import Surroundings, desktop_unit, find_applications
+from restartmanager.rules.applications import MachineFacts, desktop_unit, find_applications
 from restartmanager.rules.policy import Policy, Rule
 
 FILE = "/usr/lib/libwidget.so"
@@ -46,7 +46,7 @@ def holder(process: Process) -> Holder:
 
 def families(holders: list[Process], others: list[Process] | None = None) -> list[set[int]]:
     everybody = {p.pid: p for p in [*holders, *(others or [])]}
-    around = Surroundings(uid=0, parents=everybody)
+    around = MachineFacts(uid=0, parents=everybody)
     found = find_applications([holder(p) for p in holders], around)
     return [{p.pid for p in application.processes} for application in found]
 
@@ -107,7 +107,7 @@ def test_the_oldest_process_of_a_scope_leads_all_of_its_users_there() -> None:
     contained = process(50, cgroup=SCOPE.replace("/app-", f"{PODMAN}/app-"))
     unit = desktop_unit(oldest)
     assert unit is not None
-    around = Surroundings(uid=0, units={unit: oldest})
+    around = MachineFacts(uid=0, units={unit: oldest})
     found = find_applications([holder(p) for p in (*others, of_root, contained)], around)
     assert [{p.pid for p in app.processes} for app in found] == [{10, 20, 30}, {40}, {50}]
 
@@ -120,7 +120,7 @@ def test_another_users_child_is_not_a_helper() -> None:
 def test_nothing_belongs_to_the_installer_itself() -> None:
     me = process(10)
     child = process(20, parent_pid=10, process_group=10)
-    around = Surroundings(uid=0, selves=frozenset({me.identity}), parents={10: me})
+    around = MachineFacts(uid=0, selves=frozenset({me.identity}), parents={10: me})
     found = find_applications([holder(me), holder(child)], around)
     assert [application.reboot_reasons for application in found] == [
         RebootReason.DETECTED_SELF,
@@ -144,14 +144,14 @@ def test_nothing_belongs_to_the_installer_itself() -> None:
     ],
 )
 def test_is_named_as_a_person_would_name_it(facts: dict[str, object], name: str) -> None:
-    (application,) = find_applications([holder(process(10, **facts))], Surroundings(uid=0))  # type: ignore[arg-type]
+    (application,) = find_applications([holder(process(10, **facts))], MachineFacts(uid=0))  # type: ignore[arg-type]
     assert application.name == name
 
 
 @pytest.mark.parametrize(("terminal", "kind"), [(True, AppType.CONSOLE), (False, AppType.UNKNOWN)])
 def test_type_follows_the_terminal(terminal: bool, kind: AppType) -> None:
     (application,) = find_applications(
-        [holder(process(10, terminal=terminal))], Surroundings(uid=0)
+        [holder(process(10, terminal=terminal))], MachineFacts(uid=0)
     )
     assert application.type is kind
 
@@ -170,7 +170,7 @@ def test_type_follows_the_terminal(terminal: bool, kind: AppType) -> None:
 )
 def test_what_a_desktop_has_started_is_seen(unit: str, seen: bool) -> None:
     someone = process(10, cgroup=f"/user.slice/{unit}", terminal=True)
-    (application,) = find_applications([holder(someone)], Surroundings(uid=0))
+    (application,) = find_applications([holder(someone)], MachineFacts(uid=0))
     assert (application.type is AppType.MAIN_WINDOW) == seen
 
 
@@ -196,7 +196,7 @@ PROTECTED = Policy(
 )
 def test_reasons(facts: dict[str, object], uid: int, reason: RebootReason, kind: AppType) -> None:
     someone = process(facts.pop("pid", 10), **facts)  # type: ignore[arg-type]
-    around = Surroundings(uid=uid, policy=PROTECTED)
+    around = MachineFacts(uid=uid, policy=PROTECTED)
     (application,) = find_applications([holder(someone)], around)
     assert application.reboot_reasons == reason
     assert application.type is kind
@@ -206,7 +206,7 @@ def test_reasons(facts: dict[str, object], uid: int, reason: RebootReason, kind:
 @pytest.mark.parametrize("apart", [True, False])
 def test_a_container_is_named_with_the_advice_what_to_do(apart: bool) -> None:
     inside = process(10, cgroup=PODMAN, same_pid_namespace=not apart)
-    (application,) = find_applications([holder(inside)], Surroundings(uid=0))
+    (application,) = find_applications([holder(inside)], MachineFacts(uid=0))
     assert application.type is AppType.CONTAINER
     assert application.reboot_reasons == RebootReason.SESSION_MISMATCH
     words = "it lives in a container: restart the container (as user 1000): podman restart abab"
@@ -214,7 +214,7 @@ def test_a_container_is_named_with_the_advice_what_to_do(apart: bool) -> None:
 
 
 def test_the_container_of_the_caller_is_none() -> None:
-    around = Surroundings(uid=0, own_cgroup=PODMAN)
+    around = MachineFacts(uid=0, own_cgroup=PODMAN)
     (application,) = find_applications([holder(process(10, cgroup=PODMAN))], around)
     assert not application.reboot_reasons
 
@@ -222,7 +222,7 @@ def test_the_container_of_the_caller_is_none() -> None:
 def test_reasons_of_all_members_count() -> None:
     parent = process(10)
     inside = process(20, parent_pid=10, process_group=10, same_pid_namespace=False)
-    found = find_applications([holder(parent), holder(inside)], Surroundings(uid=0))
+    found = find_applications([holder(parent), holder(inside)], MachineFacts(uid=0))
     assert [application.reboot_reasons for application in found] == [
         RebootReason.NONE,
         RebootReason.SESSION_MISMATCH,

@@ -23,7 +23,7 @@ from restartmanager.model import (
     Treatment,
 )
 from restartmanager.model.identity import UniqueProcess
-from restartmanager.rules.applications import Surroundings, find_applications
+from restartmanager.rules.applications import MachineFacts, find_applications
 from restartmanager.rules.policy import Companions, Policy, ServiceRule
 from restartmanager.rules.services import ServiceScene
 
@@ -78,7 +78,7 @@ def listed(  # noqa: PLR0917 - the facts of a scene
         own=own,
         mains={process.identity: process for process in owners},
     )
-    around = Surroundings(uid=uid, policy=policy or Policy(), scene=scene)
+    around = MachineFacts(uid=uid, policy=policy or Policy(), scene=scene)
     found = find_applications([holder(p) for p in holders], around)
     return {application.name: application for application in found}
 

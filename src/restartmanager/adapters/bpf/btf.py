@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["BtfError", "KernelFacts", "parse_facts"]
 
 _OFFSET_LIMIT = 0x7FFF  # what the 16-bit offset of a BPF instruction can say
 

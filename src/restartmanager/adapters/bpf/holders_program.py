@@ -44,7 +44,6 @@ from restartmanager.model import How
 if TYPE_CHECKING:
     from restartmanager.adapters.bpf.btf import KernelFacts
 
-__all__ = ["KEY", "KINDS", "RECORD", "RUNNING", "VALUE", "programs"]
 
 KEY = struct.Struct("=QQ")
 """A target in the map: inode number, and the super block's device as the kernel keeps it."""

@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from restartmanager.adapters.bpf.running_code import RunningCode
     from restartmanager.model import How
 
-__all__ = ["Answer", "Hit", "KernelIterator", "running_code", "why_unavailable"]
 
 _Proven = TypeVar("_Proven")
 

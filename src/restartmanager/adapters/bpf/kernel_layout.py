@@ -19,7 +19,6 @@ from restartmanager.adapters.bpf.btf import BtfError, KernelFacts, parse_facts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BTF_PATH", "facts_to_try", "kernel_key"]
 
 BTF_PATH = "/sys/kernel/btf/vmlinux"
 """Where the kernel shows its own types, since 5.4, when built with CONFIG_DEBUG_INFO_BTF."""

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from restartmanager.adapters.bpf.btf import KernelFacts
 
-__all__ = ["LARGEST_QUESTION", "Answer", "Hit", "LoadedPrograms", "SelfTestError", "owned"]
 
 _Target = tuple[int, int]
 

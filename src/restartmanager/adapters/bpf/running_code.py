@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from restartmanager.adapters.bpf.btf import KernelFacts
 
-__all__ = ["CodeFile", "RunningCode", "RunningProcess", "ask_for_code"]
 
 _CAPACITY = 1 << 16
 _ANSWER_LIMIT = 64 * 1024 * 1024

@@ -58,7 +58,6 @@ from restartmanager.adapters.bpf.instructions import (
 if TYPE_CHECKING:
     from restartmanager.adapters.bpf.btf import KernelFacts
 
-__all__ = ["CODE", "PATH_MAX", "PROCESS", "TOLD_KEY", "TOLD_VALUE", "code_programs"]
 
 CODE = struct.Struct("=QQIIII")
 """Before each path: start of the process (ns since boot), inode, the super block's device as the

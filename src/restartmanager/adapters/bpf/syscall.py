@@ -17,17 +17,6 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-__all__ = [
-    "BpfError",
-    "create_hash_map",
-    "create_room",
-    "delete_from_map",
-    "insert_into_map",
-    "is_machine_known",
-    "link_iterator",
-    "load_iterator",
-    "read_iterator",
-]
 
 # From the kernel's own tables (arch/x86/entry/syscalls, scripts/syscall.tbl): Python has no bpf().
 _SYSTEM_CALLS = {"x86_64": 321, "aarch64": 280}

@@ -15,7 +15,6 @@ from restartmanager.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["SIZE_LIMIT", "DesktopEntry", "parse_entry"]
 
 SIZE_LIMIT = 256 * 1024
 """The greatest number of bytes of an entry."""

@@ -1,7 +1,17 @@
-"""Which desktop entry an application was started by; port ``Entries``."""
+"""Which desktop entry an application was started by; port ``Entries``.
+
+The name of the unit that a process is in says which entry to look for. Desktops name the units in
+which they start applications after them (systemd, "Desktop Environment Integration"):
+
+    app[-LAUNCHER]-ID-RANDOM.scope
+    app[-LAUNCHER]-ID[@RANDOM].service
+
+Any user can name a scope so: the id says which entry to look for, and proves nothing.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from restartmanager.model import Entry
@@ -9,8 +19,6 @@ from restartmanager.rules.cgroups import unit_at
 
 if TYPE_CHECKING:
     from restartmanager.model import Process
-
-__all__ = ["DesktopEntries"]
 
 
 class DesktopEntries:
@@ -20,7 +28,6 @@ class DesktopEntries:
         """The entry after which the unit of this process is called, with a program to run; None
         where there is none, as where it is started over the message bus only."""
         from restartmanager.adapters.desktop.entry_places import find_entry, find_program
-        from restartmanager.adapters.desktop.scopes import application_id
 
         unit = unit_at(process.cgroup) if process.cgroup else None
         application = application_id(unit.name) if unit is not None else None
@@ -30,3 +37,30 @@ class DesktopEntries:
         if entry is None or executable is None:
             return None
         return Entry(entry.path, executable, command, entry.directory, entry.terminal)
+
+
+# -- units of a desktop ----------------------------------------------------------------------------
+
+_ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
+_ID = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9_-])?", re.ASCII)
+
+
+_NAME_LIMIT = 255  # UNIT_NAME_MAX
+
+
+def application_id(unit: str) -> str | None:
+    """The id of the desktop entry of the application in this unit; None where it is called
+    otherwise, or its id is none."""
+    stem, dot, kind = unit.rpartition(".")
+    if not dot or len(unit) > _NAME_LIMIT or not stem.startswith("app-"):
+        return None
+    if kind == "scope":
+        words, enough = stem.split("-")[1:-1], 1  # a dash in the id itself is escaped
+    elif kind == "service":
+        words, enough = stem.partition("@")[0].split("-")[1:], 1
+    else:
+        return None
+    if len(words) < enough:
+        return None
+    found = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), words[-1])
+    return found if _ID.fullmatch(found) else None

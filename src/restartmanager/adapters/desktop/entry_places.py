@@ -18,7 +18,6 @@ from restartmanager.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["SYSTEM_FOLDERS", "data_folders", "find_entry", "find_program"]
 
 SYSTEM_FOLDERS = (
     "/usr/local/share",

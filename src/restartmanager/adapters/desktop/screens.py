@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.applications import Screens
 
-__all__ = ["DesktopScreens"]
-
 
 class DesktopScreens:
     """The X displays, where python-xlib is installed (the extra ``x11``); else none."""

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import restartmanager
-from restartmanager.adapters.desktop.displays import Display, parse_display
 from restartmanager.adapters.proc.procfs import PROC, ProcDirectory
 from restartmanager.adapters.processes.starting import memory_file
 from restartmanager.errors import ProcessError, UnsupportedError
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import CancelToken
 
-__all__ = ["X11Windows"]
 
 PING_S = 2.0
 """How long a window has to answer a ping."""
@@ -237,3 +237,39 @@ def _titles(found: object) -> tuple[str, ...]:
     if not isinstance(found, list) or not all(isinstance(title, str) for title in found):
         raise TypeError
     return tuple(title[:_TITLE_LIMIT] for title in found[:8])
+
+
+# -- displays --------------------------------------------------------------------------------------
+
+_LOCAL = re.compile(r"(?:unix)?:([0-9]{1,5})(?:\.[0-9]{1,3})?", re.ASCII)
+
+
+_PATH_LIMIT = 4096
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Display:
+    """One display of this machine; ``authority`` is the file with the key to it."""
+
+    number: int
+    authority: str
+
+
+def parse_display(environment: bytes) -> Display | None:
+    """The display in the contents of an ``environ`` file (proc_pid_environ(5)); None where there
+    is none, or it is on another machine.
+
+    As getenv(3) does, the first variable of a name counts.
+    """
+    wanted = {b"DISPLAY": "", b"XAUTHORITY": "", b"HOME": ""}
+    for entry in reversed(environment.split(b"\0")):
+        name, equals, value = entry.partition(b"=")
+        if equals and name in wanted:
+            wanted[name] = os.fsdecode(value)
+    found = _LOCAL.fullmatch(wanted[b"DISPLAY"])
+    if found is None:
+        return None
+    authority = wanted[b"XAUTHORITY"] or os.path.join(wanted[b"HOME"], ".Xauthority")
+    if not authority.startswith("/") or len(authority) > _PATH_LIMIT:
+        authority = ""
+    return Display(int(found[1]), authority)

@@ -26,7 +26,6 @@ from Xlib.protocol import event
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Desktop", "Window"]
 
 _WINDOWS = 4096
 _TITLE = 200

@@ -34,7 +34,6 @@ from restartmanager.adapters.desktop.x11 import Desktop
 if TYPE_CHECKING:
     from restartmanager.adapters.desktop.x11 import Window
 
-__all__ = ["main"]
 
 _MEMORY = 512 * 1024 * 1024
 _CPU_S = 10

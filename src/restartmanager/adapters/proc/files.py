@@ -18,7 +18,6 @@ from restartmanager.model import FileIdentity, FileResource, Resources, TreeReso
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["absolute", "first_bytes", "identify", "identity_of", "resources_at", "walk"]
 import ctypes
 import struct
 

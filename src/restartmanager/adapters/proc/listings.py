@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from restartmanager.adapters.proc.mounts import Mounts
 
-__all__ = ["Key", "Leads", "directories_among"]
 
 Key: TypeAlias = tuple[int, int]
 """Device and inode as stat(2) has them."""

@@ -15,18 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-__all__ = [
-    "LISTED",
-    "Mount",
-    "Mounts",
-    "below",
-    "is_remote",
-    "mount_number",
-    "parse_device",
-    "parse_mountinfo",
-    "read_mountinfo",
-    "types_by_mount",
-]
 
 LISTED = frozenset({"ext2", "ext3", "ext4", "tmpfs", "xfs"})
 """Where the inodes in the listing of a folder are those of stat(2): each was tried

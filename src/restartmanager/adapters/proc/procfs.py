@@ -24,16 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-__all__ = [
-    "DELETED",
-    "PROC",
-    "ProcDirectory",
-    "ProcStat",
-    "describe",
-    "parse_arguments",
-    "parse_cgroup",
-    "pids",
-]
 
 PROC = "/proc"
 DELETED = " (deleted)"

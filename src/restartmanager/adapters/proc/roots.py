@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import stat
 
-__all__ = ["OurRoot", "sees_our_root", "stat_inside"]
-
 _LINKS = 40  # path_resolution(7): the kernel follows no more
 _NAMES = 256
 _SELF = frozenset({"self", "thread-self"})

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from restartmanager.adapters.processes.pidfds import PidfdHandle
     from restartmanager.model import Process
 
-__all__ = ["ChannelSockets"]
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SOCKET = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC

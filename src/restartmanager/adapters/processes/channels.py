@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import CancelToken
 
-__all__ = ["LinuxChannels", "LinuxConversations"]
 
 _HANG_UP_S = 1.0  # from a closed connection to the end of the process that closed it by exiting
 _KINDS = {

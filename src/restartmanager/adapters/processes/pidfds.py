@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.processes import ProcessHandle
 
-__all__ = ["PidfdHandle", "is_alive", "open_pidfd", "wait_for_exit"]
 
 _NUMBERS = {
     Signal.TERMINATE: signals.SIGTERM,

@@ -21,7 +21,6 @@ from restartmanager.model import Recipe
 if TYPE_CHECKING:
     from restartmanager.model import Process, RestartRegistration
 
-__all__ = ["capture", "parse_auxiliary", "parse_environment", "parse_limits"]
 
 _ENVIRONMENT_LIMIT = 2 * 1024 * 1024
 _ARGUMENTS_LIMIT = 2 * 1024 * 1024

@@ -23,7 +23,6 @@ from restartmanager.errors import ProcessError
 if TYPE_CHECKING:
     from restartmanager.model import Process, RestartRegistration
 
-__all__ = ["registration_of"]
 
 _LINK_TEXT = f"/memfd:{MEMFD_NAME} (deleted)"
 _DESCRIPTORS_LIMIT = 65536

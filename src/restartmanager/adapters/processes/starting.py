@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from restartmanager.model import Recipe
 
-__all__ = ["is_launcher", "memory_file", "start"]
 
 _TIMEOUT_S = 10.0
 _LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")

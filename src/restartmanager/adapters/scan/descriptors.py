@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from restartmanager.adapters.proc.mounts import Mounts
     from restartmanager.adapters.scan.targets import Targets
 
-__all__ = ["DescriptorReader", "parse_inode"]
 
 _FDINFO = 512
 

@@ -25,10 +25,9 @@ from restartmanager.model import Evidence, Holder, How
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from restartmanager.adapters.proc.listings import Key
     from restartmanager.adapters.scan.kernel_holders import UsedFiles
-    from restartmanager.adapters.scan.targets import Key
 
-__all__ = ["Hidden", "find_hidden", "parse_locks", "parse_registered", "parse_waiting"]
 
 _FDINFO_LIMIT = 4 * 1024 * 1024
 _MAPS_LIMIT = 64 * 1024 * 1024

@@ -20,11 +20,10 @@ from restartmanager.model import Unexplained
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from restartmanager.adapters.proc.listings import Key
     from restartmanager.adapters.proc.mounts import Mount
-    from restartmanager.adapters.scan.targets import Key
     from restartmanager.model import FileIdentity, FileResource
 
-__all__ = ["SYS", "UsedFiles", "kernel_uses", "parse_swaps", "unescaped"]
 
 SYS = "/sys"
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["installed_releases", "newer_release"]
 
 _MODULES = ("/lib/modules", "/usr/lib/modules")
 _IMAGE = "vmlinuz-"

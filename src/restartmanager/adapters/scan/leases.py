@@ -1,4 +1,4 @@
-"""The in-use oracle: one question to the kernel instead of a look at every process.
+"""The in-use probe: one question to the kernel instead of a look at every process.
 
 A write lease (fcntl(2), F_SETLEASE) is granted only while nobody else has the file open, mapped or
 running: no process, whatever namespace or thread hides it, and not the kernel itself. It is given
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from restartmanager.model import FileIdentity
 
-__all__ = ["FILE_SYSTEMS", "LeaseOracle", "Verdict"]
 
 FILE_SYSTEMS = frozenset({"btrfs", "ext2", "ext3", "ext4", "tmpfs", "xfs"})
 """Where the answer is right: each was tried with every way to use a file (test_oracle). Elsewhere
@@ -57,7 +56,7 @@ class Verdict(StrEnum):
     file, or not the one that is meant."""
 
 
-class LeaseOracle:
+class LeaseProbe:
     """Asks the kernel whether files are in use. Make one for each look at the machine: it knows
     the mounts that there were when it was made.
 

@@ -17,9 +17,8 @@ from restartmanager.adapters.proc.roots import sees_our_root
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from restartmanager.adapters.scan.targets import Key, Targets
-
-__all__ = ["MapReader"]
+    from restartmanager.adapters.proc.listings import Key
+    from restartmanager.adapters.scan.targets import Targets
 
 
 _REMEMBERED = 200_000

@@ -31,10 +31,9 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.rules.policy import Policy
 
-__all__ = ["HELD", "Known", "ProcScanner", "is_held"]
 
 HELD = frozenset({How.EXECUTABLE, How.MAPPED, How.OPEN})
-"""The ways of using a file that the oracle sees; the others hold nothing."""
+"""The ways of using a file that the probe sees; the others hold nothing."""
 
 _NOT_ALWAYS_TOLD = frozenset({How.EXECUTABLE, How.CWD, How.ROOT})
 """The ways that the kernel may leave out (``KernelIterator.kinds``)."""
@@ -116,7 +115,7 @@ class ProcScanner:
 
 def is_held(path: str, holders: Iterable[Holder]) -> bool:
     """Whether one of these processes holds the file registered as ``path``: a script is used
-    without being held, so that does not explain what the oracle says."""
+    without being held, so that does not explain what the probe says."""
     return any(
         evidence.path == path and not HELD.isdisjoint(evidence.how)
         for holder in holders

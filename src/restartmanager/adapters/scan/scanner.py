@@ -1,14 +1,15 @@
 """The scanner of this machine: of several ways to the same answer, the quickest one that is right.
 
-1. A few files are asked about one by one first (``oracle``): who holds nothing need not be looked
+1. A few files are asked about one by one first (``leases``): who holds nothing need not be looked
    for. What is free costs some microseconds, and no look at any process.
-2. The kernel is asked for the processes that hold the rest (``kernel``: BPF iterators, root only),
+2. The kernel is asked for the processes that hold the rest (``bpf``: BPF iterators, root only),
    and only those are read. Where it cannot be asked, or its numbers would not be those of stat(2),
-   every process is read (``holders``).
-3. What is in use although nobody was found is looked at again, deeper (``explanations``). It is
+   every process is read (``proc_scan``).
+3. What is in use although nobody was found is looked at again, deeper (``unexplained``). It is
    never called free.
 
-What runs replaced code is asked of the kernel likewise, and only suspects are read (``suspects``).
+The kernel is asked likewise who runs replaced code, and only candidates are read
+(``stale_candidates``).
 
 Each of the first two can be switched off, and steps aside by itself where it is not possible.
 """
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 from restartmanager.adapters.proc import files as _files
 from restartmanager.adapters.proc.mounts import Mounts, read_mountinfo
 from restartmanager.adapters.proc.procfs import PROC, pids
-from restartmanager.adapters.scan.leases import LeaseOracle
+from restartmanager.adapters.scan.leases import LeaseProbe
 from restartmanager.adapters.scan.proc_scan import Known, ProcScanner, is_held
 from restartmanager.adapters.scan.targets import Targets
 from restartmanager.adapters.scan.uses import Use
@@ -34,11 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from restartmanager.adapters.bpf.iterator import KernelIterator
-    from restartmanager.adapters.scan.stale_candidates import Suspects
+    from restartmanager.adapters.scan.stale_candidates import StaleCandidates
     from restartmanager.model import FileResource, Resources, Sighting
     from restartmanager.rules.policy import Policy
 
-__all__ = ["LinuxScanner"]
 
 _ASKED_AT_MOST = 2000
 """Above this, asking about files one by one costs more than a look at all processes."""
@@ -72,25 +72,25 @@ class LinuxScanner:
         from restartmanager.adapters.scan.stale import find_stale
 
         asked = self._kernel and self._kernel_tells_code
-        return find_stale(policy, PROC, self._suspects() if asked else None)
+        return find_stale(policy, PROC, self._candidates() if asked else None)
 
     def find_holders(self, resources: Resources) -> Sighting:
         """Who uses these files and trees now: see ``ports.Scanner``.
 
         ``inspected`` counts the processes that were looked at: none where every file was free.
         """
-        oracle = self._oracle(resources)
-        if oracle is None:
+        probe = self._probe(resources)
+        if probe is None:
             return self._look(resources)
-        in_use = _without_free(resources.files, oracle)
+        in_use = _without_free(resources.files, probe)
         sighting = self._look(resources._replace(files=in_use))
-        return _explained(sighting, in_use, oracle) if in_use else sighting
+        return _explained(sighting, in_use, probe) if in_use else sighting
 
-    def _oracle(self, resources: Resources) -> LeaseOracle | None:
+    def _probe(self, resources: Resources) -> LeaseProbe | None:
         if not self._leases or not 0 < len(resources.files) <= _ASKED_AT_MOST:
             return None
-        oracle = LeaseOracle()
-        return oracle if oracle.why_unavailable() is None else None
+        probe = LeaseProbe()
+        return probe if probe.why_unavailable() is None else None
 
     # -- the look at the processes -------------------------------------------------------------
 
@@ -128,13 +128,13 @@ class LinuxScanner:
         doubtful = search.doubtful(others)
         return Known(uses, doubtful, len(others) - len(doubtful), asked_at)
 
-    def _suspects(self) -> Suspects | None:
+    def _candidates(self) -> StaleCandidates | None:
         """The processes that may run replaced code; None where the kernel cannot tell."""
         from restartmanager.adapters.bpf.iterator import running_code
         from restartmanager.adapters.scan.stale_candidates import (
+            candidates,
             doubtful_files,
             root_is_a_layer,
-            suspects,
         )
 
         mountinfo = read_mountinfo(PROC)
@@ -149,7 +149,7 @@ class LinuxScanner:
             self._kernel_tells_code = False
             return None
         holders = {file.pid for file in doubtful} | {hit.pid for hit in hits}
-        return suspects(code, holders)
+        return candidates(code, holders)
 
     def _loaded(self) -> KernelIterator:
         if self._iterator is None:
@@ -167,7 +167,7 @@ class LinuxScanner:
         return self._cache_folder
 
 
-def _explained(sighting: Sighting, in_use: Sequence[FileResource], oracle: LeaseOracle) -> Sighting:
+def _explained(sighting: Sighting, in_use: Sequence[FileResource], probe: LeaseProbe) -> Sighting:
     """The sighting with what a deeper look says about files that nobody seems to hold, and with
     what the kernel itself holds."""
     from restartmanager.adapters.scan.kernel_holders import kernel_uses
@@ -177,14 +177,14 @@ def _explained(sighting: Sighting, in_use: Sequence[FileResource], oracle: Lease
     if unheld:
         from restartmanager.adapters.scan.unexplained import explain
 
-        sighting = explain(unheld, oracle).added_to(sighting)
+        sighting = explain(unheld, probe).added_to(sighting)
     by_kernel = kernel_uses([file for file in in_use if file in held])
     return sighting._replace(unexplained=(*sighting.unexplained, *by_kernel))
 
 
-def _without_free(files: Iterable[FileResource], oracle: LeaseOracle) -> tuple[FileResource, ...]:
+def _without_free(files: Iterable[FileResource], probe: LeaseProbe) -> tuple[FileResource, ...]:
     """The files that are held, or may be used without being held, or cannot be asked about."""
-    free = oracle.free_among(files, HEAD_BYTES)
+    free = probe.free_among(files, HEAD_BYTES)
     return tuple(
         file for file in files if file not in free or could_be_script(file.path, free[file])
     )

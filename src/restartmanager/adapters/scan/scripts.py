@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from restartmanager.adapters.proc.mounts import Mounts
     from restartmanager.rules.interpreters import Script
 
-__all__ = ["RunningScript", "ScriptReader", "known_interpreter"]
 
 RunningScript: TypeAlias = "tuple[str, os.stat_result | None]"
 """The path as the process names it, and the file there now: None for one that is gone, or that

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from restartmanager.adapters.proc.mounts import Mounts
     from restartmanager.adapters.scan.targets import Targets
 
-__all__ = ["ScriptSearch"]
-
 
 class ScriptSearch:
     """Looks through these processes, from entering the block until it is left."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BoundSockets", "parse_unix"]
 
 _LIMIT = 64 * 1024 * 1024
 

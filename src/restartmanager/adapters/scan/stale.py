@@ -35,26 +35,27 @@ from restartmanager.model.identity import ticks_per_second
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from restartmanager.adapters.scan.stale_candidates import Suspects
+    from restartmanager.adapters.scan.stale_candidates import StaleCandidates
     from restartmanager.rules.policy import Policy
 
-__all__ = ["find_stale"]
 
 _EXECUTABLE = 2
 """Where the execute permission stands behind the addresses."""
 
 
-def find_stale(policy: Policy, proc: str = PROC, suspects: Suspects | None = None) -> Sighting:
+def find_stale(
+    policy: Policy, proc: str = PROC, candidates: StaleCandidates | None = None
+) -> Sighting:
     """Every process that runs replaced code, with the paths as evidence.
 
     What a rule of the policy excludes is not evidence; it is listed as ignored, with the reason.
-    A kernel that waits for a reboot is named as well. ``suspects`` spare a look at every process.
+    A kernel that waits for a reboot is named as well. ``candidates`` spare a look at every process.
     """
     look = _Look(policy, proc)
-    for pid in pids(proc) if suspects is None else suspects.to_read:
+    for pid in pids(proc) if candidates is None else candidates.to_read:
         look.at(pid)
-    if suspects is not None:
-        for pid, started_at in suspects.others.items():
+    if candidates is not None:
+        for pid, started_at in candidates.others.items():
             look.at_other(pid, started_at)
     return look.result()
 

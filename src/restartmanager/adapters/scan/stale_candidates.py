@@ -22,14 +22,12 @@ if TYPE_CHECKING:
     from restartmanager.adapters.bpf.running_code import CodeFile, RunningCode
     from restartmanager.adapters.proc.mounts import Mounts
 
-__all__ = ["Suspects", "doubtful_files", "root_is_a_layer", "suspects"]
-
 
 _SLACK_S = 0.001
 """Both clocks are read one after the other."""
 
 
-class Suspects(NamedTuple):
+class StaleCandidates(NamedTuple):
     """The processes to be read, and when each of the others was started, in seconds since 1970:
     of those only the scripts are in question."""
 
@@ -43,13 +41,13 @@ def doubtful_files(code: RunningCode, mounts: Mounts) -> tuple[CodeFile, ...]:
     return tuple(file for file in code.files if _is_doubtful(file, mounts, booted_at))
 
 
-def suspects(code: RunningCode, holders: Iterable[int]) -> Suspects:
+def candidates(code: RunningCode, holders: Iterable[int]) -> StaleCandidates:
     """Who has to be read, and who not, when these processes have a doubtful file."""
     ours = code.processes[os.getpid()].root
     elsewhere = {pid for pid, process in code.processes.items() if process.root != ours}
     to_read = elsewhere.union(holders)
     booted_at = _boot_time()
-    return Suspects(
+    return StaleCandidates(
         frozenset(to_read),
         {
             pid: booted_at + process.start_ns / 1e9

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from restartmanager.adapters.proc.mounts import Mounts
     from restartmanager.model import FileIdentity, Resources
 
-__all__ = ["CLOCK_TICK_S", "Key", "Target", "Targets"]
 
 CLOCK_TICK_S = 0.01
 """How exact the start time of a process is, at best."""

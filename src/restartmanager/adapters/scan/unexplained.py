@@ -23,11 +23,10 @@ from restartmanager.model import Evidence, Holder, How, Resources, Unexplained
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from restartmanager.adapters.scan.leases import LeaseOracle
+    from restartmanager.adapters.scan.leases import LeaseProbe
     from restartmanager.model import FileResource, Sighting
     from restartmanager.model.identity import UniqueProcess
 
-__all__ = ["Explanation", "explain"]
 
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC  # kernel: PROC_PID_INIT_INO
 _SHOWN = 3
@@ -47,14 +46,14 @@ class Explanation(NamedTuple):
         )
 
 
-def explain(files: Iterable[FileResource], oracle: LeaseOracle, proc: str = PROC) -> Explanation:
-    """Who or what uses these files, of which the oracle said that they are in use.
+def explain(files: Iterable[FileResource], probe: LeaseProbe, proc: str = PROC) -> Explanation:
+    """Who or what uses these files, of which the probe said that they are in use.
 
     Give it the files that ``is_held`` by nobody in the sighting. It looks at every thread of every
     process, so it costs several times a scan. Files that are no longer in use, before or after
     that, need no explanation. Nothing is raised for what vanishes.
     """
-    wanted = _in_use(files, oracle)
+    wanted = _in_use(files, probe)
     if not wanted:
         return Explanation()
     seen = ProcScanner(proc).find_holders(Resources(files=wanted), deep=True)
@@ -64,12 +63,12 @@ def explain(files: Iterable[FileResource], oracle: LeaseOracle, proc: str = PROC
     told = {item.path for item in said}
     silent = [file for file in wanted if file.path not in told and not is_held(file.path, holders)]
     reason = _unseen(seen.not_inspectable, hidden.receivers, proc)
-    unseen = tuple(Unexplained(file.path, reason) for file in _in_use(silent, oracle))
+    unseen = tuple(Unexplained(file.path, reason) for file in _in_use(silent, probe))
     return Explanation(holders, (*said, *unseen))
 
 
-def _in_use(files: Iterable[FileResource], oracle: LeaseOracle) -> tuple[FileResource, ...]:
-    answers = oracle.ask_many(files)
+def _in_use(files: Iterable[FileResource], probe: LeaseProbe) -> tuple[FileResource, ...]:
+    answers = probe.ask_many(files)
     return tuple(file for file, verdict in answers.items() if verdict is Verdict.IN_USE)
 
 

@@ -17,11 +17,11 @@ from restartmanager.model import Evidence, How
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from restartmanager.adapters.proc.listings import Key
     from restartmanager.adapters.proc.mounts import Mounts
-    from restartmanager.adapters.scan.targets import Key, Target, Targets
+    from restartmanager.adapters.scan.targets import Target, Targets
     from restartmanager.model import FileIdentity
 
-__all__ = ["Finder", "Use", "evidence_of"]
 
 _VANISHED = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 

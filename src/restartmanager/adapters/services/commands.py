@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.processes import Processes
 
-__all__ = ["Command", "Ended"]
 
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

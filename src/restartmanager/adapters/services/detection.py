@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["SUPERVISOR_FILES", "SUPERVISOR_SOCKETS", "init_system", "supervisor_sockets"]
-
 SUPERVISOR_SOCKETS = (
     "/run/supervisor.sock",
     "/var/run/supervisor.sock",

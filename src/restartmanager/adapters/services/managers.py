@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.services import ServiceManager
 
-__all__ = ["Managers"]
-
 
 class Managers:
     """The managers by their names, as in ``Service.manager``. Where two of them know a name or a

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.processes import Processes, ProcessHandle
 
-__all__ = ["Members", "described", "processes_with"]
 
 _HELPERS_S = 2.0  # how long helpers may outlive their leader before they are asked themselves
 

@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     """Raises ServiceTroubleError, CalledOffError, OSError or a RestartManagerError where it is not
     done."""
 
-__all__ = [
-    "KILL_S",
-    "NO_SUCH_SERVICE",
-    "CalledOffError",
-    "Done",
-    "ServiceTroubleError",
-    "side_by_side",
-]
 
 KILL_S = 5.0
 """How long the kernel, and then the manager, may take over a killed process."""

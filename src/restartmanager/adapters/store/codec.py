@@ -42,21 +42,6 @@ from restartmanager.model.journal import JournalEntry, JournalStep, Operation, S
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = [
-    "decode_application",
-    "decode_entry",
-    "decode_filter",
-    "decode_process",
-    "decode_recipe",
-    "decode_session",
-    "encode_application",
-    "encode_entry",
-    "encode_process",
-    "encode_recipe",
-    "encode_target",
-    "encode_text",
-]
-
 
 def _dumps(value: object) -> str:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"))

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
     from restartmanager.adapters.store.folder import FileMark, StateFolder
 
-__all__ = ["Database"]
 
 _ATTEMPTS = 5
 """How often a memory may be replaced under our eyes before we give up."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-__all__ = ["Batch", "add", "batch_of", "path_bytes", "registered"]
 
 FileRow = tuple[bytes, int, int, int, int, int]
 """Path, device, inode, change time, size, modification time."""

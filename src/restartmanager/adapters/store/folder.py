@@ -25,7 +25,6 @@ from restartmanager.errors import StoreBusyError, StoreError, StoreFullError, St
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FileMark", "StateFolder"]
 
 _POLL_S = 0.02
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})

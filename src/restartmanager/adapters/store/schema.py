@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["APPLICATION_ID", "VERSION", "create", "is_ours", "upgrade", "version_of"]
 
 APPLICATION_ID = 0x524D_4C78
 """Marks a SQLite file as a session memory ("RMLx", ``PRAGMA application_id``)."""

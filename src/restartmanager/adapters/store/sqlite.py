@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.journal import JournalEntry
 
-__all__ = ["SqliteStore"]
 
 _COLUMNS = "key, created_at, boot_id, owner, expires_at, shut_down, operation, worker"
 

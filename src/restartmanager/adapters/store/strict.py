@@ -9,16 +9,6 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = [
-    "UnreadableError",
-    "as_flags",
-    "as_kind",
-    "as_numbers",
-    "as_optional_text",
-    "as_seconds",
-    "as_texts",
-    "strictly",
-]
 
 _T = TypeVar("_T")
 _Flags = TypeVar("_Flags", bound=enum.IntFlag)

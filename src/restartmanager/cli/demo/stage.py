@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-__all__ = ["Stage", "StageError", "mapped_inodes"]
 
 _STATE_VARIABLE = "RESTARTMANAGER_STATE_DIR"
 _PATIENCE_S = 30.0

@@ -14,7 +14,6 @@ from restartmanager.errors import RestartManagerError, UnsupportedError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["all_checks"]
 
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _HEADER_SIZE = 100
@@ -24,7 +23,7 @@ _VERSION_AT, _APPLICATION_AT = 60, 68  # "Database File Format", the header's fi
 
 def all_checks() -> list[Check]:
     """Everything that matters, the essential first."""
-    from restartmanager.cli.doctor.environment import surroundings
+    from restartmanager.cli.doctor.environment import environment_checks
 
     return [
         _python(),
@@ -35,7 +34,7 @@ def all_checks() -> list[Check]:
         *_ways_of_asking(),
         _package_managers(),
         *_service_managers(),
-        *surroundings(),
+        *environment_checks(),
     ]
 
 
@@ -167,14 +166,14 @@ def _ways_of_asking() -> Iterable[Check]:
 
 
 def _leases() -> Check:
-    from restartmanager.adapters.scan.leases import FILE_SYSTEMS, LeaseOracle
+    from restartmanager.adapters.scan.leases import FILE_SYSTEMS, LeaseProbe
     from restartmanager.api import settings
 
     name = "File leases"
     meaning = "files that nobody uses cannot be told at once: processes are looked at instead"
     if (switched_off := _switched_off(name, settings.LEASES_VARIABLE, meaning)) is not None:
         return switched_off
-    why = LeaseOracle().why_unavailable()
+    why = LeaseProbe().why_unavailable()
     whose = "files" if os.geteuid() == 0 else "files of your own"
     finding = f"{whose} that nobody uses are told at once, on {', '.join(sorted(FILE_SYSTEMS))}"
     return Check(name, why is None, why or finding, meaning)

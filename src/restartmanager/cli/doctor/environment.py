@@ -12,13 +12,12 @@ from restartmanager.errors import RestartManagerError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["surroundings"]
 
 _RUNTIME_FOLDERS = "/run/user"
 _DISPLAY_SOCKETS = "/tmp/.X11-unix"  # noqa: S108 - the X protocol's own place; only listed
 
 
-def surroundings() -> Iterable[Check]:
+def environment_checks() -> Iterable[Check]:
     """What makes a difference and can be missing, none of it everywhere."""
     yield policy_files()
     if os.path.isdir("/run/systemd/system"):  # sd_booted(3)

@@ -12,7 +12,6 @@ from restartmanager.cli.output.text import fill, shorten
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Console", "Look", "somebody_is_there"]
 
 _BOLD, _DIM, _RED, _GREEN, _YELLOW = "1", "2", "31", "32", "33"
 

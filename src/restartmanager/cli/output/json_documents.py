@@ -34,18 +34,6 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.journal import JournalEntry, SessionRecord
 
-__all__ = [
-    "affected_document",
-    "doctor_document",
-    "dumps",
-    "filters_document",
-    "outcomes_document",
-    "plan_document",
-    "session_document",
-    "sessions_document",
-    "text_from_json",
-    "text_to_json",
-]
 
 _MARK = "\ufffd"
 _UNWRITABLE = re.compile("[\ud800-\udfff\ufffd]")

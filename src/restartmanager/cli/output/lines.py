@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from restartmanager.model import Affected, Application, Process
 
-__all__ = ["FIELDS", "field_from_record", "field_to_record", "records"]
 
 FIELDS = ("pid", "uid", "type", "service", "required", "state", "how", "path", "name")
 """What stands in a line, in this order; ``-`` where there is nothing to say."""

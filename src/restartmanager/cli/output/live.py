@@ -7,13 +7,12 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from restartmanager.cli.output.render import count
-from restartmanager.cli.output.text import escape
+from restartmanager.model.escaping import escape
 
 if TYPE_CHECKING:
     from restartmanager.cli.output.console import Console
     from restartmanager.model.progress import Progress
 
-__all__ = ["Live", "Waiting"]
 
 _TICK_S = 1.0
 

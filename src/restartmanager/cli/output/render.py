@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from restartmanager.cli.output.text import escape, fill
+from restartmanager.cli.output.text import fill
 from restartmanager.errors import ActionError, RestartManagerError
 from restartmanager.model import (
     AppType,
@@ -19,6 +19,7 @@ from restartmanager.model import (
     Step,
     words,
 )
+from restartmanager.model.escaping import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,23 +28,6 @@ if TYPE_CHECKING:
     from restartmanager.model import Affected, Application, Evidence, Outcome
     from restartmanager.model.progress import Progress
 
-__all__ = [
-    "affected_lines",
-    "application_lines",
-    "application_text",
-    "count",
-    "error_lines",
-    "evidence_words",
-    "fate_words",
-    "outcome_lines",
-    "outcome_words",
-    "pid_words",
-    "progress_line",
-    "reservations",
-    "use_texts",
-    "use_words",
-    "user_name",
-]
 
 _SHOWN_USES = 6
 _SHOWN_PROCESSES = 5

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from restartmanager.cli.output.tree import Wording
     from restartmanager.model import Affected
 
-__all__ = ["View"]
-
 
 @dataclass(frozen=True, slots=True)
 class View:

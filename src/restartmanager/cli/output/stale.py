@@ -6,8 +6,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from restartmanager.cli.output.render import application_lines, count, pid_words, use_texts
-from restartmanager.cli.output.text import escape, fill
+from restartmanager.cli.output.text import fill
 from restartmanager.model import How, RebootReason, Required
+from restartmanager.model.escaping import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from restartmanager.model import Affected, Application, Ignored
     from restartmanager.rules.plan import RefreshPlan
 
-__all__ = ["ignored_lines", "refresh_lines", "run_words", "stale_lines"]
 
 _CURES = {
     Required.NONE: "Nothing more is needed for",

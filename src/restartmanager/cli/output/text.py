@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from restartmanager.model.escaping import escape
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-__all__ = ["columns", "escape", "fill", "pad", "shorten", "table", "width_of"]
 
 _NARROWEST = 16
 """No column of a table is made narrower than this: nothing could be told from it."""

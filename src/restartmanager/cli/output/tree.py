@@ -12,7 +12,8 @@ from restartmanager.cli.output.render import (
     use_texts,
     user_name,
 )
-from restartmanager.cli.output.text import escape, fill
+from restartmanager.cli.output.text import fill
+from restartmanager.model.escaping import escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     Phrase = Callable[[str, tuple[How, ...]], str]
 
-__all__ = ["Wording", "group_lines", "tree_lines"]
 
 _INDENT = "  "
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from restartmanager.model import Affected
 
-__all__ = ["watch"]
-
 
 def watch(
     ask: Callable[[], Affected],

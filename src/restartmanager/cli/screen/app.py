@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from restartmanager.model import Affected, Outcome
     from restartmanager.model.progress import Progress
 
-__all__ = ["FilesInUse"]
 
 _Result = TypeVar("_Result")
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from restartmanager.model import Application
 
-__all__ = ["Choice", "Row", "merge", "next_choice", "possible"]
-
 
 class Choice(StrEnum):
     """What somebody wants for one application."""

@@ -13,11 +13,11 @@ from textual.widgets import DataTable, Footer, ProgressBar, Static
 
 from restartmanager.cli.output.live import Waiting
 from restartmanager.cli.output.render import count
-from restartmanager.cli.output.text import escape
 from restartmanager.cli.screen import words
 from restartmanager.cli.screen.choices import Choice
 from restartmanager.cli.screen.table import Applications
 from restartmanager.model import Result
+from restartmanager.model.escaping import escape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from restartmanager.cli.screen.choices import Row
     from restartmanager.model import Affected, Outcome
-
-__all__ = ["Page", "Phase"]
 
 
 class Phase(Enum):

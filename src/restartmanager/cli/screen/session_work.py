@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     OnEvent = Callable[[Progress], object]
 
-__all__ = ["Work"]
-
 
 class Work:
     """One transaction over a session that is open: look, close, bring back.

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from restartmanager.cli.screen.choices import Row
 
-__all__ = ["Applications"]
 
 _WIDE = 76
 """From here on there is room for what kind each is and whose."""

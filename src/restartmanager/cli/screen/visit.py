@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from restartmanager.api.handles import PrimarySession
     from restartmanager.cli.transaction import Resources
 
-__all__ = ["Visit"]
-
 
 class Visit(Transaction):
     """One visit to the page, and one change; use it once."""

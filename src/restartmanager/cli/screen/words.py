@@ -15,9 +15,10 @@ from restartmanager.cli.output.render import (
     outcome_words,
     user_name,
 )
-from restartmanager.cli.output.text import escape, fill
+from restartmanager.cli.output.text import fill
 from restartmanager.cli.screen.choices import Choice
 from restartmanager.model import Affected, Result
+from restartmanager.model.escaping import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,17 +26,6 @@ if TYPE_CHECKING:
     from restartmanager.cli.screen.choices import Row
     from restartmanager.model import Application, Outcome
 
-__all__ = [
-    "choice_text",
-    "details",
-    "left_lines",
-    "name_text",
-    "outcome_text",
-    "owner",
-    "prospect",
-    "summary",
-    "tally",
-]
 
 _CHOICES = {
     Choice.CLOSE: ("close", "bold green"),

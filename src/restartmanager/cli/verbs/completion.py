@@ -6,8 +6,6 @@ import click
 
 from restartmanager.cli.commands import Command, examples
 
-__all__ = ["completion"]
-
 
 @examples(
     ("For this shell, now:", 'eval "$(restartctl completion bash)"'),

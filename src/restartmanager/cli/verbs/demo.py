@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import Progress
 
-__all__ = ["demo"]
 
 _NAMES = ("editor", "player")
 _SECONDARY = ("session", "register", "--file")
@@ -42,8 +41,8 @@ def demo() -> int:
     from restartmanager.cli.exitcodes import ExitCode
     from restartmanager.cli.interrupts import Interrupts
     from restartmanager.cli.output.console import Console
-    from restartmanager.cli.output.text import escape
     from restartmanager.errors import RestartManagerError
+    from restartmanager.model.escaping import escape
 
     out, began = Console(sys.stdout), time.monotonic()
     play = None

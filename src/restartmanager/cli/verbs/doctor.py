@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from restartmanager.cli.output.console import Look
     from restartmanager.cli.output.records import Check
 
-__all__ = ["doctor", "doctor_lines"]
-
 
 @examples(
     ("What does this machine lack?", "restartctl doctor"),
@@ -49,7 +47,8 @@ def doctor(*, as_json: bool) -> int:
 
 def doctor_lines(checks: Sequence[Check], look: Look, *, sound: bool) -> list[str]:
     """One entry for each check: what was found and, where it is missing, what that means."""
-    from restartmanager.cli.output.text import escape, fill
+    from restartmanager.cli.output.text import fill
+    from restartmanager.model.escaping import escape
 
     lines = []
     for check in checks:

@@ -9,8 +9,6 @@ import click
 from restartmanager.cli.commands import Command, examples
 from restartmanager.cli.options import dry_run_option, json_option
 
-__all__ = ["recover"]
-
 
 @examples(
     ("An update was killed half way:", "restartctl recover"),

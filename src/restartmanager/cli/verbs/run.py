@@ -10,8 +10,6 @@ import click
 from restartmanager.cli.commands import Command, examples
 from restartmanager.cli.options import mode_options, resource_options
 
-__all__ = ["run", "tell_if_missing"]
-
 
 @examples(
     (
@@ -110,7 +108,7 @@ def tell_if_missing(name: str) -> int | None:
     from restartmanager.cli.child import missing
     from restartmanager.cli.exitcodes import ExitCode
     from restartmanager.cli.output.console import Console
-    from restartmanager.cli.output.text import escape
+    from restartmanager.model.escaping import escape
 
     status = missing(name)
     if status is not None:

@@ -8,8 +8,6 @@ import click
 
 from restartmanager.cli.commands import LazyGroup, Part, examples
 
-__all__ = ["session"]
-
 
 class _Steps(LazyGroup):
     parts: ClassVar = {

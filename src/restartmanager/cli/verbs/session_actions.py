@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from restartmanager.api.handles import PrimarySession
     from restartmanager.model.identity import UniqueProcess
 
-__all__ = ["cancel", "preview_restart", "refresh", "restart", "shutdown"]
-
 
 @examples(
     ("Close what uses the registered files:", "restartctl session shutdown"),

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from restartmanager.model import Filter
     from restartmanager.model.identity import UniqueProcess
 
-__all__ = ["add", "filters", "list_filters", "remove"]
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
@@ -113,7 +112,8 @@ def list_filters(key: str, *, as_json: bool) -> int:
     from restartmanager.api.sessions import open_session
     from restartmanager.cli.exitcodes import ExitCode
     from restartmanager.cli.output.console import Console
-    from restartmanager.cli.output.text import escape, table
+    from restartmanager.cli.output.text import table
+    from restartmanager.model.escaping import escape
 
     found = open_session(key).filters()
     out = Console(sys.stdout)

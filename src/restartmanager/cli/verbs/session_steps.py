@@ -21,7 +21,6 @@ from restartmanager.cli.options import (
 if TYPE_CHECKING:
     from restartmanager.api.handles import JoinedSession, PrimarySession
 
-__all__ = ["end", "join", "register", "start"]
 
 _LIST_LIMIT = 64 * 1024 * 1024
 """The greatest size of a list of files, in bytes: some hundred thousand paths."""

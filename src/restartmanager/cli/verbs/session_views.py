@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from restartmanager.model import Affected, Resources
     from restartmanager.model.journal import JournalEntry, SessionRecord
 
-__all__ = ["list_affected", "ls", "show"]
-
 
 @examples(
     ("Who would be closed?", "restartctl session list"),
@@ -157,7 +155,8 @@ def _record_lines(
 
 
 def _journal_lines(journal: tuple[JournalEntry, ...], look: Look) -> list[str]:
-    from restartmanager.cli.output.text import escape, table
+    from restartmanager.cli.output.text import table
+    from restartmanager.model.escaping import escape
 
     rows = []
     for entry in journal:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from restartmanager.cli.options import Shape
     from restartmanager.model import Affected
 
-__all__ = ["stale"]
-
 
 @examples(
     ("What still runs the old version, after an update?", "restartctl stale"),
@@ -112,14 +110,14 @@ def _restart(
 ) -> int:
     """Say what will be restarted, ask, and do it."""
     from restartmanager.api import questions, sessions
-    from restartmanager.api.wiring import make_lookout
+    from restartmanager.api.wiring import make_inspector
     from restartmanager.cli.exitcodes import ExitCode
     from restartmanager.cli.output.console import Console, somebody_is_there
     from restartmanager.cli.output.stale import refresh_lines
     from restartmanager.cli.progress import act
     from restartmanager.rules.plan import plan_refresh
 
-    affected = make_lookout().stale(relaunch_all=relaunch == "all")
+    affected = make_inspector().stale(relaunch_all=relaunch == "all")
     plan = plan_refresh(affected.applications, ())
     if dry_run and as_json:
         from restartmanager.cli import preview

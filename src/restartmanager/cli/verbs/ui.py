@@ -14,8 +14,6 @@ from restartmanager.cli.options import relaunch_option, resource_options
 if TYPE_CHECKING:
     from restartmanager.cli.screen.visit import Visit
 
-__all__ = ["ui"]
-
 
 @examples(
     ("Choose what to close, then change the files yourself:", "restartctl ui --tree /opt/app"),

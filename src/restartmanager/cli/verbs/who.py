@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from restartmanager.cli.output.console import Look
     from restartmanager.model import Affected
 
-__all__ = ["who"]
 
 _TYPED_AT_MOST = 100
 
@@ -119,7 +118,7 @@ def _note_missing(paths: tuple[str, ...]) -> None:
     if len(paths) > _TYPED_AT_MOST:
         return
     from restartmanager.cli.output.console import Console
-    from restartmanager.cli.output.text import escape
+    from restartmanager.model.escaping import escape
 
     for path in paths:
         if not os.path.lexists(path):

@@ -16,7 +16,8 @@ import pytest
 
 from restartmanager.adapters.bpf import instructions, loader
 from restartmanager.adapters.bpf import kernel_layout as kernel_facts
-from restartmanager.adapters.bpf.iterator import Answer, Hit, KernelIterator, why_unavailable
+from restartmanager.adapters.bpf.iterator import KernelIterator, why_unavailable
+from restartmanager.adapters.bpf.loader import Answer, Hit
 from restartmanager.errors import UnsupportedError
 from restartmanager.model import How
 from support.paths import PROGRAMS

@@ -11,7 +11,11 @@ import pytest
 from restartmanager.adapters.bpf import kernel_layout as kernel_facts
 from restartmanager.adapters.bpf.iterator import running_code, why_unavailable
 from restartmanager.adapters.proc.mounts import Mounts
-from restartmanager.adapters.scan.stale_candidates import doubtful_files, root_is_a_layer, suspects
+from restartmanager.adapters.scan.stale_candidates import (
+    candidates,
+    doubtful_files,
+    root_is_a_layer,
+)
 from restartmanager.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -123,7 +127,7 @@ def test_what_was_moved_aside_and_replaced_does(spawn: Spawn, library: Path) -> 
 def test_who_sees_another_root_is_always_read(spawn: Spawn) -> None:
     inside = spawn.holding("open", "/dev/null", before=("unshare", "-m"))
     beside = spawn.holding("open", "/dev/null")
-    found = suspects(running_code(), [])
+    found = candidates(running_code(), [])
     assert inside.pid in found.to_read
     assert beside.pid in found.others
 

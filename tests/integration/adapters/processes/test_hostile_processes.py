@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import restartmanager as rm
-from restartmanager.api.wiring import make_lookout
+from restartmanager.api.wiring import make_inspector
 from restartmanager.cli.output.console import Look
 from restartmanager.cli.output.render import affected_lines, outcome_lines
 from support.paths import PROGRAMS
@@ -48,7 +48,7 @@ def test_it_is_found_and_closed(
     monkeypatch.setenv("RESTARTMANAGER_KERNEL_ITERATOR", kernel)
     child = spawn.ready(PYTHON, "-S", "-I", str(PROGRAMS / "hostile.py"), way, library)
     try:
-        make_lookout().stale()
+        make_inspector().stale()
         with rm.start_session() as session:
             session.register(files=[library])
             affected = session.affected()

@@ -1,4 +1,4 @@
-"""The in-use oracle against every way to use a file, on every file system that it trusts."""
+"""The in-use probe against every way to use a file, on every file system that it trusts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 
 from programs.situations import SITUATIONS
 from restartmanager.adapters.proc.files import first_bytes, identify
-from restartmanager.adapters.scan.leases import FILE_SYSTEMS, LeaseOracle, Verdict
+from restartmanager.adapters.scan.leases import FILE_SYSTEMS, LeaseProbe, Verdict
 from restartmanager.adapters.scan.proc_scan import HELD, ProcScanner
 from restartmanager.adapters.scan.unexplained import explain
 from restartmanager.api.questions import who_uses
@@ -44,7 +44,7 @@ NOT_HELD = {"nothing", "open-path-only", "watch", "bind-mount"}
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A file where the oracle answers."""
+    """A file where the probe answers."""
     return file_to_ask_about(tmp_path)
 
 
@@ -83,10 +83,10 @@ def test_the_files_of_this_machine_are_judged_as_the_scan_sees_them() -> None:
 
 
 def _agrees(files: tuple[FileResource, ...]) -> bool:
-    oracle = LeaseOracle()
-    before = oracle.ask_many(files)
+    probe = LeaseProbe()
+    before = probe.ask_many(files)
     seen = ProcScanner().find_holders(Resources(files=files))
-    after = oracle.ask_many(files)
+    after = probe.ask_many(files)
     held = {
         item.path
         for holder in seen.holders
@@ -97,7 +97,7 @@ def _agrees(files: tuple[FileResource, ...]) -> bool:
     free = {file.path for file in files if before[file] is after[file] is Verdict.FREE}
     assert len(free) > 400
     unnamed = [file for file in files if file.path in used - held]
-    return not free & held and not explain(unnamed, oracle).unexplained
+    return not free & held and not explain(unnamed, probe).unexplained
 
 
 def test_what_is_free_comes_with_its_first_bytes(tmp_path: Path, spawn: Spawn) -> None:
@@ -109,7 +109,7 @@ def test_what_is_free_comes_with_its_first_bytes(tmp_path: Path, spawn: Spawn) -
     spawn.holding("open", str(used))
     gone = FileResource(str(tmp_path / "gone"), None)
     files = [*(FileResource(str(path), None) for path in (free, used, empty)), gone]
-    found = LeaseOracle().free_among(files, 15)
+    found = LeaseProbe().free_among(files, 15)
     assert found == {files[0]: b"#!/bin/sh\n#!/bi", files[2]: b""}
 
 
@@ -136,20 +136,20 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "socket"))
     for path in (tmp_path, fifo, tmp_path / "socket", "/dev/null", "/dev/tty"):
-        assert LeaseOracle().ask(str(path)) is Verdict.UNKNOWN
+        assert LeaseProbe().ask(str(path)) is Verdict.UNKNOWN
     for path in (tmp_path, fifo):
-        assert not opened(path, partial(LeaseOracle().ask, str(path)))
+        assert not opened(path, partial(LeaseProbe().ask, str(path)))
         assert not opened(path, partial(first_bytes, str(path), 10))
     assert not opened(fifo, partial(who_uses, str(fifo)))
 
 
 @pytest.mark.parametrize("path", ["", "/nowhere", "relative/nowhere", "/nul\0byte", "/" * 5000])
 def test_what_is_not_there_is_not_known(path: str) -> None:
-    assert LeaseOracle().ask(path) is Verdict.UNKNOWN
+    assert LeaseProbe().ask(path) is Verdict.UNKNOWN
 
 
 def test_files_that_the_kernel_makes_up_are_not_trusted() -> None:
-    assert LeaseOracle().ask("/proc/version") is Verdict.UNKNOWN
+    assert LeaseProbe().ask("/proc/version") is Verdict.UNKNOWN
 
 
 def test_another_file_at_the_path_is_not_the_one_that_is_meant(data: Path) -> None:
@@ -157,16 +157,16 @@ def test_another_file_at_the_path_is_not_the_one_that_is_meant(data: Path) -> No
     new = data.with_name("new")
     new.write_bytes(b"y")
     new.rename(data)
-    assert LeaseOracle().ask(str(data), recorded.identity) is Verdict.UNKNOWN
-    assert LeaseOracle().ask(str(data)) is Verdict.FREE
+    assert LeaseProbe().ask(str(data), recorded.identity) is Verdict.UNKNOWN
+    assert LeaseProbe().ask(str(data)) is Verdict.FREE
 
 
 def test_a_file_overwritten_in_place_is_still_the_same(data: Path, spawn: Spawn) -> None:
     (recorded,) = identify([str(data)], []).files
     data.write_bytes(b"another content")
-    assert LeaseOracle().ask(str(data), recorded.identity) is Verdict.FREE
+    assert LeaseProbe().ask(str(data), recorded.identity) is Verdict.FREE
     spawn.holding("open", str(data))
-    assert LeaseOracle().ask(str(data), recorded.identity) is Verdict.IN_USE
+    assert LeaseProbe().ask(str(data), recorded.identity) is Verdict.IN_USE
 
 
 def test_links_are_followed_as_at_registration(data: Path, spawn: Spawn) -> None:
@@ -174,7 +174,7 @@ def test_links_are_followed_as_at_registration(data: Path, spawn: Spawn) -> None
     link.symlink_to(data.name)
     (recorded,) = identify([str(link)], []).files
     spawn.holding("open", str(data))
-    assert LeaseOracle().ask(str(link), recorded.identity) is Verdict.IN_USE
+    assert LeaseProbe().ask(str(link), recorded.identity) is Verdict.IN_USE
 
 
 def test_a_link_that_was_turned_elsewhere_is_not_opened_there(data: Path) -> None:
@@ -182,11 +182,11 @@ def test_a_link_that_was_turned_elsewhere_is_not_opened_there(data: Path) -> Non
     other.write_bytes(b"precious")
     link.symlink_to(data.name)
     (recorded,) = identify([str(link)], []).files
-    assert opened(data, lambda: LeaseOracle().ask(str(link), recorded.identity))
+    assert opened(data, lambda: LeaseProbe().ask(str(link), recorded.identity))
     link.unlink()
     link.symlink_to(other.name)
-    assert LeaseOracle().ask(str(link), recorded.identity) is Verdict.UNKNOWN
-    assert not opened(other, lambda: LeaseOracle().ask(str(link), recorded.identity))
+    assert LeaseProbe().ask(str(link), recorded.identity) is Verdict.UNKNOWN
+    assert not opened(other, lambda: LeaseProbe().ask(str(link), recorded.identity))
 
 
 @pytest.mark.root
@@ -201,7 +201,7 @@ def test_without_roots_rights_the_owner_gets_an_answer(owner: int, verdict: Verd
 
 @pytest.fixture
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], None]], None]:
-    """Has something done while the oracle holds its lease, given the descriptor that has it."""
+    """Has something done while the probe holds its lease, given the descriptor that has it."""
     real = fcntl.fcntl
 
     def install(action: Callable[[int], None]) -> None:
@@ -240,7 +240,7 @@ def test_who_opens_the_file_meanwhile_only_waits(
         assert started[0].poll() is None
 
     meanwhile(open_and_wait)
-    assert LeaseOracle().ask(str(data)) is Verdict.FREE
+    assert LeaseProbe().ask(str(data)) is Verdict.FREE
     assert started[0].wait(10) == 0
 
 
@@ -250,7 +250,7 @@ def test_only_who_does_not_want_to_wait_is_refused(
     results: list[int] = []
     command = opener(data, os.O_RDONLY | os.O_NONBLOCK)
     meanwhile(lambda _: results.append(subprocess.run(command, check=False).returncode))
-    assert LeaseOracle().ask(str(data)) is Verdict.FREE
+    assert LeaseProbe().ask(str(data)) is Verdict.FREE
     assert results == [errno.EWOULDBLOCK]
     assert subprocess.run(command, check=False).returncode == 0
 
@@ -265,7 +265,7 @@ def test_the_caller_hears_no_signal_that_programs_listen_to(
     meanwhile(lambda _: results.append(subprocess.run(command, check=False).returncode))
     previous = signal.signal(number, lambda *_: heard.append(number))
     try:
-        LeaseOracle().ask(str(data))
+        LeaseProbe().ask(str(data))
     finally:
         signal.signal(number, previous)
     assert (results, heard) == ([errno.EWOULDBLOCK], [])
@@ -280,9 +280,9 @@ def test_openers_by_the_thousand_all_succeed(data: Path) -> None:
     resource = FileResource(str(data), None)
     with subprocess.Popen([sys.executable, "-S", "-I", "-c", code]) as child:
         while child.poll() is None:
-            LeaseOracle().ask_many([resource])
+            LeaseProbe().ask_many([resource])
     assert child.returncode == 0
-    assert LeaseOracle().ask(str(data)) is Verdict.FREE
+    assert LeaseProbe().ask(str(data)) is Verdict.FREE
 
 
 def test_nothing_is_left_behind(data: Path, spawn: Spawn) -> None:
@@ -292,7 +292,7 @@ def test_nothing_is_left_behind(data: Path, spawn: Spawn) -> None:
     os.utime(data, (1, 2))
     before = os.listdir("/proc/self/fd")
     for path in (str(data), str(used), "/nowhere", "/dev/null"):
-        LeaseOracle().ask(path)
+        LeaseProbe().ask(path)
     assert os.listdir("/proc/self/fd") == before
     assert os.stat(data).st_atime == 1
     data.write_bytes(b"not locked, not leased")
@@ -300,8 +300,8 @@ def test_nothing_is_left_behind(data: Path, spawn: Spawn) -> None:
 
 def test_it_works_in_any_thread(data: Path) -> None:
     found: list[Verdict] = []
-    oracle = LeaseOracle()
-    thread = threading.Thread(target=lambda: found.append(oracle.ask(str(data))))
+    probe = LeaseProbe()
+    thread = threading.Thread(target=lambda: found.append(probe.ask(str(data))))
     thread.start()
     thread.join()
     assert found == [Verdict.FREE]
@@ -316,7 +316,7 @@ def test_many_files_are_answered_one_by_one(data: Path, spawn: Spawn) -> None:
     spawn.holding("map", str(used))
     free, busy = identify([str(data), str(used)], []).files
     gone = FileResource("/nowhere", None)
-    assert LeaseOracle().ask_many([free, busy, gone, free]) == {
+    assert LeaseProbe().ask_many([free, busy, gone, free]) == {
         free: Verdict.FREE,
         busy: Verdict.IN_USE,
         gone: Verdict.UNKNOWN,
@@ -334,9 +334,9 @@ def test_a_machine_without_leases_is_said_to_be_one(
     folder.mkdir(parents=True)
     if content is not None:
         (folder / "leases-enable").write_bytes(content)
-    oracle = LeaseOracle(str(tmp_path / "proc"))
-    assert oracle.why_unavailable() == reason
-    assert oracle.ask(str(data)) is Verdict.UNKNOWN
+    probe = LeaseProbe(str(tmp_path / "proc"))
+    assert probe.why_unavailable() == reason
+    assert probe.ask(str(data)) is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize("release", ["4.18.0-553.el8.x86_64", "5.2", "odd"])
@@ -344,8 +344,8 @@ def test_a_kernel_that_errs_is_not_asked(monkeypatch: pytest.MonkeyPatch, releas
     names = os.uname()
     facts = os.uname_result((names[0], names[1], release, names[3], names[4]))
     monkeypatch.setattr("restartmanager.adapters.scan.leases.os.uname", lambda: facts)
-    assert LeaseOracle().why_unavailable() == f"it takes Linux 5.3 or newer, and this is {release}"
+    assert LeaseProbe().why_unavailable() == f"it takes Linux 5.3 or newer, and this is {release}"
 
 
 def test_this_machine_has_answers() -> None:
-    assert LeaseOracle().why_unavailable() is None
+    assert LeaseProbe().why_unavailable() is None

@@ -14,7 +14,7 @@ import restartmanager as rm
 from restartmanager.adapters.bpf.iterator import why_unavailable
 from restartmanager.adapters.proc.files import identify
 from restartmanager.adapters.proc.mounts import Mounts
-from restartmanager.adapters.scan.leases import LeaseOracle
+from restartmanager.adapters.scan.leases import LeaseProbe
 from restartmanager.adapters.scan.proc_scan import Known, ProcScanner
 from restartmanager.adapters.scan.scanner import LinuxScanner
 from restartmanager.adapters.scan.scripts_pending import ScriptSearch
@@ -48,8 +48,8 @@ def asks_always(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def leases(data: Path) -> None:
     """Leases are possible, on the file system of the tests as well."""
-    reason = LeaseOracle().why_unavailable()
-    if reason is None and LeaseOracle().ask(str(data)) == "unknown":
+    reason = LeaseProbe().why_unavailable()
+    if reason is None and LeaseProbe().ask(str(data)) == "unknown":
         reason = "leases are not to be trusted on the file system of the temporary folder"
     if reason is not None:
         pytest.skip(reason)

@@ -18,7 +18,7 @@ from restartmanager.adapters.scan.hidden import (
     parse_waiting,
 )
 from restartmanager.adapters.scan.kernel_holders import UsedFiles, kernel_uses, parse_swaps
-from restartmanager.adapters.scan.leases import FILE_SYSTEMS, LeaseOracle, Verdict
+from restartmanager.adapters.scan.leases import FILE_SYSTEMS, LeaseProbe, Verdict
 from restartmanager.adapters.scan.proc_scan import ProcScanner, is_held
 from restartmanager.adapters.scan.unexplained import Explanation, explain
 from restartmanager.model import Evidence, Holder, How, Sighting, Unexplained
@@ -115,15 +115,15 @@ def test_a_lock_names_a_process_that_may_not_be_looked_into() -> None:
 
 def test_nothing_is_explained_that_is_not_in_use(data: Path) -> None:
     files = identify([str(data), "/nowhere", "/dev/null"], []).files
-    assert explain(files, LeaseOracle()) == Explanation()
+    assert explain(files, LeaseProbe()) == Explanation()
 
 
 def test_what_is_free_by_then_is_left_out(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (file,) = identify([str(data)], []).files
-    oracle = LeaseOracle()
+    probe = LeaseProbe()
     answers = iter([{file: Verdict.IN_USE}, {file: Verdict.FREE}])
-    monkeypatch.setattr(oracle, "ask_many", lambda _: next(answers))
-    assert explain([file], oracle) == Explanation()
+    monkeypatch.setattr(probe, "ask_many", lambda _: next(answers))
+    assert explain([file], probe) == Explanation()
 
 
 def test_only_what_holds_a_file_explains_that_it_is_held(data: Path, spawn: Spawn) -> None:

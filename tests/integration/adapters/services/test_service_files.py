@@ -12,7 +12,7 @@ from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.adapters.services.commands import Command
 from restartmanager.adapters.services.detection import init_system
 from restartmanager.adapters.services.initscripts.openrc import OpenRC
-from restartmanager.adapters.services.initscripts.pidfiles import process_in
+from restartmanager.adapters.services.initscripts.script_facts import process_in
 from restartmanager.adapters.services.initscripts.script_files import named_pid_files, script_names
 from restartmanager.adapters.services.members import processes_with
 from restartmanager.adapters.services.parallel import CalledOffError, ServiceTroubleError

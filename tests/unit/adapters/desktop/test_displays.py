@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restartmanager.adapters.desktop.displays import Display, parse_display
+from restartmanager.adapters.desktop.windows import Display, parse_display
 
 
 def environment(**variables: str) -> bytes:

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.processes import Processes
 
-__all__ = ["InitScripts"]
 
 _TIDYING_S = 10.0
 _COMMAND_S = 90.0  # what systemd gives a service as well, where nothing else is said

@@ -7,8 +7,6 @@ import re
 
 from restartmanager.adapters.services.initscripts.script_files import executable, named_pid_files
 
-__all__ = ["OpenRC"]
-
 _RECORDS = ("/run/openrc", "/lib/rc/init.d")
 _STATES = ("starting", "stopping", "inactive", "failed", "started")
 _PID_FILE = re.compile(rb"^pidfile=(/.*)$", re.MULTILINE)

@@ -8,14 +8,14 @@ his own, and goes on when the daemon stops.
 from __future__ import annotations
 
 import os
+import stat
 import time
 from typing import TYPE_CHECKING, Protocol
 
 from restartmanager.adapters.services.commands import Command, Ended
-from restartmanager.adapters.services.initscripts.pidfiles import process_in
 from restartmanager.adapters.services.initscripts.script_files import script_names
 from restartmanager.adapters.services.initscripts.script_locks import is_being_stopped
-from restartmanager.adapters.services.members import processes_with
+from restartmanager.adapters.services.members import described, processes_with
 from restartmanager.adapters.services.parallel import ServiceTroubleError
 from restartmanager.model import Service, ServiceFacts, ServiceState
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.ports.processes import Processes
 
-__all__ = ["InitSystem", "ScriptFacts"]
 
 _ASKING_S = 10.0
 _GONE = "its process has ended, though nobody has stopped it"
@@ -179,3 +178,36 @@ class ScriptFacts:
             return command.ended_by(time.monotonic() + _ASKING_S)
         except (OSError, ServiceTroubleError):
             return Ended(-1)
+
+
+# -- pid files -------------------------------------------------------------------------------------
+
+_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+_LIMIT = 64
+
+
+_CLOCK_S = 2.0  # the time of the boot is known to the second, that of a file to the tick
+
+
+def process_in(path: str, processes: Processes) -> Process | None:
+    """The process that this file names and that may be believed to be meant."""
+    try:
+        descriptor = os.open(path, _OPEN)
+    except OSError:
+        return None
+    try:
+        facts = os.fstat(descriptor)
+        text = os.read(descriptor, _LIMIT) if stat.S_ISREG(facts.st_mode) else b""
+    finally:
+        os.close(descriptor)
+    number = text.partition(b"\n")[0].strip()
+    if not number.isdigit() or int(number) <= 1:
+        return None
+    process = described(processes, int(number))
+    if process is None or process.kernel_thread or not process.same_pid_namespace:
+        return None
+    if facts.st_uid not in {0, process.uid} or facts.st_mode & 0o002:
+        return None
+    return process if process.identity.start_time <= facts.st_mtime + _CLOCK_S else None

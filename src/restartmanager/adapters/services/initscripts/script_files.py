@@ -9,8 +9,6 @@ import os
 import re
 import stat
 
-__all__ = ["SCRIPTS", "executable", "named_pid_files", "script_names"]
-
 SCRIPTS = "/etc/init.d"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}\Z")
 _NO_SERVICES = frozenset(

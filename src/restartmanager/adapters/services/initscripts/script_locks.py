@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["await_stop", "is_being_stopped", "stop_lock"]
 
 _FOLDER = "/run/restartmanager/stopping"
 _POLL_S = 0.02

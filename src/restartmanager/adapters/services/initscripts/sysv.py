@@ -10,8 +10,6 @@ from restartmanager.adapters.services.initscripts.script_files import (
     named_pid_files,
 )
 
-__all__ = ["SysV"]
-
 _SERVICE = ("/usr/sbin/service", "/sbin/service")
 
 

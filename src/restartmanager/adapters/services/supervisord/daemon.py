@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from restartmanager.model import Process
     from restartmanager.ports.processes import Processes
 
-__all__ = ["Program", "Supervisor", "find_supervisors"]
 
 _STATES = {
     "RUNNING": ServiceState.ACTIVE,

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.processes import Processes
 
-__all__ = ["SupervisordPrograms"]
 
 _ALREADY_STARTED, _NOT_RUNNING = 60, 70  # supervisor.xmlrpc.Faults
 _TRIED = {40, 50}  # the same: ABNORMAL_TERMINATION, SPAWN_ERROR

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from restartmanager.model.progress import CancelToken
 
-__all__ = ["ANSWER_S", "Call", "FaultError", "parse_answer"]
 
 ANSWER_S = 10.0
 _ANSWER_LIMIT = 4 * 1024 * 1024

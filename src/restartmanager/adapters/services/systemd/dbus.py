@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from restartmanager.model.progress import CancelToken
 
-__all__ = ["Bus", "BusGoneError", "Call", "Refusal", "Signal"]
 
 _MANAGER = "org.freedesktop.systemd1"
 _SYSTEM_BUS = "/run/dbus/system_bus_socket"

@@ -9,18 +9,18 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from restartmanager.adapters.services.systemd.dbus import Bus, BusGoneError, Refusal
-from restartmanager.adapters.services.systemd.jobs import explained
+from restartmanager.adapters.services.systemd.jobs import Jobs, explained
 from restartmanager.adapters.services.systemd.operations import (
     ReleaseRun,
     RenewRun,
     StartRun,
     StopRun,
 )
-from restartmanager.adapters.services.systemd.scopes import make_scope
 from restartmanager.adapters.services.systemd.unit_facts import Unit, declared_wish, is_unit_name
 from restartmanager.adapters.services.systemd.units import (
     failed_units,
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from restartmanager.model import Hold, Process, Treatment
     from restartmanager.model.identity import UniqueProcess
 
-__all__ = ["Systemd"]
 
 _T = TypeVar("_T")
 _MANAGER = "systemd"
@@ -251,3 +250,28 @@ def _trusted_text(path: str, uids: Collection[int]) -> str:
         if not stat.S_ISREG(found.st_mode) or found.st_uid not in uids or found.st_mode & 0o022:
             return ""
         return file.read(_UNIT_FILE_LIMIT).decode("utf-8", "replace")
+
+
+# -- scopes ----------------------------------------------------------------------------------------
+
+_PATIENCE_S = 5.0
+
+
+def make_scope(bus: Bus, pid: int, name: str) -> str:
+    """Put a process into a new scope. What went wrong, in words; empty when it was done.
+
+    The manager of a user has the system's one move processes that are not in its own control
+    groups; that one sees to it that they are the user's.
+    """
+    properties = [
+        ("PIDs", ("au", [pid])),
+        ("Description", ("s", "brought back by the Restart Manager")),
+        ("CollectMode", ("s", "inactive-or-failed")),
+    ]
+    jobs = Jobs(bus)
+    jobs.start_transient(name, properties)
+    deadline = time.monotonic() + _PATIENCE_S
+    with CancelToken() as never:
+        for _, trouble in jobs.finished(deadline, never):
+            return trouble
+    return "it takes too long"

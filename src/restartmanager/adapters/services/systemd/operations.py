@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import CancelToken
 
-__all__ = ["ReleaseRun", "RenewRun", "Run", "StartRun", "StopRun"]
 
 _MARGIN_S = 5.0
 """How much longer than its unit allows a service may take: its manager needs time as well."""

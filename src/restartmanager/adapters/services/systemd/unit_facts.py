@@ -18,15 +18,6 @@ if TYPE_CHECKING:
 
     from restartmanager.model.identity import UniqueProcess
 
-__all__ = [
-    "DEPENDENTS",
-    "FACTS",
-    "SPECIAL_FACTS",
-    "Unit",
-    "declared_wish",
-    "is_unit_name",
-    "state_of",
-]
 
 DEPENDENTS = ("RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf", "PropagatesStopTo")
 """The properties that name what stops when a unit stops."""

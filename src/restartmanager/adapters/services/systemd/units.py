@@ -22,16 +22,6 @@ if TYPE_CHECKING:
 
     from restartmanager.adapters.services.systemd.dbus import Bus
 
-__all__ = [
-    "ListedUnit",
-    "failed_units",
-    "list_units",
-    "load_units",
-    "main_process",
-    "manager_call",
-    "read_properties",
-    "unit_path",
-]
 
 _BASE = "/org/freedesktop/systemd1"
 _INTERFACE = "org.freedesktop.systemd1"

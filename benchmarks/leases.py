@@ -1,6 +1,6 @@
-"""What one question to the in-use oracle costs, for 1, 1,000 and 10,000 files.
+"""What one question to the in-use probe costs, for 1, 1,000 and 10,000 files.
 
-    python benchmarks/oracle.py [FOLDER]
+    python benchmarks/probe.py [FOLDER]
 
 Takes the files below FOLDER (/usr) in the order they are found; the best of five rounds counts.
 """
@@ -15,7 +15,7 @@ import time
 from collections import Counter
 
 from restartmanager.adapters.proc.files import identity_of, walk
-from restartmanager.adapters.scan.leases import LeaseOracle
+from restartmanager.adapters.scan.leases import LeaseProbe
 from restartmanager.adapters.scan.proc_scan import ProcScanner
 from restartmanager.model import FileResource, Resources
 
@@ -36,7 +36,7 @@ def asking(files: tuple[FileResource, ...]) -> tuple[float, Counter[str]]:
     best, verdicts = float("inf"), Counter[str]()
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        answers = LeaseOracle().ask_many(files)
+        answers = LeaseProbe().ask_many(files)
         best = min(best, time.perf_counter() - began)
         verdicts = Counter(map(str, answers.values()))
     return best, verdicts
@@ -52,9 +52,9 @@ def scanning(files: tuple[FileResource, ...]) -> float:
 
 
 def main(folder: str) -> None:
-    why = LeaseOracle().why_unavailable()
+    why = LeaseProbe().why_unavailable()
     if why is not None:
-        sys.exit(f"The oracle gives no answers here: {why}.")
+        sys.exit(f"The probe gives no answers here: {why}.")
     processes = sum(name.isdigit() for name in os.listdir("/proc"))
     print(f"{processes} processes, files below {folder}")
     print(f"{'files':>7} {'ms':>9} {'µs/file':>9} {'scan, ms':>9}  answers")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restartmanager.adapters.desktop.scopes import application_id
+from restartmanager.adapters.desktop.entry_lookup import application_id
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.adapters.proc.cgroups import oldest_process
+from restartmanager.adapters.processes.processes import oldest_process
 
 if TYPE_CHECKING:
     from pathlib import Path
