@@ -75,7 +75,7 @@ def test_lines_are_not_too_long() -> None:
     made_by_programs = {DOCS / "detection.md", DOCS / "performance.md"}
     for page in set(PAGES) - made_by_programs:
         lines = page.read_text(encoding="utf-8").split("\n")
-        assert [line for line in lines if len(line) > 120] == [], page
+        assert [line for line in lines if len(line) > 120 and " " in line.lstrip("- ")] == [], page
 
 
 def test_every_page_is_in_the_index() -> None:

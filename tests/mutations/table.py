@@ -300,7 +300,7 @@ MUTATIONS = (
     ),
     Mutation(
         12,
-        "api/wiring.py",
+        "api/settings.py",
         "    if os.geteuid() == 0:\n        return folders",
         "",
         "tests/integration/adapters/scan/test_strangers.py::test_root_reads_and_writes_nothing_in_a_home_folder",
@@ -314,9 +314,9 @@ MUTATIONS = (
     ),
     Mutation(
         12,
-        "api/wiring.py",
-        '            raise UsageError(f"{_STATE_VARIABLE} is {chosen!r}."',
-        '            UsageError(f"{_STATE_VARIABLE} is {chosen!r}."',
+        "api/settings.py",
+        '            raise UsageError(f"{STATE_VARIABLE} is {chosen!r}."',
+        '            UsageError(f"{STATE_VARIABLE} is {chosen!r}."',
         "tests/cli/test_trouble.py::test_a_relative_state_folder",
     ),
     Mutation(

@@ -32,11 +32,11 @@ _NUMBERS = count()
 _DIES = """
 import os, signal, sys
 import restartmanager as rm
-from restartmanager.adapters.services import initscripts
-class Command(initscripts.Command):
+from restartmanager.adapters.services.initscripts import manager
+class Command(manager.Command):
     def await_end(self, *_):
         os.kill(os.getpid(), signal.SIGKILL)
-initscripts.Command = Command
+manager.Command = Command
 session = rm.start_session()
 session.register(files=[sys.argv[1]])
 session.shutdown()

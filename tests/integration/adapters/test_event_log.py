@@ -82,9 +82,9 @@ def test_a_flood_is_cut_for_syslog(log: socket.socket, tmp_path: Path) -> None:
 
 SCRIPT = """
 import sys
-from restartmanager.linux import traces
-traces._JOURNAL = sys.argv[1]
-traces.SystemTraces.__init__.__defaults__ = (sys.argv[1], "/nowhere")
+from restartmanager.adapters import event_log
+event_log._JOURNAL = sys.argv[1]
+event_log.SystemTraces.__init__.__defaults__ = (sys.argv[1], "/nowhere")
 import restartmanager as rm
 with rm.start_session() as session:
     session.register(files=["/bin/sh"])

@@ -141,8 +141,8 @@ def test_a_library_is_replaced_under_a_program(
 _DIES = """
 import os, signal, sys
 import restartmanager as rm
-from restartmanager.adapters.services import supervisord
-supervisord._await_stop = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from restartmanager.adapters.services.supervisord import manager
+manager._await_stop = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 session = rm.start_session()
 session.register(files=[sys.argv[1]])
 session.shutdown()
