@@ -69,3 +69,12 @@ __all__ = [
     "UnsupportedError",
     "UsageError",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """``_rebuild``, by which errors were pickled here before the classes moved (PEP 562)."""
+    if name != "_rebuild":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from restartmanager.model.earlier_pickles import rebuild
+
+    return rebuild

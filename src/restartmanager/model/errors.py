@@ -30,10 +30,10 @@ class RestartManagerError(Exception):
         return " ".join(part for part in (self.message, self.detail, self.hint) if part)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args, self.__dict__)
+        return rebuild, (type(self), self.args, self.__dict__)
 
 
-def _rebuild(
+def rebuild(
     kind: type[RestartManagerError], arguments: tuple[Any, ...], state: dict[str, Any]
 ) -> RestartManagerError:
     """Unpickle without calling ``__init__``, whose arguments differ from class to class."""
