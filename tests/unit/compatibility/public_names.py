@@ -1,6 +1,6 @@
 """The public names of this package, as a document to compare with.
 
-    PYTHONPATH=tests python -m unit.compatibility.public_names > tests/unit/compatibility/public-names.json
+    PYTHONPATH=tests python -m unit.compatibility.public_names > public-names.json
 
 writes down what is public now: each name, and for what can be called its parameters, each with its
 kind and default. Names are only ever added: what is in the document must stay.

@@ -1,8 +1,8 @@
 """What earlier versions wrote is still read.
 
 Both files were written by commit 8e39e6b, the last one before the modules moved into their rooms:
-``pickled-errors.json`` has an error of each class, as bytes of pickle in base 64, ``sessions.db.gz``
-a session memory with something in every table.
+``pickled-errors.json`` has a pickled error of each class in base 64, ``sessions.db.gz`` a session
+memory with something in every table.
 """
 
 import base64
