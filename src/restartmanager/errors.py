@@ -1,4 +1,4 @@
-"""Every error of this package, as a small tree of classes.
+"""All errors of this package, as a small tree of classes.
 
 Catch ``RestartManagerError`` to catch them all. The classes are defined in ``model.errors`` and
 ``model.action_errors``; import them from here.

@@ -1,13 +1,15 @@
-"""The words of this program as records: resources → holders → applications → outcomes.
+"""Records that the whole package shares: resources, holders, applications, outcomes.
 
-Everything here is frozen data; nothing here looks at the system. Text that came from a process
-(names, arguments, paths) is hostile and kept as it was, undecodable bytes as surrogate escapes;
-whoever shows it escapes it. Paths are always absolute.
+All of them are immutable, and no module here looks at the system, except ``identity``, which reads
+``/proc/PID/stat``. Text that came from a process (names, arguments, paths) is hostile. The records
+keep it unchanged, undecodable bytes as surrogate escapes; the code that shows it escapes it. Paths
+are absolute.
 
 The numbers of Status, RebootReason, FilterAction, FilterTrigger and RestartFlags are those of the
-Windows API, so that they mean the same in every front door.
+Windows API, so that they mean the same in every interface.
 
-Names are loaded when they are first used: an error or an identity costs no record.
+Names are loaded on first use (PEP 562): a program that needs an error or an identity does not
+import all records.
 """
 
 from __future__ import annotations
@@ -126,7 +128,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    """Load a name when it is first used (PEP 562)."""
+    """Load a name on first use (PEP 562)."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -1,4 +1,4 @@
-"""What an operation raises when it could not do all it should: each error has every outcome."""
+"""Errors of operations that did not do all that was asked of them; each has every outcome."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 class ActionError(RestartManagerError):
-    """Shutdown or restart did not do all it should; ``outcomes`` has every single result."""
+    """An operation did not do all that was asked of it; ``outcomes`` has the result for each
+    application."""
 
     def __init__(self, message: str, outcomes: Sequence[Outcome], *, hint: str = "") -> None:
         failed = [outcome for outcome in outcomes if outcome.failed]
@@ -76,7 +77,7 @@ class RebootNeededError(ActionError):
 
 
 class OperationCancelledError(RestartManagerError):
-    """The running operation was cancelled; what was not yet stopped is undisturbed."""
+    """The operation was cancelled; applications that were not yet stopped still run."""
 
     def __init__(self, operation: str, outcomes: Sequence[Outcome] = ()) -> None:
         super().__init__(

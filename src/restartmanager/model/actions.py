@@ -1,4 +1,4 @@
-"""Filters, signals, ways of coming back, and outcomes."""
+"""Filters, signals, recipes, registrations and outcomes: what is done to applications."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class FilterTrigger(enum.IntEnum):
-    """What a filter looks at (RM_FILTER_TRIGGER)."""
+    """The property by which a filter recognises its target (RM_FILTER_TRIGGER)."""
 
     EXECUTABLE = 1
     PROCESS = 2
@@ -21,17 +21,20 @@ class FilterTrigger(enum.IntEnum):
 
 
 class FilterAction(enum.IntEnum):
-    """What a filter forbids (RM_FILTER_ACTION)."""
+    """The action that a filter forbids (RM_FILTER_ACTION)."""
 
     NO_RESTART = 1
-    """It may be stopped, and is not brought back."""
+    """The target may be stopped, and is not brought back."""
     NO_SHUTDOWN = 2
-    """It is neither stopped nor brought back."""
+    """The target is neither stopped nor brought back."""
 
 
 class Filter(NamedTuple):
-    """What must not be done to one target: the path of an executable (not of the locked file),
-    a process, or the name of a service."""
+    """A rule of one session that forbids an action on one target.
+
+    The target is the path of an executable (not of a registered file), a process, or the name of a
+    service, as ``trigger`` says.
+    """
 
     target: str | UniqueProcess
     trigger: FilterTrigger
@@ -39,29 +42,30 @@ class Filter(NamedTuple):
 
 
 class Signal(StrEnum):
-    """What is sent to a process, by meaning."""
+    """A signal, called by its meaning."""
 
     TERMINATE = "terminate"
-    """Please exit (SIGTERM)."""
+    """SIGTERM: a request to exit."""
     HANG_UP = "hang-up"
-    """Your terminal is gone (SIGHUP): what a shell obeys when it ignores SIGTERM."""
+    """SIGHUP: the terminal is gone. Interactive shells ignore SIGTERM and exit on this."""
     KILL = "kill"
-    """No more asking (SIGKILL)."""
+    """SIGKILL: the kernel ends the process, and unsaved work is lost."""
 
 
 class RestartFlags(enum.IntFlag):
-    """After what an application does *not* want to be brought back (RegisterApplicationRestart)."""
+    """Events after which an application does *not* want to be brought back
+    (RegisterApplicationRestart)."""
 
     NONE = 0
     NO_CRASH = 1
     NO_HANG = 2
     NO_PATCH = 4
-    """After an update: what this program does."""
+    """An update: the one event of these that this package brings about."""
     NO_REBOOT = 8
 
 
 class RestartRegistration(NamedTuple):
-    """What an application said about coming back: its program with the arguments it wants."""
+    """An application's own wish how to come back: its program with the arguments that it wants."""
 
     command: tuple[str, ...]
     flags: RestartFlags = RestartFlags.NONE
@@ -69,20 +73,24 @@ class RestartRegistration(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """How a desktop starts an application: by this program with these arguments, the name of the
-    program first. An empty ``directory`` means that it does not matter."""
+    """The command by which a desktop entry starts an application.
+
+    ``arguments`` has the name of the program first. ``path`` is the file of the entry. An empty
+    ``directory`` means that any working directory will do.
+    """
 
     path: str
     executable: str
     arguments: tuple[str, ...]
     directory: str = ""
     terminal: bool = False
-    """Whether it is started on a terminal."""
+    """Whether the application is started on a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that is needed to start a process as it was. The environment is a secret."""
+    """Everything needed to start a process as it was started before. The environment is a
+    secret."""
 
     executable: str
     arguments: tuple[str, ...]
@@ -98,24 +106,24 @@ class Recipe:
 
 
 class Step(StrEnum):
-    """What was done, or tried."""
+    """The step that was taken, or tried."""
 
     STOP = "stop"
     START = "start"
 
 
 class Result(StrEnum):
-    """How it went."""
+    """The result of a step."""
 
     DONE = "done"
     SKIPPED = "skipped"
-    """Left alone on purpose; the message says why."""
+    """The application was left alone on purpose; the message says why."""
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one application in one step."""
+    """The result of one step for one application."""
 
     application: Application
     step: Step

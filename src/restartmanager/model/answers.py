@@ -1,4 +1,4 @@
-"""What applications answered when they were asked, and which windows they have."""
+"""Answers of applications that were asked whether they may be closed, and their windows."""
 
 from __future__ import annotations
 
@@ -15,74 +15,76 @@ if TYPE_CHECKING:
 
 
 class AnswerKind(StrEnum):
-    """What came of asking one application."""
+    """The kind of answer that came from one application, or the reason why none came."""
 
     YES = "yes"
-    """It agrees to be closed."""
+    """The application agrees to be closed."""
     NO = "no"
-    """It does not; ``reason`` is what it says."""
+    """The application refuses (a veto); ``reason`` is its own text."""
     DONE = "done"
-    """It has saved, and exits by itself."""
+    """The application has saved, and exits by itself."""
     SIGNAL = "signal"
-    """It has saved, and exits on SIGTERM."""
+    """The application has saved, and exits on SIGTERM."""
     HUNG = "hung"
     """No answer came in time."""
     DIED = "died"
-    """It exited instead of answering, which is as good as having been closed."""
+    """The application exited instead of answering, which is as good as having been closed."""
     IMPOSTOR = "impostor"
-    """The socket under its name is another process's, or another user's; nothing was asked."""
+    """The socket under the application's name belongs to another process or another user; nothing
+    was asked."""
     NONSENSE = "nonsense"
-    """What it said is no answer: too much, something else, or it hung up."""
+    """The reply is no answer of the protocol: too long, something else, or a hang-up."""
     NONE = "none"
-    """It does not listen."""
+    """The application does not listen."""
     CALLED_OFF = "called-off"
-    """The caller cancelled before it had answered."""
+    """The caller cancelled before an answer came."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one application said; ``reason`` says why: its own, hostile text for NO, else ours."""
+    """The answer of one application. ``reason`` is its own, hostile text for NO, and ours for every
+    other kind."""
 
     kind: AnswerKind
     reason: str = ""
 
     @property
     def objects(self) -> bool:
-        """Whether it speaks against closing anything: it says no, or cannot tell."""
+        """Whether the answer stands against closing: the application says no, or did not tell."""
         return self.kind in {AnswerKind.NO, AnswerKind.HUNG}
 
     @property
     def words(self) -> str:
-        """What it said, for people."""
+        """The answer as people read it."""
         if self.kind is not AnswerKind.NO:
             return self.reason
         return f"it says no: {self.reason}" if self.reason else "it says no"
 
 
 def objections(answers: Answers) -> dict[UniqueProcess, Answer]:
-    """Who speaks against it. Without force one is enough to close nothing; with force they are
-    recorded, and overridden."""
+    """The answers that stand against closing. Without force a single one keeps everything open;
+    with force they are recorded, and overridden."""
     return {identity: answer for identity, answer in answers.items() if answer.objects}
 
 
 class WindowKind(StrEnum):
-    """What kind of window a process has."""
+    """The kind of windows that a process has."""
 
     MAIN = "main"
-    """One that people see as the application."""
+    """A main window: one that people see as the application."""
     OTHER = "other"
-    """It is connected to the display, and has no such window."""
+    """A connection to the display without a main window."""
     SHELL = "shell"
-    """It manages the windows, or is a panel or the desktop itself."""
+    """The process manages windows, or is a panel or the desktop itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """The windows of one process; titles are its own, hostile text.
+    """The windows of one process; titles are the process's own, hostile text.
 
-    ``responds`` is None where its windows have no way to tell. ``asked`` is how many of them were
-    asked to close just now. ``dialogs`` are those that belong to another window: after a request to
-    close, the question whether to save.
+    ``responds`` is None where the windows cannot be pinged. ``asked`` is the number of windows that
+    were asked to close just now. ``dialogs`` are windows that belong to another one: after a
+    request to close, usually the question whether to save.
     """
 
     kind: WindowKind

@@ -1,4 +1,4 @@
-"""What would be closed and brought back as one, and what became of it."""
+"""Applications, each closed and brought back as one, and the list of the affected ones."""
 
 from __future__ import annotations
 
@@ -21,66 +21,68 @@ if TYPE_CHECKING:
 
 
 class AppType(StrEnum):
-    """What kind of application it is, which decides the order and the manner of closing."""
+    """The type of an application, which decides when and how it is closed."""
 
     UNKNOWN = "unknown"
-    """A process without terminal, window or manager."""
+    """A process without a terminal, a window or a service manager."""
     MAIN_WINDOW = "main-window"
-    """It owns a top-level window."""
+    """A graphical program with a main window."""
     OTHER_WINDOW = "other-window"
-    """A graphical program without a top-level window of its own."""
+    """A graphical program without a main window of its own."""
     SERVICE = "service"
-    """A service manager runs it."""
+    """A service, run by a service manager."""
     SHELL = "shell"
-    """The desktop itself: compositor, panel, session manager."""
+    """A part of the desktop itself: compositor, panel, session manager."""
     CONSOLE = "console"
-    """It has a controlling terminal."""
+    """A program with a controlling terminal."""
     CONTAINER = "container"
-    """It runs in a container or another pid namespace."""
+    """A program in a container or another pid namespace."""
     CRITICAL = "critical"
-    """It cannot be closed: essential, out of reach, or ourselves. ``reboot_reasons`` says why."""
+    """A program that cannot be closed: it is essential, out of reach, or the caller itself.
+    ``reboot_reasons`` says why."""
 
 
 class Status(enum.IntFlag):
-    """What the application does and what was done to it; several may be set (RM_APP_STATUS)."""
+    """The state of an application and what was done to it; several bits may be set
+    (RM_APP_STATUS)."""
 
     UNKNOWN = 0
     RUNNING = 0x01
-    """It runs now."""
+    """The application runs now."""
     STOPPED = 0x02
-    """This session stopped it; stays set when it is brought back."""
+    """This session stopped the application; the bit stays set when it is brought back."""
     STOPPED_OTHER = 0x04
-    """It went away without us."""
+    """The application ended without this session's doing."""
     RESTARTED = 0x08
-    """This session brought it back."""
+    """This session brought the application back."""
     ERROR_ON_STOP = 0x10
-    """It could not be stopped."""
+    """The application could not be stopped."""
     ERROR_ON_RESTART = 0x20
-    """It could not be brought back."""
+    """The application could not be brought back."""
     SHUTDOWN_MASKED = 0x40
-    """A filter keeps it from being stopped."""
+    """A filter keeps the application from being stopped."""
     RESTART_MASKED = 0x80
-    """A filter keeps it from being brought back."""
+    """A filter keeps the application from being brought back."""
 
 
 class RestartBy(StrEnum):
-    """By what means an application comes back."""
+    """The means by which an application comes back."""
 
     UNIT = "unit"
-    """Its service manager starts it."""
+    """The service manager starts it."""
     REGISTERED = "registered"
-    """The command it registered itself."""
+    """The command that the application registered itself."""
     DESKTOP = "desktop"
-    """Its desktop entry."""
+    """The command of its desktop entry."""
     COMMAND = "command"
-    """The command it was started with; only where the caller asked for that."""
+    """The command that it was started with; only where the caller asked for that."""
     NONE = "none"
-    """It stays closed."""
+    """None: the application stays closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """One service, or a process with the helpers that belong to it."""
+    """A service, or a process with its helpers: what is closed and brought back as one."""
 
     name: str
     type: AppType
@@ -104,7 +106,7 @@ class Application:
 
     @property
     def key(self) -> str:
-        """What this application is filed under within a session."""
+        """The name under which a session files this application."""
         service = self.service
         if service is not None:
             user = "" if service.user is None else f"{service.user}@"
@@ -122,7 +124,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """The list: every application that uses registered resources now, and every one that this
+    """The affected applications: those that use registered resources now, and those that this
     session has acted on."""
 
     applications: tuple[Application, ...] = ()
@@ -133,7 +135,7 @@ class Affected:
 
     @classmethod
     def of(cls, applications: tuple[Application, ...], sighting: Sighting) -> Affected:
-        """These applications, with what the look at the machine had to say besides."""
+        """These applications, with everything else that the sighting has."""
         return cls(
             applications,
             sighting.unexplained,
@@ -157,5 +159,5 @@ class Affected:
 
     @property
     def required(self) -> Required:
-        """What it takes for all of them."""
+        """The most that any of the applications requires."""
         return Required.most(application.required for application in self.applications)

@@ -1,8 +1,8 @@
-"""Every way this can fail, as a small tree of classes.
+"""Errors of the package, but for those that carry outcomes (``action_errors``).
 
 Each class builds its own sentence from typed arguments, which stay readable as attributes, and
-derives from the built-in it resembles, so that ``except PermissionError`` works as people expect.
-``hint`` says what to do next. All of them survive pickling.
+derives from the built-in error that it resembles, so that ``except PermissionError`` works as
+people expect. ``hint`` says what to do next. All errors survive pickling.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from restartmanager.model.escaping import escape
 
 
 class RestartManagerError(Exception):
-    """The root: catch this one to go on without Restart Manager.
+    """The base of all errors of this package: catch it to go on without Restart Manager.
 
     ``message`` is one clear sentence, ``detail`` what is known beyond it (or empty), ``hint`` what
-    the caller can do about it (or empty). All three are fit for a terminal, whatever they name.
+    the caller can do about it (or empty). All three are escaped and fit for a terminal, whatever
+    they name.
     """
 
     def __init__(self, message: str, *, detail: str = "", hint: str = "") -> None:
@@ -63,7 +64,8 @@ class DirectoryAmongFilesError(UsageError):
 
 
 class OutOfSequenceError(UsageError):
-    """An operation came before the one it depends on: restart before any shutdown."""
+    """An operation was called before the one that it depends on, such as restart before any
+    shutdown."""
 
     def __init__(self, operation: str, needed: str) -> None:
         super().__init__(
@@ -106,14 +108,14 @@ class NoSuchSessionError(SessionError, LookupError):
 
 
 class SessionEndedError(SessionError):
-    """The session was ended, or this handle on it was."""
+    """The session, or this handle on it, was ended."""
 
     def __init__(self) -> None:
         super().__init__("The session has ended.", hint="Start a new one.")
 
 
 class SessionLimitError(SessionError):
-    """The user has as many open sessions as there may be (64)."""
+    """The user already has the greatest number of open sessions (64)."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(
@@ -124,7 +126,7 @@ class SessionLimitError(SessionError):
 
 
 class SessionRoleError(SessionError, PermissionError):
-    """A secondary, or a stranger to the session, tried what only the primary may do."""
+    """A secondary, or a process outside the session, tried what only the primary may do."""
 
     def __init__(self, operation: str) -> None:
         super().__init__(
@@ -183,7 +185,7 @@ class StoreBusyError(StoreError, TimeoutError):
 
 
 class StoreDamagedError(StoreError):
-    """The file is not what we wrote; it was set aside under ``aside`` and not thrown away."""
+    """The session memory is damaged; it was set aside under the name ``aside``."""
 
     def __init__(self, path: str, aside: str, why: str) -> None:
         super().__init__(
@@ -196,7 +198,7 @@ class StoreDamagedError(StoreError):
 
 
 class StoreVersionError(StoreError):
-    """The file was written by a newer version of this program; it is left as it is."""
+    """The session memory was written by a newer version of this package; it is left as it is."""
 
     def __init__(self, path: str, found: int, known: int) -> None:
         super().__init__(
@@ -216,7 +218,7 @@ class StoreFullError(StoreError, OSError):
 
 
 class StoreUnsafeError(StoreError, PermissionError):
-    """The state folder is one that others could have tampered with."""
+    """The state folder could have been tampered with by others."""
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(
@@ -253,7 +255,7 @@ class ProcessAccessError(ProcessError, PermissionError):
         self.what = what
 
 
-# -- results of acting -------------------------------------------------------------------------
+# -- the machine -------------------------------------------------------------------------------
 
 
 class UnsupportedError(RestartManagerError, NotImplementedError):

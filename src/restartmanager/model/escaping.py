@@ -1,9 +1,9 @@
-"""What a process chose, made harmless for eyes.
+"""Escaping of text that a process chose, so that it is harmless on a terminal.
 
-Names, paths and messages may hold anything. On a terminal an escape sequence can rewrite what was
-printed before, a line feed can forge a line, and a bidirectional override can turn a name around:
-so everything that is not printable in Python's sense (control and format characters, separators
-other than the space, surrogates, private and unassigned ones) is shown by its number.
+Names, paths and messages may hold any character. On a terminal an escape sequence can rewrite what
+was printed before, a line feed can forge a line, and a bidirectional override can turn a name
+around. So every character that is not printable in Python's sense (control and format characters,
+separators other than the space, surrogates, private and unassigned ones) is shown by its number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who uses what will be changed, and the evidence."""
+"""Holders: processes that use registered resources, with the evidence for each."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ if TYPE_CHECKING:
 
 
 class How(StrEnum):
-    """In which way a process uses a file."""
+    """The way in which a process uses a file."""
 
     EXECUTABLE = "executable"
-    """It is the program that the process runs."""
+    """The file is the program that the process runs."""
     MAPPED = "mapped"
-    """It is mapped into memory: a library, a data file."""
+    """The file is mapped into memory: a library, a data file."""
     OPEN = "open"
-    """A descriptor is open on it."""
+    """A descriptor is open on the file."""
     CWD = "cwd"
-    """It is the working directory."""
+    """The file is the working directory."""
     ROOT = "root"
-    """It is the root directory (chroot(2))."""
+    """The file is the root directory (chroot(2))."""
     SCRIPT = "script"
-    """An interpreter was started with it; nothing may be held open."""
+    """An interpreter was started with the file, which it need not hold open."""
     SOCKET = "socket"
-    """It is the path of a socket that the process has bound."""
+    """The file is a socket that the process has bound."""
 
 
 class Evidence(NamedTuple):
-    """Why a process is listed: it uses the file registered as ``path``, in the ways ``how``.
+    """The fact that makes a process a holder: it uses the file registered as ``path``, in the ways
+    ``how``.
 
     ``stale`` is true where the process uses a file that is no longer the one at that path.
     """
@@ -43,7 +44,8 @@ class Evidence(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What is known about one process; ``executable`` and ``arguments`` are its own claims."""
+    """The facts about one process. ``name``, ``executable`` and ``arguments`` are its own
+    claims."""
 
     identity: UniqueProcess
     parent_pid: int
@@ -60,12 +62,12 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """The process number, for showing; act on ``identity`` only."""
+        """The process number, for display; actions go by ``identity``."""
         return self.identity.pid
 
 
 class Holder(NamedTuple):
-    """A process that uses registered resources; no evidence where the process was itself
+    """A process that uses registered resources. There is no evidence where the process itself was
     registered."""
 
     process: Process
@@ -73,14 +75,14 @@ class Holder(NamedTuple):
 
 
 class Unexplained(NamedTuple):
-    """A file that is in use, while no process can be named that uses it."""
+    """A file that is in use although no process can be named that uses it."""
 
     path: str
     reason: str
 
 
 class Ignored(NamedTuple):
-    """A replaced file that some processes still run, and that a rule of the policy excludes."""
+    """A replaced file that processes still run, and that a rule of the policy leaves out."""
 
     path: str
     reason: str

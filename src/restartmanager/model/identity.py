@@ -1,8 +1,8 @@
-"""Which process is meant: its number alone is not enough, for numbers are used again.
+"""Identities of processes; a number alone is none, for the kernel uses numbers again.
 
-A process is known by its number, the instant it was started (in clock ticks since boot, field 22
-of ``/proc/PID/stat``, proc_pid_stat(5)) and the boot it was started in. The three together never
-come twice. This is what ``RM_UNIQUE_PROCESS`` is on Windows.
+An identity is the number of a process, the instant of its start (in clock ticks since boot, field
+22 of ``/proc/PID/stat``, proc_pid_stat(5)) and the boot. The three together never come twice. On
+Windows the same record is called ``RM_UNIQUE_PROCESS``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SECONDS_1601_TO_1970 = 11_644_473_600
 
 
 class UniqueProcess(NamedTuple):
-    """One process, not to be mistaken for a later one with the same number."""
+    """A process that cannot be mistaken for a later one with the same number."""
 
     pid: int
     start_ticks: int
@@ -52,12 +52,13 @@ class UniqueProcess(NamedTuple):
 
     @property
     def start_time(self) -> float:
-        """When it was started, in seconds since 1970, as exact as a clock tick (10 ms)."""
+        """The instant of the start in seconds since 1970, as exact as a clock tick (10 ms)."""
         return _boot_time() + self.start_ticks / ticks_per_second()
 
     @property
     def filetime(self) -> int:
-        """The same as Windows counts it: in 100 ns since 1601, and without rounding (FILETIME)."""
+        """The instant of the start as Windows counts it, in 100 ns since 1601 and without rounding
+        (FILETIME)."""
         return _filetime(self.start_ticks)
 
     @classmethod
@@ -107,10 +108,10 @@ def _filetime(start_ticks: int) -> int:
 
 @cache
 def _boot_time() -> int:
-    """When the machine was booted, in seconds since 1970: ``btime`` in ``/proc/stat``.
+    """The instant of the boot in whole seconds since 1970: ``btime`` in ``/proc/stat``.
 
-    Read once, so that one process always gives the same time for the same process, even when the
-    clock is set in between.
+    It is read once, so that a caller always gets the same start time for the same process, even
+    when the clock is set in between.
     """
     with open("/proc/stat", "rb") as file:
         return next(int(line.split()[1]) for line in file if line.startswith(b"btime "))

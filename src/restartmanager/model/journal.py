@@ -1,7 +1,7 @@
-"""What is remembered of a session: records that outlive the process which wrote them.
+"""Sessions and their journals, as the store keeps them beyond the life of the process that wrote.
 
-An entry is written *before* a step is taken, with the step's intention, and again when its outcome
-is known. Whoever finds the journal after a crash can tell from it what may have happened.
+A journal entry is written *before* a step is taken, with the intention, and again when the outcome
+is known. So a process that finds the journal after a crash can tell what may have happened.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Operation(StrEnum):
-    """What one process at a time may be doing to a session."""
+    """An operation on a session; one process at a time may run one."""
 
     SHUTDOWN = "shutdown"
     RESTART = "restart"
@@ -24,23 +24,25 @@ class Operation(StrEnum):
 
 
 class JournalStep(StrEnum):
-    """How far an application has got, in order."""
+    """The progress of an application through stopping and starting, in order."""
 
     STOP_INTENDED = "stop-intended"
-    """It is about to be stopped, or being stopped: look whether it still runs."""
+    """The application is about to be stopped, or being stopped: look whether it still runs."""
     STOPPED = "stopped"
     NOT_STOPPED = "not-stopped"
-    """It survived so far; having been asked, it may still exit: look whether it runs."""
+    """The application survived so far. It was asked, so it may still exit: look whether it runs."""
     START_INTENDED = "start-intended"
-    """It is about to be started: no process is known yet, and none runs its program."""
+    """The application is about to be started: no new process is known yet, and none runs the
+    program."""
     START_RELEASED = "start-released"
-    """``started_as`` exists and may run the program at any moment: look whether it does."""
+    """The process ``started_as`` exists and may run the program at any moment: look whether it
+    does."""
     STARTED = "started"
-    """It is back."""
+    """The application is back."""
     NOT_STARTED = "not-started"
-    """It should have come back and did not."""
+    """The application should have come back and did not."""
     LEFT_STOPPED = "left-stopped"
-    """It stays closed, as it should."""
+    """The application stays closed, as it should."""
 
 
 _OWED = frozenset(
@@ -68,7 +70,7 @@ class JournalEntry:
     at: float
     recipe: Recipe | None = field(default=None, repr=False)
     hold: Hold | None = None
-    """Of a service: what was done besides to keep it stopped."""
+    """Of a service: the measures that keep it stopped."""
     started_as: UniqueProcess | None = None
     message: str = ""
 
@@ -85,7 +87,7 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """One session as the store has it. The key is a secret of its user."""
+    """A session as the store has it. The key is a secret of the session's user."""
 
     key: str = field(repr=False)
     created_at: float
@@ -96,7 +98,7 @@ class SessionRecord:
     shut_down: bool = False
     """Whether a shutdown was ever asked for, which restart depends on."""
     operation: Operation | None = None
-    """What is being done to it right now, by ``worker``."""
+    """The operation that ``worker`` runs right now."""
     worker: UniqueProcess | None = None
     members: tuple[UniqueProcess, ...] = ()
     """The secondaries that have joined and not left."""

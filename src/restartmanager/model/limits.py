@@ -1,4 +1,4 @@
-"""How long to wait for what."""
+"""Time limits of operations."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """How long to wait for what, in seconds.
+    """The time limits of an operation, in seconds.
 
-    The 30 seconds for an application are those of the original (RM_SHUTDOWN_TYPE).
+    The 30 seconds for an application are those of Windows (RM_SHUTDOWN_TYPE).
     """
 
     application_s: float = 30.0
-    """From the request to exit until it counts as not obeying. A service may have more: what its
-    manager gives it."""
+    """How long an application may take to exit when it was asked to. A service may take longer:
+    as long as its manager allows."""
     answer_s: float = 5.0
-    """How long it may take to answer a question, and then to save (WM_QUERYENDSESSION)."""
+    """How long an application may take to answer a question, and then to save
+    (WM_QUERYENDSESSION)."""
     helpers_s: float = 2.0
     """How long helpers may outlive their leader before they are asked themselves."""
     kill_s: float = 5.0

@@ -1,4 +1,4 @@
-"""How a long operation is watched and called off."""
+"""Progress reports of an operation, and the token that cancels it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One report: ``percent`` of the applications are dealt with, and what happens right now.
+    """A progress report: ``percent`` of the applications are dealt with.
 
     ``application`` and ``step`` tell what was just begun or finished; ``message`` is for people.
-    ``patience_s`` is how long it has from now for what was begun, in seconds; None where nobody
-    knows. ``result`` is how the step went, once it is over.
+    ``patience_s`` is the time from now that the application has for the step, in seconds; None
+    where that is unknown. ``result`` is the step's result, once it is over.
     """
 
     percent: int
@@ -35,10 +35,10 @@ class Progress:
 
 
 class Reporter:
-    """Hands reports to a callback, with percentages that strictly increase from 0 to 100.
+    """Passes reports to callbacks, with percentages that strictly increase from 0 to 100.
 
-    A report that would not increase the percentage is passed to ``on_event`` only. What the
-    callbacks raise is logged and goes no further: an installer's progress bar must not leave a
+    A report that would not increase the percentage is passed to ``on_event`` only. An error that a
+    callback raises is logged and goes no further, for an installer's progress bar must not leave a
     machine half stopped (RM_WRITE_STATUS_CALLBACK).
     """
 
@@ -69,10 +69,10 @@ class Reporter:
 
 
 class CancelToken:
-    """Calls an operation off, from another thread.
+    """A switch by which another thread, or a signal handler, cancels an operation.
 
-    ``fileno`` becomes readable with ``cancel``, so that who waits for processes also wakes up for
-    this. Close it when the operation is over.
+    ``fileno`` becomes readable with ``cancel``, so that a poll for processes wakes up for it as
+    well. Close the token when the operation is over.
     """
 
     def __init__(self) -> None:
@@ -91,11 +91,11 @@ class CancelToken:
 
     @property
     def cancelled(self) -> bool:
-        """Whether somebody has called ``cancel``."""
+        """Whether ``cancel`` was called."""
         return self._event.is_set()
 
     def fileno(self) -> int:
-        """A descriptor that is readable once cancelled."""
+        """A descriptor that is readable once ``cancel`` was called."""
         return self._read_end
 
     def close(self) -> None:

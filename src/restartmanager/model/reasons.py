@@ -1,4 +1,4 @@
-"""Why an application cannot be stopped, and what it takes until a change is in effect."""
+"""Reasons why an application cannot be stopped, and actions that put a change into effect."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ if TYPE_CHECKING:
 
 
 def words(flags: enum.Flag) -> tuple[str, ...]:
-    """The names of the set bits as they are shown: lower case, with dashes."""
+    """The names of the set bits as people read them: in lower case, with dashes."""
     return tuple(str(bit.name).lower().replace("_", "-") for bit in flags)
 
 
 class RebootReason(enum.IntFlag):
-    """Why stopping an application is not possible (RM_REBOOT_REASON)."""
+    """The reasons why an application cannot be stopped (RM_REBOOT_REASON)."""
 
     NONE = 0
     PERMISSION_DENIED = 0x01
-    """The caller has no right to stop it."""
+    """The caller has no right to stop the application."""
     SESSION_MISMATCH = 0x02
-    """It lives in a container or another pid namespace."""
+    """The application lives in a container or another pid namespace."""
     CRITICAL_PROCESS = 0x04
-    """The machine or the desktop does not survive its end."""
+    """The machine or the desktop does not survive the end of the process."""
     CRITICAL_SERVICE = 0x08
-    """The same, for a service."""
+    """The machine or the desktop does not survive the end of the service."""
     DETECTED_SELF = 0x10
-    """It is the caller, or one of its ancestors, or another installer of the session."""
+    """The application is the caller, one of its ancestors, or another installer of the session."""
 
 
 class Required(StrEnum):
-    """What it takes until the change is in effect, from least to most."""
+    """The action that puts a change into effect, from the least to the greatest."""
 
     NONE = "none"
     RESTART = "restart"
@@ -43,6 +43,6 @@ class Required(StrEnum):
 
     @classmethod
     def most(cls, levels: Iterable[Required]) -> Required:
-        """The greatest of them; NONE when there is none."""
+        """The greatest of these actions; NONE when there is none."""
         order = list(cls)
         return max(levels, key=order.index, default=cls.NONE)

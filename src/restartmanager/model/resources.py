@@ -1,4 +1,4 @@
-"""What will be changed: files, trees, processes, services, as they were registered."""
+"""Resources: files, trees, processes and services that will be changed, as they were registered."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 
 class FileIdentity(NamedTuple):
-    """Which file a path led to at one moment: more than its name, which the next file inherits.
+    """The identity of the file that a path led to at one moment.
 
-    Device and inode say which file, as long as it lives: afterwards the next new file may get the
-    same inode, and is told apart by modification time and size. Change time and size tell whether
-    it was overwritten in place. The mount does not matter: the same file is the same file on every
-    path to it.
+    A path alone identifies no file, for the next file at the path inherits it. Device and inode do,
+    as long as the file exists; a later file may get the same inode, and is told apart by
+    modification time and size. Change time and size tell whether the file was overwritten in place.
+    The mount does not count: a file is the same on every path that leads to it.
     """
 
     device: int
@@ -25,22 +25,22 @@ class FileIdentity(NamedTuple):
 
 
 class FileResource(NamedTuple):
-    """One file that will be changed; ``identity`` is None when there was none at registration."""
+    """A file that will be changed; ``identity`` is None when there was none at registration."""
 
     path: str
     identity: FileIdentity | None
 
 
 class TreeResource(NamedTuple):
-    """A directory below which anything may change. ``entries`` is what was there at registration,
-    the directory itself included."""
+    """A directory below which anything may change. ``entries`` are the files that were there at
+    registration, the directory itself included."""
 
     path: str
     entries: tuple[FileResource, ...] = ()
 
 
 class Resources(NamedTuple):
-    """What was registered, by kind; services by the names that were given."""
+    """All registered resources by kind. Services are known by the names that were given."""
 
     files: tuple[FileResource, ...] = ()
     trees: tuple[TreeResource, ...] = ()

@@ -1,4 +1,4 @@
-"""Services as their managers know them, and what keeps a stopped one stopped."""
+"""Services as their managers know them, and the hold that keeps a stopped one stopped."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service. ``manager`` is "systemd", "supervisord", "openrc" or "sysv"; ``name`` its full
-    name there; ``user`` the user in whose own manager it runs, None for the system's."""
+    """A service of a service manager.
+
+    ``manager`` is "systemd", "supervisord", "openrc" or "sysv"; ``name`` is the service's full name
+    there; ``user`` the user in whose own manager it runs, None for the system's.
+    """
 
     manager: str
     name: str
@@ -27,32 +30,32 @@ class Service:
 
 
 class ServiceState(StrEnum):
-    """Whether it runs, as its manager has it."""
+    """The state of a service as its manager reports it."""
 
     ACTIVE = "active"
     INACTIVE = "inactive"
     FAILED = "failed"
     CHANGING = "changing"
-    """On its way up or down."""
+    """The service is starting or stopping."""
 
 
 class Treatment(StrEnum):
-    """How a service wants to be treated when it uses replaced files."""
+    """The treatment that a service wants when it uses replaced files."""
 
     RESTART = "restart"
     RELOAD = "reload"
-    """Reloading suffices to get rid of the old files."""
+    """A reload is enough to get rid of the old files."""
     NEVER = "never"
-    """It must not be stopped."""
+    """The service must not be stopped."""
 
 
 class Hold(NamedTuple):
-    """What must be done besides, so that a stopped service stays stopped, and undone afterwards.
+    """The measures that keep a stopped service stopped, and are undone afterwards.
 
-    All three are names the manager understands. ``triggers`` are active units that could start it
-    (sockets, timers, paths): they stop with it and start before it. ``followers`` are active units
-    other than services that need it (targets, mounts): they stop with it and start after it.
-    ``masked``: it is masked meanwhile, for the message bus could start it.
+    ``triggers`` are active units that could start the service (sockets, timers, paths): they stop
+    with it and start before it. ``followers`` are active units other than services that need it
+    (targets, mounts): they stop with it and start after it. ``masked`` says that the service is
+    masked meanwhile, for the message bus could start it. The names are those of the manager.
     """
 
     triggers: tuple[str, ...] = ()
@@ -62,45 +65,45 @@ class Hold(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ServiceFacts:
-    """What a manager knows about one service at one moment."""
+    """The facts that a manager reports about one service at one moment."""
 
     service: Service
     state: ServiceState
     aliases: frozenset[str] = frozenset()
-    """All its names, ``service.name`` included."""
+    """All names of the service, ``service.name`` included."""
     main: UniqueProcess | None = None
-    """Its main process; None where there is none, or the manager does not know."""
+    """The main process; None where there is none, or the manager does not know it."""
     ends_all: bool = True
-    """Whether stopping it ends all its processes, not only the main one (KillMode=)."""
+    """Whether a stop ends all processes of the service, not only the main one (KillMode=)."""
     unstoppable: str = ""
-    """Why its manager would not stop it, in words; empty: it would."""
+    """Why the manager would not stop the service, in words; empty when it would."""
     obstacle: RebootReason = RebootReason.CRITICAL_SERVICE
-    """Of what kind that reason is, where there is one."""
+    """The kind of that reason, where there is one."""
     unstartable: str = ""
-    """Why its manager could not start it again, in words; empty: it could."""
+    """Why the manager could not start the service again, in words; empty when it could."""
     dependents: tuple[Service, ...] = ()
-    """The services that stop when it stops, whether they run or not."""
+    """The services that stop with this one, whether they run or not."""
     hold: Hold = field(default_factory=Hold)
-    """What would have to be done besides to keep it stopped."""
+    """The measures that would keep the service stopped."""
     wish: Treatment | None = None
-    """What its own unit file declares about being restarted."""
+    """The treatment that the service's own unit file declares."""
     trouble: str = ""
-    """Why it failed, in words, with the last lines that it logged."""
+    """Why the service failed, in words, with the last lines that it logged."""
 
 
 class ServiceResult(NamedTuple):
-    """What became of one service that a manager was told to stop, start, restart or reload.
+    """The result for one service that a manager was told to stop, start, restart or reload.
 
-    An empty ``trouble`` says that it was done; ``remark`` is worth telling all the same.
+    An empty ``trouble`` means success; ``remark`` is worth telling all the same.
     """
 
     service: Service
     trouble: str = ""
     remark: str = ""
     main: UniqueProcess | None = None
-    """Its main process, where it runs now and there is one that the manager knows."""
+    """The main process, where the service runs now and the manager knows one."""
 
     @property
     def done(self) -> bool:
-        """Whether it is as it should be."""
+        """Whether the manager did what it was told."""
         return not self.trouble
