@@ -322,8 +322,8 @@ MUTATIONS = (
     Mutation(
         13,
         "adapters/services/systemd/dbus.py",
-        "        if _peer(bus._socket) != owner:",
-        "        if _peer(bus._socket) < 0:",
+        "        if peer_of(bus._socket).uid != owner:",
+        "        if peer_of(bus._socket).uid < 0:",
         "tests/integration/adapters/services/test_dbus.py::test_somebody_elses_manager_is_not_spoken_to",
     ),
     Mutation(

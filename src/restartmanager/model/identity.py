@@ -111,7 +111,8 @@ def _boot_time() -> int:
     """The instant of the boot in whole seconds since 1970: ``btime`` in ``/proc/stat``.
 
     It is read once, so that a caller always gets the same start time for the same process, even
-    when the clock is set in between.
+    when the clock is set in between. It is too coarse to tell whether a process is older than a
+    file: the scan reads the clocks themselves.
     """
     with open("/proc/stat", "rb") as file:
         return next(int(line.split()[1]) for line in file if line.startswith(b"btime "))

@@ -55,12 +55,12 @@ def application_id(unit: str) -> str | None:
     if not dot or len(unit) > _NAME_LIMIT or not stem.startswith("app-"):
         return None
     if kind == "scope":
-        words, enough = stem.split("-")[1:-1], 1  # a dash in the id itself is escaped
+        words = stem.split("-")[1:-1]  # a dash in the id itself is escaped
     elif kind == "service":
-        words, enough = stem.partition("@")[0].split("-")[1:], 1
+        words = stem.partition("@")[0].split("-")[1:]
     else:
         return None
-    if len(words) < enough:
+    if not words:
         return None
     found = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), words[-1])
     return found if _ID.fullmatch(found) else None

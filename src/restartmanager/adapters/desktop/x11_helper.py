@@ -17,7 +17,6 @@ import os
 import pwd
 import resource
 import socket
-import struct
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -30,6 +29,7 @@ from Xlib import display, ext
 from Xlib.error import DisplayError
 
 from restartmanager.adapters.desktop.x11 import Desktop
+from restartmanager.adapters.processes.peers import Peer, peer_of
 
 if TYPE_CHECKING:
     from restartmanager.adapters.desktop.x11 import Window
@@ -60,10 +60,10 @@ def _import_the_rest() -> None:
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     number = request["display"]
-    pid, server = _server_of(number)
-    if not _in_our_pid_namespace(pid):
+    server = _server_of(number)
+    if not _in_our_pid_namespace(server.pid):
         raise OSError("the server lives in another pid namespace")
-    _become(request["uid"], request["gid"], server)
+    _become(request["uid"], request["gid"], server.uid)
     os.environ.update(XAUTHORITY=request["authority"] or "/dev/null", HOME="/")
     # The explicit "unix": otherwise python-xlib would go on to TCP.
     connection = display.Display(f"unix/:{number}")
@@ -111,15 +111,12 @@ def _facts(pid: int, windows: list[Window]) -> dict[str, Any]:
 # -- rights --------------------------------------------------------------------------------------
 
 
-def _server_of(number: int) -> tuple[int, int]:
-    """The process and user of the server: nothing is sent to it."""
+def _server_of(number: int) -> Peer:
+    """Who the server of a display is: nothing is sent to it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trying:
         trying.settimeout(2)
         trying.connect(f"/tmp/.X11-unix/X{number}")  # noqa: S108 - where X servers listen
-        size = struct.calcsize("3i")
-        peer = trying.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    pid, uid, _ = struct.unpack("3i", peer)
-    return pid, uid
+        return peer_of(trying)
 
 
 def _in_our_pid_namespace(pid: int) -> bool:

@@ -13,6 +13,7 @@ look (ptrace(2), "Ptrace access mode checking").
 from __future__ import annotations
 
 import os
+import time
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -255,6 +256,16 @@ class ProcDirectory:
         if theirs is not None and ours is not None:
             return theirs == ours
         return len(_field(status, b"NSpid").split()) <= 1
+
+
+def boot_time() -> float:
+    """The instant of the boot in seconds since 1970, by the clock as it is set now.
+
+    ``btime`` of /proc/stat is in whole seconds, which cannot tell a process that was started just
+    before a file was changed from one that was started just after. Two answers may differ by the
+    time between two looks at a clock, and by what the clock was set forward or back meanwhile.
+    """
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def pids(proc: str = PROC) -> list[int]:

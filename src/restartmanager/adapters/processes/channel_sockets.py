@@ -13,11 +13,11 @@ import errno
 import os
 import socket
 import stat
-import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.proc.mounts import is_remote, mount_number, types_by_mount
+from restartmanager.adapters.processes.peers import is_still, peer_of
 from restartmanager.app.protocol import socket_folders, socket_name
 from restartmanager.model.answers import Answer, AnswerKind
 
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SOCKET = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-_SO_PEERPIDFD = getattr(socket, "SO_PEERPIDFD", 77)  # Python 3.14 has the name
-_OTHER_NUMBERS = ("sparc", "parisc", "alpha")  # architectures on which 77 is another option
-_CREDENTIALS = struct.Struct("3i")
-_INTEGER = struct.Struct("i")
 
 
 class ChannelSockets:
@@ -128,29 +124,11 @@ def _check(found: os.stat_result, uid: int, kind: int) -> None:
 
 def _why_impostor(connected: socket.socket, process: Process, handle: PidfdHandle) -> str:
     """Why who listens is not that process; empty when it is. The handle was opened before."""
-    credentials = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    pid, uid, _ = _CREDENTIALS.unpack(credentials)
+    pid, uid = peer_of(connected)
     if uid != process.uid:
         return f"user {uid} listens under its name"
     if pid != process.pid:
         return f"process {pid} listens under its name"
-    if handle.exited or not _is_same(connected, process.pid):
+    if handle.exited or not is_still(connected, process.pid):
         return "a process that has exited listened under its name"
     return ""
-
-
-def _is_same(connected: socket.socket, pid: int) -> bool:
-    """Whether the listener lives, by the kernel's own handle on it: then it is who has the number
-    now. True where the kernel gives none."""
-    if os.uname().machine.startswith(_OTHER_NUMBERS):
-        return True
-    try:
-        raw = connected.getsockopt(socket.SOL_SOCKET, _SO_PEERPIDFD, _INTEGER.size)
-    except OSError as error:
-        return error.errno in {errno.ENOPROTOOPT, errno.EOPNOTSUPP}
-    (pidfd,) = _INTEGER.unpack(raw)
-    try:
-        with open(f"/proc/self/fdinfo/{pidfd}", "rb") as file:
-            return b"Pid:\t%d\n" % pid in file.read(4096)
-    finally:
-        os.close(pidfd)

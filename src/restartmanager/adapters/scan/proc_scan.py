@@ -11,13 +11,12 @@ that handle: if the process is still there then, no other one can have had its n
 from __future__ import annotations
 
 import os
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.adapters.proc import files as _files
 from restartmanager.adapters.proc.mounts import Mounts
-from restartmanager.adapters.proc.procfs import PROC, ProcDirectory, describe, pids
+from restartmanager.adapters.proc.procfs import PROC, ProcDirectory, boot_time, describe, pids
 from restartmanager.adapters.scan.targets import Targets
 from restartmanager.adapters.scan.uses import Finder, Use, evidence_of
 from restartmanager.errors import ProcessAccessError, ProcessGoneError
@@ -137,8 +136,7 @@ class _Look:
         self._targets = targets
         self._finder = Finder(targets, mounts)
         self._deep = deep
-        # Not btime of /proc/stat: whole seconds cannot tell what was started before a change.
-        self._booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        self._booted_at = boot_time()
         self._holders: dict[UniqueProcess, Holder] = {}
         self._inspected = 0
         self._not_inspectable = 0

@@ -16,14 +16,13 @@ import contextlib
 import math
 import os
 import stat
-import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.proc.files import birth_time
 from restartmanager.adapters.proc.maps import CUT, Mapping, map_files_name, parse_mapping, portions
 from restartmanager.adapters.proc.mounts import Mounts
-from restartmanager.adapters.proc.procfs import DELETED, PROC, ProcDirectory, pids
+from restartmanager.adapters.proc.procfs import DELETED, PROC, ProcDirectory, boot_time, pids
 from restartmanager.adapters.proc.roots import sees_our_root, stat_inside
 from restartmanager.adapters.scan.kernel_release import installed_releases, newer_release
 from restartmanager.adapters.scan.scripts import ScriptReader
@@ -68,7 +67,7 @@ class _Look:
         self._mounts = Mounts.read(proc)
         self._scripts = ScriptReader(self._mounts)
         self._proc = proc
-        self._booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        self._booted_at = boot_time()
         self._data: set[bytes] = set()
         self._changed_at: dict[bytes, float] = {}
         self._holders: list[Holder] = []

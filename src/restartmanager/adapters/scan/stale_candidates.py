@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from restartmanager.adapters.proc.procfs import DELETED
+from restartmanager.adapters.proc.procfs import DELETED, boot_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,7 +36,7 @@ class StaleCandidates(NamedTuple):
 
 def doubtful_files(code: RunningCode, mounts: Mounts) -> tuple[CodeFile, ...]:
     """The files that are not certainly those which all who run them were started with."""
-    booted_at = _boot_time()
+    booted_at = boot_time()
     return tuple(file for file in code.files if _is_doubtful(file, mounts, booted_at))
 
 
@@ -46,7 +45,7 @@ def candidates(code: RunningCode, holders: Iterable[int]) -> StaleCandidates:
     ours = code.processes[os.getpid()].root
     elsewhere = {pid for pid, process in code.processes.items() if process.root != ours}
     to_read = elsewhere.union(holders)
-    booted_at = _boot_time()
+    booted_at = boot_time()
     return StaleCandidates(
         frozenset(to_read),
         {
@@ -103,7 +102,3 @@ def _may_be_root(layer: bytes) -> bool:
         return os.path.samefile(layer, "/")
     except OSError:
         return False
-
-
-def _boot_time() -> float:
-    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)

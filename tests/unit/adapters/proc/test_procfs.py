@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from restartmanager.adapters.proc.procfs import (
     ProcDirectory,
     ProcStat,
+    boot_time,
     describe,
     parse_arguments,
     parse_cgroup,
@@ -183,3 +184,11 @@ def test_nothing_that_stands_there_is_a_crash(proc: FakeProc, text: bytes, name:
         described(proc)
     except ProcessGoneError:
         assert name == "stat"
+
+
+def test_the_time_of_the_boot_is_the_kernels_own_more_exactly() -> None:
+    """/proc/stat has it in whole seconds (proc_stat(5))."""
+    with open("/proc/stat", encoding="ascii") as file:
+        seconds = next(int(line.split()[1]) for line in file if line.startswith("btime "))
+    assert abs(boot_time() - seconds) < 2
+    assert abs(boot_time() - boot_time()) < 0.5

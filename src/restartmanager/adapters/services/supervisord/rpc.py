@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import select
 import socket
-import struct
 import time
 from typing import TYPE_CHECKING
 
+from restartmanager.adapters.processes.peers import peer_of
 from restartmanager.adapters.services.parallel import CalledOffError, ServiceTroubleError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Call:
         try:
             self._socket.settimeout(ANSWER_S)
             self._socket.connect(path)
-            self.uid = _peer(self._socket)
+            self.uid = peer_of(self._socket).uid
             self._socket.sendall(_request(method, arguments))
             self._socket.setblocking(False)  # noqa: FBT003 - its only argument
         except BaseException:
@@ -131,11 +131,3 @@ def _request(method: str, arguments: tuple[object, ...]) -> bytes:
 
     body = dumps(arguments, f"supervisor.{method}").encode("utf-8")  # type: ignore[arg-type]
     return (_REQUEST % len(body)).encode("ascii") + body
-
-
-def _peer(connection: socket.socket) -> int:
-    """The user who listens at the other end."""
-    size = struct.calcsize("3i")
-    found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    uid: int = struct.unpack("3i", found)[1]
-    return uid

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Self
 from jeepney import DBusAddress, HeaderFields, Message, MessageType, new_method_call
 from jeepney.low_level import calc_msg_size
 
+from restartmanager.adapters.processes.peers import peer_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -46,7 +48,6 @@ _NONSENSE = (
     struct.error,
 )
 """What reading a message raises that is none."""
-_UCRED = struct.Struct("3i")
 
 
 class BusGoneError(Exception):
@@ -108,7 +109,7 @@ class Bus:
         Raises BusGoneError where there is none, or it is somebody else's.
         """
         bus = cls(path)
-        if _peer(bus._socket) != owner:
+        if peer_of(bus._socket).uid != owner:
             bus.close()
             raise BusGoneError(f"{path} does not belong to user {owner}")
         return bus
@@ -293,12 +294,6 @@ def _is_noise(raw: bytes) -> bool:
     """Whether this is a signal that nobody here waits for. A manager tells its private connections
     of every change of every unit: taking those messages apart costs more than all the rest."""
     return raw[1] == MessageType.signal.value and _AWAITED not in raw
-
-
-def _peer(connection: socket.socket) -> int:
-    """The user whose process listens at the other end (SO_PEERCRED, unix(7))."""
-    data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    return int(_UCRED.unpack(data)[1])
 
 
 def _message(call: Call) -> Message:
