@@ -12,15 +12,15 @@ _PROJECT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OF_THE_CALLER = frozenset({"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"})
 
 
-def install(folder: str) -> str:
-    """Build the project and install it below this folder; where its programs are.
+def install(folder: str, project: str = _PROJECT) -> str:
+    """Build a checkout, usually this one, and install it below this folder; where its programs are.
 
     From the working tree it would start later: a finder of modules for it would be loaded first.
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = os.path.join(folder, "bin", "python")
     pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check")
-    subprocess.run([*pip, "install", "--quiet", _PROJECT], check=True)
+    subprocess.run([*pip, "install", "--quiet", project], check=True)
     return os.path.dirname(python)
 
 
