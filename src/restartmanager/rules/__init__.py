@@ -1,1 +1,4 @@
-"""Pure decisions: facts in, applications and plans out. Nothing here looks at the system."""
+"""Decisions as pure functions: they take facts, and return applications and plans.
+
+No module here looks at the system. Each begins with an example, which the tests run.
+"""

@@ -1,6 +1,15 @@
-"""From holders to applications: who belongs together, what it is, whether it may be stopped.
+"""Applications: which holders belong together, of what type they are, whether they may be stopped.
 
-Pure: facts in, applications out. The facts beyond the holders themselves come as MachineFacts.
+MachineFacts has what must be known besides the holders::
+
+    >>> from restartmanager.model import Holder, Process
+    >>> from restartmanager.model.identity import UniqueProcess
+    >>> shell = Process(
+    ...     UniqueProcess(42, 7000, "boot"), 1, "bash", "/bin/bash", ("bash",), 1000, 42, 42, True
+    ... )
+    >>> (application,) = find_applications([Holder(shell, ())], MachineFacts(uid=1001))
+    >>> print(application.name, application.reason, sep=": ")
+    bash: it belongs to another user (uid 1000)
 """
 
 from __future__ import annotations
@@ -33,11 +42,11 @@ if TYPE_CHECKING:
 
 
 class MachineFacts(NamedTuple):
-    """What must be known about the machine and the caller to judge a holder.
+    """The facts about the machine and the caller that decide about a holder.
 
-    ``parents`` has the ancestors of all holders by their number; ``selves`` the caller, its
-    ancestors, and the other installers of the session; ``units`` the oldest process of each unit of
-    a desktop that a holder is in; ``own_cgroup`` is the caller's control group.
+    ``parents`` has the ancestors of all holders by their number. ``selves`` are the caller, its
+    ancestors, and the other installers of the session. ``units`` has the oldest process of each
+    desktop unit that a holder is in. ``own_cgroup`` is the caller's control group.
     """
 
     uid: int
@@ -49,8 +58,8 @@ class MachineFacts(NamedTuple):
     own_cgroup: str | None = None
 
 
-class _Verdict(NamedTuple):
-    """Why a process cannot be stopped, and what it takes instead."""
+class _Obstacle(NamedTuple):
+    """The reason why a process cannot be stopped, and what it takes instead."""
 
     type: AppType
     reason: RebootReason
@@ -58,22 +67,22 @@ class _Verdict(NamedTuple):
     words: str
 
 
-def find_applications(holders: Iterable[Holder], around: MachineFacts) -> tuple[Application, ...]:
-    """The applications that these holders are, oldest first."""
+def find_applications(holders: Iterable[Holder], facts: MachineFacts) -> tuple[Application, ...]:
+    """The applications of these holders, oldest first."""
     everybody = tuple(holders)
     by_pid = {
         holder.process.pid: holder
         for holder in everybody
-        if service_of(holder.process, around.scene) is None
+        if service_of(holder.process, facts.scene) is None
     }
     families: dict[int, list[Holder]] = {}
     leaders: dict[int, Process] = {}
     for holder in by_pid.values():
-        leader = _leader_of(holder.process, by_pid, around)
+        leader = _leader_of(holder.process, by_pid, facts)
         leaders[leader.pid] = leader
         families.setdefault(leader.pid, []).append(holder)
-    applications = [_application(leaders[pid], family, around) for pid, family in families.items()]
-    applications += service_applications(everybody, around.scene, around.policy, around.uid)
+    applications = [_application(leaders[pid], family, facts) for pid, family in families.items()]
+    applications += service_applications(everybody, facts.scene, facts.policy, facts.uid)
     return tuple(sorted(applications, key=_age))
 
 
@@ -90,19 +99,20 @@ def pending_kernel(release: str) -> Application:
 
 
 def with_windows(application: Application, windows: Windows | None) -> Application:
-    """The application with what its leader shows on a display. The shell is never stopped."""
+    """The application with the type that the leader's windows give it. The shell is never
+    stopped."""
     from restartmanager.model.answers import WindowKind
 
     if windows is None or application.reboot_reasons:
         return application
     if windows.kind is WindowKind.SHELL:
-        verdict = _Verdict(
+        obstacle = _Obstacle(
             AppType.SHELL,
             RebootReason.CRITICAL_PROCESS,
             Required.RELOGIN,
             "it is part of the desktop itself",
         )
-        return _judged(application, [verdict])
+        return _judged(application, [obstacle])
     if windows.kind is WindowKind.MAIN:
         return replace(application, type=AppType.MAIN_WINDOW)
     if application.type is AppType.MAIN_WINDOW:
@@ -111,11 +121,11 @@ def with_windows(application: Application, windows: Windows | None) -> Applicati
 
 
 def desktop_unit(process: Process) -> UnitAddress | None:
-    """The unit in which a desktop has started the application of this process; None where it is in
-    none (systemd, "Desktop Environment Integration").
+    """The unit in which a desktop has started the application of this process, or None (systemd,
+    "Desktop Environment Integration").
 
-    It is a scope, or a service that was made for this one start. What is started at every login
-    (``@autostart``) is a service like others: its manager can start it again.
+    Such a unit is a scope, or a service that was made for this one start. A program that is started
+    at every login (``@autostart``) is a service like others: its manager can start it again.
     """
     if not process.cgroup or "/app-" not in process.cgroup:
         return None
@@ -132,22 +142,22 @@ def desktop_unit(process: Process) -> UnitAddress | None:
 # -- who belongs together ----------------------------------------------------------------------
 
 
-def _leader_of(process: Process, holders: Mapping[int, Holder], around: MachineFacts) -> Process:
-    """The process at the top of those that come and go together with this one."""
+def _leader_of(process: Process, holders: Mapping[int, Holder], facts: MachineFacts) -> Process:
+    """The leader of the application that this process belongs to."""
     unit = desktop_unit(process)
-    oldest = around.units.get(unit) if unit is not None else None
-    if oldest is not None and oldest.uid == process.uid and not _stands_alone(process, around):
+    oldest = facts.units.get(unit) if unit is not None else None
+    if oldest is not None and oldest.uid == process.uid and not _stands_alone(process, facts):
         return oldest
     leader = process
     while True:
-        parent = around.parents.get(leader.parent_pid)
-        if parent is None or not _belongs_to(leader, parent, holders, around):
+        parent = facts.parents.get(leader.parent_pid)
+        if parent is None or not _belongs_to(leader, parent, holders, facts):
             return leader
         leader = parent
 
 
 def _belongs_to(
-    child: Process, parent: Process, holders: Mapping[int, Holder], around: MachineFacts
+    child: Process, parent: Process, holders: Mapping[int, Holder], facts: MachineFacts
 ) -> bool:
     """Whether a process is a helper of its parent rather than a program of its own.
 
@@ -157,19 +167,19 @@ def _belongs_to(
     """
     if child.uid != parent.uid or desktop_unit(child) != desktop_unit(parent):
         return False
-    if _verdict(parent, around) or _stands_alone(child, around):
+    if _obstacle(parent, facts) or _stands_alone(child, facts):
         return False
-    if service_of(parent, around.scene) is not None:
+    if service_of(parent, facts.scene) is not None:
         return False
     if parent.pid in holders and child.same_pid_namespace:
         return child.process_group == parent.process_group or _same_program(child, parent)
     return _same_program(child, parent)
 
 
-def _stands_alone(process: Process, around: MachineFacts) -> bool:
-    """Whether it cannot be a helper: it must not be stopped, or lives in a container. The sandbox
-    of a helper, which may have a pid namespace as well, is none."""
-    return _verdict(replace(process, same_pid_namespace=True), around) is not None
+def _stands_alone(process: Process, facts: MachineFacts) -> bool:
+    """Whether a process cannot be a helper: it must not be stopped, or lives in a container. The
+    sandbox of a helper is no container, although it may have a pid namespace of its own."""
+    return _obstacle(replace(process, same_pid_namespace=True), facts) is not None
 
 
 def _same_program(child: Process, parent: Process) -> bool:
@@ -187,11 +197,11 @@ def _script(process: Process) -> str | None:
 # -- what an application is --------------------------------------------------------------------
 
 
-def _application(leader: Process, family: Sequence[Holder], around: MachineFacts) -> Application:
+def _application(leader: Process, family: Sequence[Holder], facts: MachineFacts) -> Application:
     members = {holder.process.identity: holder.process for holder in family}
     processes = (leader, *(p for key, p in sorted(members.items(), key=_by_pid) if p != leader))
     helpers = (replace(p, same_pid_namespace=True) for p in processes[1:])
-    verdicts = [verdict for p in (leader, *helpers) if (verdict := _verdict(p, around))]
+    obstacles = [obstacle for p in (leader, *helpers) if (obstacle := _obstacle(p, facts))]
     application = Application(
         name=_name(leader),
         type=_type(leader),
@@ -199,54 +209,56 @@ def _application(leader: Process, family: Sequence[Holder], around: MachineFacts
         processes=processes,
         evidence=_evidence(family),
     )
-    return _judged(application, verdicts) if verdicts else application
+    return _judged(application, obstacles) if obstacles else application
 
 
 def _type(leader: Process) -> AppType:
-    """What can be told without looking at displays: a desktop starts what is seen."""
+    """The type as far as it is known without looking at displays: what a desktop starts has
+    windows."""
     if desktop_unit(leader) is not None:
         return AppType.MAIN_WINDOW
     return AppType.CONSOLE if leader.terminal else AppType.UNKNOWN
 
 
-def _judged(application: Application, verdicts: Sequence[_Verdict]) -> Application:
+def _judged(application: Application, obstacles: Sequence[_Obstacle]) -> Application:
     reasons = RebootReason.NONE
-    for verdict in verdicts:
-        reasons |= verdict.reason
+    for obstacle in obstacles:
+        reasons |= obstacle.reason
     return replace(
         application,
-        type=verdicts[0].type,
+        type=obstacles[0].type,
         reboot_reasons=reasons,
-        required=Required.most(verdict.required for verdict in verdicts),
-        reason="; ".join(dict.fromkeys(verdict.words for verdict in verdicts)),
+        required=Required.most(obstacle.required for obstacle in obstacles),
+        reason="; ".join(dict.fromkeys(obstacle.words for obstacle in obstacles)),
     )
 
 
-def _verdict(process: Process, around: MachineFacts) -> _Verdict | None:
-    """Why this process cannot be stopped; None when it can. The most telling reason wins."""
-    if process.identity in around.selves:
-        return _Verdict(
+def _obstacle(process: Process, facts: MachineFacts) -> _Obstacle | None:
+    """The reason why this process cannot be stopped; None when it can. The most telling one
+    wins."""
+    if process.identity in facts.selves:
+        return _Obstacle(
             AppType.CRITICAL,
             RebootReason.DETECTED_SELF,
             Required.RELOGIN,
             "it is this installer, or what the installer was started from",
         )
-    rule = around.policy.rule_for(process.executable)
+    rule = facts.policy.rule_for(process.executable)
     if process.pid == 1 or process.kernel_thread:
         required = rule.required if rule else Required.REBOOT
         words = "the machine does not run without it"
-        return _Verdict(AppType.CRITICAL, RebootReason.CRITICAL_PROCESS, required, words)
-    container = _container(process, around)
+        return _Obstacle(AppType.CRITICAL, RebootReason.CRITICAL_PROCESS, required, words)
+    container = _container(process, facts)
     if container is not None:
         words = f"it lives in a container: {container.advice}"
-        return _Verdict(AppType.CONTAINER, RebootReason.SESSION_MISMATCH, Required.RESTART, words)
+        return _Obstacle(AppType.CONTAINER, RebootReason.SESSION_MISMATCH, Required.RESTART, words)
     if rule is not None and rule.type is not None:
         required = rule.required
-        if required is Required.MANAGER_REEXEC and _serves_a_manager(process, around):
+        if required is Required.MANAGER_REEXEC and _serves_a_manager(process, facts):
             required = Required.RELOGIN
-        return _Verdict(rule.type, RebootReason.CRITICAL_PROCESS, required, rule.reason)
-    if around.uid not in {0, process.uid}:
-        return _Verdict(
+        return _Obstacle(rule.type, RebootReason.CRITICAL_PROCESS, required, rule.reason)
+    if facts.uid not in {0, process.uid}:
+        return _Obstacle(
             AppType.CRITICAL,
             RebootReason.PERMISSION_DENIED,
             Required.RESTART,
@@ -255,26 +267,26 @@ def _verdict(process: Process, around: MachineFacts) -> _Verdict | None:
     return None
 
 
-def _container(process: Process, around: MachineFacts) -> Container | None:
+def _container(process: Process, facts: MachineFacts) -> Container | None:
     # Imported here: its patterns take longer to compile than it takes to find nobody.
     from restartmanager.rules.containers import container_of
 
     return container_of(
         process.cgroup,
         same_pid_namespace=process.same_pid_namespace,
-        own_cgroup=around.own_cgroup,
+        own_cgroup=facts.own_cgroup,
     )
 
 
-def _serves_a_manager(process: Process, around: MachineFacts) -> bool:
-    """Whether this is no service manager but a helper of one, which lives as long as the login:
-    systemd keeps one to close the session with (pam_systemd(8))."""
-    parent = around.parents.get(process.parent_pid)
+def _serves_a_manager(process: Process, facts: MachineFacts) -> bool:
+    """Whether this is a helper of a service manager that lives as long as the login: systemd keeps
+    one to close the session with (pam_systemd(8))."""
+    parent = facts.parents.get(process.parent_pid)
     return parent is not None and parent.pid != 1 and parent.executable == process.executable
 
 
 def _name(process: Process) -> str:
-    """What a person would call it: the script or the program, not the interpreter."""
+    """The name that a person would use: of the script or the program, not of the interpreter."""
     script = _script(process)
     if script is None or script.startswith(("/dev/", "/proc/")):  # read from a descriptor
         script = None

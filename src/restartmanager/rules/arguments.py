@@ -1,4 +1,13 @@
-"""What callers hand in, checked and brought into one form; wrong arguments are a UsageError."""
+"""Arguments of callers, checked and brought into one form; a wrong one is a UsageError.
+
+::
+
+    >>> paths(["/opt/a", "/opt/b"], "files")
+    ('/opt/a', '/opt/b')
+    >>> paths("/opt/a", "files")
+    Traceback (most recent call last):
+    restartmanager.model.errors.UsageError: files is '/opt/a', not a list. Put it in brackets.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +69,7 @@ def unique_processes(values: Iterable[UniqueProcess]) -> tuple[UniqueProcess, ..
 
 
 def relaunch_all(relaunch: str) -> bool:
-    """Whether ``relaunch`` asks for programs that registered nothing as well."""
+    """Whether ``relaunch`` includes programs that registered nothing."""
     if relaunch not in {"registered", "all"}:
         raise UsageError(f"relaunch is {relaunch!r}.", hint="It is 'registered' or 'all'.")
     return relaunch == "all"

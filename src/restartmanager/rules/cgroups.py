@@ -1,7 +1,12 @@
-"""Which unit a control group belongs to, by systemd's own rules (systemd.unit(5), cgroups(7)).
+"""Units of control groups, found by systemd's own rules (systemd.unit(5), cgroups(7)).
 
-The path is walked from the top: slices are skipped, and the first component that is none is the
-unit. What lies below it belongs to the unit, whatever it is called. Pure.
+The path is walked from the top: slices are skipped, and the first component that is no slice is the
+unit. Everything below it belongs to the unit, whatever its name::
+
+    >>> unit_at("/system.slice/cron.service/delegated/group")
+    UnitAddress(name='cron.service', user=None)
+    >>> unit_at("/user.slice/user-1000.slice/user@1000.service/app.slice/syncthing.service")
+    UnitAddress(name='syncthing.service', user=1000)
 """
 
 from __future__ import annotations
@@ -14,14 +19,14 @@ _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,250}\.(?:service|scope|socket|mount|sw
 
 
 class UnitAddress(NamedTuple):
-    """A unit, and the user in whose manager it runs; None: the system's."""
+    """A unit, and the user in whose manager it runs; None for the system's manager."""
 
     name: str
     user: int | None = None
 
 
 def unit_at(cgroup: str, root: str = "") -> UnitAddress | None:
-    """The unit of this control group; None when it is in none.
+    """The unit of this control group; None when it belongs to none.
 
     ``root`` is the control group above the manager's own, where it runs in a container that shows
     the paths of its host.

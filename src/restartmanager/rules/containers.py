@@ -1,11 +1,15 @@
-"""Whether a process belongs to a container, told from its control group; pure.
+"""Containers of processes, recognised by the control group.
 
-What belongs to a container is closed and brought back by what runs the container, never from
-outside: it has its own processes, files and services. So it is named, with the advice what to do.
+A process in a container is never closed from outside, for the container has its own processes,
+files and services: the program that runs the container closes it and brings it back. So the
+container is named, with the advice what to do::
+
+    >>> container_of("/machine.slice/libpod-" + 64 * "f" + ".scope").advice
+    'restart the container: podman restart ffffffffffff'
 
 The paths are those that the container managers make (podman, docker, nerdctl, CRI-O and containerd
 under Kubernetes, systemd-nspawn, LXC with LXD and Incus). The monitor of a container (conmon,
-lxc.monitor) lives outside of it and is none of its processes.
+lxc.monitor) lives outside of it and is not one of its processes.
 """
 
 from __future__ import annotations
@@ -38,7 +42,7 @@ _USER_MANAGER = re.compile(r"user@([0-9]{1,10})\.service")
 
 
 class ContainerKind(StrEnum):
-    """What runs the container."""
+    """The program that runs the container."""
 
     PODMAN = "podman"
     DOCKER = "docker"
@@ -47,15 +51,15 @@ class ContainerKind(StrEnum):
     NSPAWN = "nspawn"
     LXC = "lxc"
     UNKNOWN = "unknown"
-    """It counts processes in a pid namespace of its own; who made that cannot be told."""
+    """A pid namespace of its own; what made it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container: ``name`` is its name, or the first digits of its id, or empty.
+    """A container. ``name`` is its name, or the first digits of its id, or empty.
 
-    ``service`` is the unit of the system's or a user's manager that runs it, where it runs within
-    one (a quadlet); ``uid`` the user whose container it is, None for the system's.
+    ``service`` is the unit of the system's or a user's manager that runs the container, where one
+    does (a quadlet); ``uid`` the user whose container it is, None for the system's.
     """
 
     kind: ContainerKind
@@ -65,7 +69,7 @@ class Container:
 
     @property
     def advice(self) -> str:
-        """What to do, as one sentence, with the command where there is one."""
+        """The advice what to do, as one sentence, with the command where there is one."""
         as_user = "" if self.uid is None else f" (as user {self.uid})"
         if self.service and _PLAIN_NAME.fullmatch(self.service.replace("@", "_")):
             manager = "systemctl" if self.uid is None else "systemctl --user"
@@ -94,8 +98,8 @@ def container_of(
     """The container of a process in this control group (cgroups(7)); None when it is in none, or
     in the same one as the caller, whose group is ``own_cgroup``.
 
-    ``same_pid_namespace`` says whether it counts processes as the caller does. Sandboxes do not,
-    either: ask about the leader of an application, not about its helpers.
+    ``same_pid_namespace`` says whether the process has the caller's pid namespace. Sandboxes have
+    one of their own as well, so ask about the leader of an application, not about its helpers.
     """
     found = _named(cgroup)
     if found is not None:

@@ -1,7 +1,10 @@
-"""What is told to the machine's own log: that a session started, what it listed and did, its end.
+"""Events for the machine's own log: the start of a session, its lists and operations, its end.
 
-The original writes such events to the Windows event log (10000 to 10010). Nothing secret is in
-them: of the key there is only a fingerprint, and what a process chose is escaped and cut.
+Windows writes such events to its event log (10000 to 10010). An event has no secrets: the session
+is named by a fingerprint of its key, and text that a process chose is escaped and cut::
+
+    >>> print(ended("0123456789abcdef0123456789abcdef").message)
+    session ended
 """
 
 from __future__ import annotations

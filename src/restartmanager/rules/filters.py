@@ -1,4 +1,13 @@
-"""Which applications must not be stopped, or not be brought back, by the session's own filters."""
+"""Filters of a session: which applications must not be stopped, or not be brought back.
+
+::
+
+    >>> from restartmanager.model import Application, AppType, Filter, Service
+    >>> service = Service("systemd", "cron.service")
+    >>> cron = Application("cron", AppType.SERVICE, None, service=service)
+    >>> masks(cron, [Filter("cron", FilterTrigger.SERVICE, FilterAction.NO_SHUTDOWN)])
+    <Status.SHUTDOWN_MASKED: 64>
+"""
 
 from __future__ import annotations
 
@@ -14,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def action_on(application: Application, filters: Iterable[Filter]) -> FilterAction | None:
-    """The strongest action of the filters that fit; None when none does."""
+    """The strongest action of the filters that apply to the application; None when none does."""
     return max(
         (item.action for item in filters if _fits(item, application)),
         default=None,
@@ -22,8 +31,8 @@ def action_on(application: Application, filters: Iterable[Filter]) -> FilterActi
 
 
 def masks(application: Application, filters: Iterable[Filter]) -> Status:
-    """The status bits that the filters set (RmAddFilter): whatever is not stopped is not brought
-    back either."""
+    """The status bits that the filters set (RmAddFilter). An application that is not stopped is not
+    brought back either."""
     match action_on(application, filters):
         case FilterAction.NO_SHUTDOWN:
             return Status.SHUTDOWN_MASKED
@@ -44,5 +53,5 @@ def _fits(item: Filter, application: Application) -> bool:
 
 
 def _names(service: str, target: str | UniqueProcess) -> bool:
-    """Whether a service is meant: its ending may be left out."""
+    """Whether a target names this service; the ending ``.service`` may be left out."""
     return target in {service, service.removesuffix(".service")}

@@ -1,4 +1,14 @@
-"""What a session has done before, and the list as it is shown with that. Pure, as ``affected``."""
+"""History of a session: the list of applications, with those that the session has acted on before.
+
+::
+
+    >>> from restartmanager.model import AppType
+    >>> from restartmanager.model.journal import JournalEntry, JournalStep
+    >>> editor = Application("editor", AppType.CONSOLE, None, status=Status.STOPPED)
+    >>> (merged,) = merge_history([], [JournalEntry(0, editor, JournalStep.STOPPED, 0.0)], Alive())
+    >>> merged.name, merged.status
+    ('editor', <Status.STOPPED: 2>)
+"""
 
 from __future__ import annotations
 
@@ -18,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Alive(NamedTuple):
-    """Those processes and services of a journal that run now."""
+    """The processes and services of a journal that run now."""
 
     processes: Mapping[UniqueProcess, Process] = MappingProxyType({})
     services: frozenset[Service] = frozenset()
@@ -30,9 +40,10 @@ def merge_history(
     alive: Alive,
     filters: Sequence[Filter] = (),
 ) -> tuple[Application, ...]:
-    """The list as it is shown: what is affected now, and what the session has acted on before.
+    """The list of applications: those that are affected now, and those that the session has acted
+    on before.
 
-    An application that came back is one entry under its new process.
+    An application that came back is listed once, under its new process.
     """
     remaining = {application.key: application for application in current}
     by_process = {p.identity: a.key for a in current for p in a.processes}
@@ -47,14 +58,14 @@ def merge_history(
 
 
 def _latest(journal: Iterable[JournalEntry]) -> list[JournalEntry]:
-    """The entries without those whose new process was itself stopped later on."""
+    """The entries without those whose new process the session has itself stopped later on."""
     entries = list(journal)
     stopped = {e.application.main_process.identity for e in entries if e.application.main_process}
     return [entry for entry in entries if entry.started_as not in stopped]
 
 
 def _with_history(entry: JournalEntry, current: Application | None, alive: Alive) -> Application:
-    """One application of the journal, as it is now."""
+    """The application of a journal entry, as it is now."""
     history = entry.application.status & ~Status.RUNNING
     if current is not None:
         reason = entry.message or current.reason

@@ -1,10 +1,16 @@
-"""Which script an interpreter runs, told from its arguments alone.
+"""Scripts that interpreters run, told from the arguments alone.
 
-An interpreter reads its script and closes it: nothing in ``/proc`` shows the use except the
-arguments. They are read here the way each interpreter reads them (source: the manual page or the
-usage text of each one), so that a path which is only data is not taken for the script. Nothing is
-opened, looked up, run or trusted: recognising an interpreter decides how arguments are read and
-nothing else. Of every file named here the caller still has to prove that it is the one meant.
+An interpreter reads its script and closes it, so nothing in ``/proc`` shows the use except the
+arguments. They are read here the way each interpreter reads them (source: its manual page or usage
+text), so that a path which is only data is not taken for the script::
+
+    >>> script_candidates("/usr/bin/perl", ["perl", "-w", "report.pl", "data.pl"])
+    (Script(paths=('report.pl',)),)
+    >>> script_candidates("/usr/bin/perl", ["perl", "-e", "print", "data.pl"])
+    ()
+
+Nothing is opened, looked up, run or trusted: recognising an interpreter decides how arguments are
+read, and nothing else. The caller still has to prove that a file named here is the one in use.
 """
 
 from __future__ import annotations
@@ -21,11 +27,11 @@ if TYPE_CHECKING:
 
 
 HEAD_BYTES = 256
-"""How much of a file could_be_script looks at: what the kernel reads to find a shebang."""
+"""The number of bytes that could_be_script looks at: as many as the kernel reads for a shebang."""
 
 
 class Script(NamedTuple):
-    """One file that an interpreter was told to run, or to load before that.
+    """A file that an interpreter was told to run, or to load before that.
 
     ``paths`` are the places where the interpreter looks for it, in its own order: the script is
     the first of them that is a regular file, and the others are not used. They are absolute, or
@@ -47,7 +53,8 @@ def _operand(line: CommandLine) -> str:
 
 
 def _is_path(name: str) -> bool:
-    """Whether a module is named by its path; other names are searched for, who knows where."""
+    """Whether a module is named by its path; other names are searched for in places that are not
+    known here."""
     return name.startswith(("/", "./", "../"))
 
 
@@ -70,7 +77,8 @@ def _python(executable: str, arguments: Sequence[str]) -> tuple[Script, ...]:
 
 
 def _module(name: str, folders: Sequence[str]) -> tuple[Script, ...]:
-    """What ``-m`` runs: in each folder of the search path a package goes before a module."""
+    """The module that ``-m`` runs: in each folder of the search path a package goes before a
+    module."""
     parts = name.split(".")
     if "/" in name or not all(parts) or not folders:
         return ()
@@ -80,7 +88,7 @@ def _module(name: str, folders: Sequence[str]) -> tuple[Script, ...]:
 
 
 def _library_folders(executable: str, command: str) -> tuple[str, ...]:
-    """Where this interpreter keeps its modules.
+    """The folders in which this interpreter keeps its modules.
 
     The executable of a virtual environment is the one it was made from; Python itself finds the
     environment by the name it was called with (``command``), so that is done here as well.
@@ -198,7 +206,8 @@ def _dashed(argument: str) -> str:
 
 
 def _javascript(path: str) -> tuple[str, ...]:
-    """Where node looks for a file that may be given without its ending, or be a folder."""
+    """The places where node looks for a file that may be named without its ending, or be a
+    folder."""
     if path.endswith(_JAVASCRIPT):
         return (path,)
     return (path, f"{path}.js", os.path.join(path, "index.js"))
@@ -286,10 +295,10 @@ _DELETED = " (deleted)"
 
 
 def interpreter(executable: str | None) -> str | None:
-    """Which interpreter this is, by the whole base name of the real executable
-    (``/proc/PID/exe``): "python", "sh" and so on, or None.
+    """The kind of interpreter, by the whole base name of the real executable (``/proc/PID/exe``):
+    "python", "sh" and so on, or None.
 
-    A name is no proof of anything: the answer is good for deciding how to read arguments only.
+    A name proves nothing: use the answer only to decide how arguments are read.
     """
     # What the kernel adds may be part of the real name as well: it costs nothing to be wrong.
     match = _NAMES.fullmatch(os.path.basename((executable or "").removesuffix(_DELETED)))

@@ -1,8 +1,11 @@
-"""Reading the command line of another program: which words are options, and which are not.
+"""Command lines of other programs, taken apart into options and operands.
 
-Programs differ in how they write options; a ``Syntax`` says how one of them does. Nothing is ever
-wrong with a command line here: it belongs to a process that runs, and the process may have
-written over it.
+Programs differ in how they write options; a ``Syntax`` describes one of them::
+
+    >>> read(Syntax(valued=names("f --file")), ["-vf", "old.tar", "--file=new.tar", "etc"])
+    CommandLine(options=(('v', ''), ('f', 'old.tar'), ('--file', 'new.tar')), operands=('etc',))
+
+No command line is an error: it belongs to a process that runs, and that may have overwritten it.
 """
 
 from __future__ import annotations
@@ -15,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def names(text: str) -> frozenset[str]:
-    """The names in a text, which has spaces between them."""
+    """The names in a text that separates them by spaces."""
     return frozenset(text.split())
 
 
 class Syntax(NamedTuple):
-    """How one program writes its options: short ones by their letter, long ones with two dashes.
+    """The syntax of one program's options: short ones by their letter, long ones with two dashes.
 
     ``valued`` take the rest of their word, or else the next argument; ``joined`` only the rest of
     their word; ``queued`` only a following argument, and the letters after them are options
@@ -38,9 +41,9 @@ class Syntax(NamedTuple):
 
 
 class CommandLine(NamedTuple):
-    """A command line that was taken apart: the options with their values, and what follows.
+    """A command line that was taken apart: the options with their values, and the operands.
 
-    ``--``, which ends the options, is one of them; a lone dash is none.
+    ``--``, which ends the options, counts as an option; a lone dash is an operand.
     """
 
     options: tuple[tuple[str, str], ...]
@@ -51,12 +54,12 @@ class CommandLine(NamedTuple):
         return any(option in wanted for option, _ in self.options)
 
     def values(self, *wanted: str) -> tuple[str, ...]:
-        """What was given to these options."""
+        """The values that were given to these options."""
         return tuple(value for option, value in self.options if option in wanted)
 
 
 def read(syntax: Syntax, arguments: Sequence[str]) -> CommandLine:
-    """Take the arguments apart; the name of the program is not among them any more."""
+    """Take arguments apart; the name of the program is not one of them."""
     queue = deque(arguments)
     options: list[tuple[str, str]] = []
     while queue and queue[0].startswith(syntax.marks) and queue[0] != "-":

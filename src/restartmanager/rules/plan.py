@@ -1,8 +1,14 @@
-"""From applications to an ordered plan of what is stopped, and of what comes back.
+"""Plans: in which order applications are stopped and brought back, and which are left alone.
 
-Pure. Leaving an application alone is part of a plan as well, with the reason, so that people see
-why. The order is that of the Windows original: graphical applications, console applications,
-services, the shell going down; the reverse coming up.
+A plan also has the applications that are left alone, with the reason, so that people see why. The
+order is that of Windows: graphical applications, console applications, services, the shell on the
+way down; the reverse on the way up::
+
+    >>> cron = Application("cron", AppType.SERVICE, None)
+    >>> editor = Application("editor", AppType.MAIN_WINDOW, None)
+    >>> plan = plan_shutdown([cron, editor], filters=[], mode=ShutdownMode())
+    >>> [[application.name for application in stage] for stage in plan.stages]
+    [['editor'], ['cron']]
 """
 
 from __future__ import annotations
@@ -49,11 +55,11 @@ _RANK = {
 
 @dataclass(frozen=True, slots=True)
 class ShutdownMode:
-    """How a shutdown is meant.
+    """The options of a shutdown.
 
-    ``force``: what does not obey in time is killed. ``only_registered``: nothing is stopped unless
-    everything comes back. ``partial``: close what can be closed although something cannot, which
-    the original has no word for.
+    ``force``: an application that does not exit in time is killed. ``only_registered``: nothing is
+    stopped unless everything comes back. ``partial``: applications that can be closed are closed
+    although others cannot; Windows has no such option.
     """
 
     force: bool = False
@@ -63,8 +69,8 @@ class ShutdownMode:
 
 @dataclass(frozen=True, slots=True)
 class ShutdownPlan:
-    """Stages, one after the other, of applications that are stopped side by side; and the outcomes
-    of those that are left alone."""
+    """The stages of a shutdown, one after the other, and the outcomes of applications that are left
+    alone. The applications of one stage are stopped side by side."""
 
     stages: tuple[tuple[Application, ...], ...]
     skipped: tuple[Outcome, ...]
@@ -75,7 +81,7 @@ class ShutdownPlan:
 
 @dataclass(frozen=True, slots=True)
 class RefreshPlan:
-    """What is restarted where it stands: applications that are closed and come back at once,
+    """The applications that a refresh restarts: those that are closed and come back at once,
     services, and service managers that run their own program anew."""
 
     closing: ShutdownPlan
@@ -89,11 +95,11 @@ class RefreshPlan:
 def plan_shutdown(
     applications: Iterable[Application], filters: Sequence[Filter], mode: ShutdownMode
 ) -> ShutdownPlan:
-    """What to stop, in which order.
+    """The plan of a shutdown.
 
-    Raises RebootNeededError when something cannot be stopped at all and ``partial`` is not set;
-    ShutdownError when ``only_registered`` is set and something would not come back. Either way
-    nothing is to be touched. What a filter excludes from being stopped never stands in the way.
+    Raises RebootNeededError when an application cannot be stopped at all and ``partial`` is not
+    set; ShutdownError when ``only_registered`` is set and one would not come back. Either way
+    nothing is to be touched. An application that a filter excludes never stands in the way.
     """
     running = [app for app in applications if app.status & Status.RUNNING]
     masked, open_ = _split(running, lambda app: _no_shutdown(app, filters))
@@ -111,10 +117,10 @@ def plan_shutdown(
 
 
 def plan_after_vote(plan: ShutdownPlan, against: Answers, mode: ShutdownMode) -> ShutdownPlan:
-    """What is left of a plan when the leaders of these applications speak against it.
+    """The plan after the vote; ``against`` has the answers that stand against closing, by leader.
 
-    One is enough to close nothing (WM_QUERYENDSESSION); with ``partial`` each speaks for itself,
-    and with ``force`` for nothing.
+    One of them is enough to close nothing (WM_QUERYENDSESSION); with ``partial`` each counts for
+    its own application only, and with ``force`` none counts.
     """
     if not against or mode.force:
         return plan
@@ -131,10 +137,10 @@ def plan_after_vote(plan: ShutdownPlan, against: Answers, mode: ShutdownMode) ->
 
 
 def plan_refresh(applications: Iterable[Application], filters: Sequence[Filter]) -> RefreshPlan:
-    """What to restart after a change, of applications that may use old files.
+    """The plan of a refresh, from applications that may use old files.
 
-    Who uses the new ones only is left out. What would not come back is left alone, as is what a
-    filter excludes or what cannot be stopped: the outcomes say so.
+    Applications that use new files only are left out. Those that would not come back, that a filter
+    excludes or that cannot be stopped are left alone, and the outcomes say so.
     """
     candidates = _using_old_files(applications)
     managers, others = _split(candidates, lambda app: app.required is Required.MANAGER_REEXEC)
@@ -155,16 +161,16 @@ def plan_refresh(applications: Iterable[Application], filters: Sequence[Filter])
 
 
 def plan_restart(entries: Iterable[JournalEntry]) -> tuple[JournalEntry, ...]:
-    """What may have to be brought back, last stopped first.
+    """The entries of applications that may have to be brought back, the last stopped one first.
 
-    What was not stopped comes at the very end: it may still exit in the meantime.
+    Applications that were not stopped come at the very end: they may still exit in the meantime.
     """
     candidates = [entry for entry in entries if entry.worth_a_try]
     return tuple(sorted(candidates, key=lambda e: (e.step is JournalStep.NOT_STOPPED, -e.sequence)))
 
 
 def _objection(application: Application, against: Answers) -> str:
-    """What an application says against being closed; empty when it says nothing."""
+    """The objection of an application to being closed; empty when it has none."""
     main = application.main_process
     if main is None or application.service is not None or main.identity not in against:
         return ""
@@ -172,7 +178,8 @@ def _objection(application: Application, against: Answers) -> str:
 
 
 def _using_old_files(applications: Iterable[Application]) -> list[Application]:
-    """Those that use old files or were named themselves, and what goes with them."""
+    """The applications that use old files or were registered themselves, and those that go with
+    them."""
     listed = [app for app in applications if not app.evidence or any(e.stale for e in app.evidence)]
     services = {app.service for app in listed if app.service is not None}
     return [
@@ -187,7 +194,7 @@ def _why_lost(application: Application, filters: Sequence[Filter]) -> str:
 
 
 def _by_dependence(applications: Sequence[Application]) -> list[tuple[Application, ...]]:
-    """The applications in stages: first those that none of the others needs."""
+    """The applications in stages; those that none of the others needs come first."""
     stages = []
     remaining = list(applications)
     while remaining:
@@ -243,6 +250,6 @@ def _fail(application: Application, message: str) -> Outcome:
 def _split(
     applications: Sequence[Application], condition: Callable[[Application], bool]
 ) -> tuple[list[Application], list[Application]]:
-    """Those that meet the condition, and the others."""
+    """The applications that meet the condition, and the others."""
     yes = [app for app in applications if condition(app)]
     return yes, [app for app in applications if not condition(app)]

@@ -1,7 +1,15 @@
-"""What must not be stopped, how services want to be treated, what to leave out of account.
+"""The policy: rules about what must not be stopped, how services are treated, what is ignored.
 
-Rules as data; ``policy_file`` reads them. Of several rules that fit the first one counts, and what
-was read later stands first.
+The rules are data, which ``adapters.policy_files`` reads. Of several rules that fit the first one
+counts, and the file that was read last stands first::
+
+    >>> from restartmanager.model import AppType, Required
+    >>> login = Rule(AppType.CRITICAL, frozenset({"sshd"}), Required.RELOGIN, "logins run in it")
+    >>> policy = Policy(folders=("/usr/sbin",), rules=(login,))
+    >>> policy.rule_for("/usr/sbin/sshd").reason
+    'logins run in it'
+    >>> policy.rule_for("/home/ann/sshd") is None  # a name counts in these folders only
+    True
 """
 
 from __future__ import annotations
@@ -17,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class Rule(NamedTuple):
-    """Programs that are not to be stopped: why, and what it takes instead.
+    """A rule about programs that must not be stopped: why, and what it takes instead.
 
-    Without a ``type`` the rule says the opposite: these programs are like any other, whatever an
-    earlier rule said.
+    Without a ``type`` the rule says the opposite: these programs are like any other, whatever rules
+    after it say.
     """
 
     type: AppType | None
@@ -30,8 +38,8 @@ class Rule(NamedTuple):
 
 
 class ServiceRule(NamedTuple):
-    """How services are to be treated: patterns of their names (``*`` is any text), and why;
-    ``required`` is what it takes instead where they must not be stopped."""
+    """A rule about the treatment of services: patterns of their names (``*`` is any text), and the
+    reason; ``required`` is what it takes instead where they must not be stopped."""
 
     names: tuple[str, ...]
     treatment: Treatment
@@ -40,15 +48,15 @@ class ServiceRule(NamedTuple):
 
 
 class Companions(NamedTuple):
-    """Services that are stopped and started together, and why."""
+    """Services that are stopped and started together, and the reason."""
 
     services: frozenset[str]
     reason: str
 
 
 class IgnoreRule(NamedTuple):
-    """Files that say nothing about replaced code: patterns of paths (``*`` is any text, ``?`` any
-    character), and why."""
+    """Files that are no evidence of replaced code: patterns of paths (``*`` is any text, ``?`` any
+    character), and the reason."""
 
     paths: tuple[str, ...]
     reason: str
@@ -80,20 +88,20 @@ class Policy(NamedTuple):
         return None
 
     def together_with(self, names: Iterable[str]) -> frozenset[str]:
-        """The services that go together with the one that has these names, itself included."""
+        """The companions of the service that has these names, itself included."""
         known = frozenset(names)
         groups = (group.services for group in self.together if group.services & known)
         return frozenset().union(*groups)
 
     def ignores(self, path: str) -> str | None:
-        """Why a replaced file at this path is left out of account; None when it is not."""
+        """The reason why a replaced file at this path is ignored; None when it is not."""
         for rule in self.ignore:
             if any(fnmatchcase(path, pattern) for pattern in rule.paths):
                 return rule.reason
         return None
 
     def over(self, other: Policy) -> Policy:
-        """These rules, and those of the other where these say nothing."""
+        """A policy of these rules, with the other's rules where these say nothing."""
         return Policy(
             self.folders + other.folders,
             self.rules + other.rules,

@@ -1,7 +1,14 @@
-"""By what means an application comes back, and why it does not; pure.
+"""Relaunching: by which means an application comes back, or why it stays closed.
 
-What it registered itself comes first, then its desktop entry, then, where the caller wants that,
-the command it was started with.
+The application's own registration comes first, then its desktop entry, then, where the caller wants
+that, the command it was started with::
+
+    >>> from restartmanager.model import RestartRegistration
+    >>> editor = Application("editor", AppType.UNKNOWN, None)
+    >>> why_closed(editor)
+    'it did not register for being brought back'
+    >>> print(with_registration(editor, RestartRegistration(("/usr/bin/editor",))).restart_by)
+    registered
 """
 
 from __future__ import annotations
@@ -41,16 +48,17 @@ _OF_THE_LOGIN = frozenset(
 
 
 def with_registration(application: Application, registration: RestartRegistration) -> Application:
-    """The application with what it registered about coming back after an update."""
+    """The application with its registration, by which it comes back, unless it does not want to
+    after an update."""
     if registration.flags & RestartFlags.NO_PATCH:
         return application
     return replace(application, restart_by=RestartBy.REGISTERED)
 
 
 def with_entry(application: Application, entry: Entry | None) -> Application:
-    """The application with its desktop entry, which counts where it registered nothing.
+    """The application with its desktop entry, by which it comes back where it registered nothing.
 
-    One that is started on a terminal would be lost without it.
+    An entry that is started on a terminal does not count: without one its program would be lost.
     """
     if entry is None or entry.terminal or not _may_be_relaunched(application):
         return application
@@ -58,8 +66,8 @@ def with_entry(application: Application, entry: Entry | None) -> Application:
 
 
 def relaunch_everything(application: Application) -> Application:
-    """The application as it is when the caller wants all of them back: by the command it was
-    started with, where there is no better way.
+    """The application where the caller wants all of them back: it comes back by the command that
+    it was started with, where there is no better way.
 
     A program on a terminal is the exception: started without its terminal it would be lost.
     """
@@ -71,7 +79,7 @@ def relaunch_everything(application: Application) -> Application:
 
 
 def why_closed(application: Application) -> str:
-    """Why an application stays closed that could be stopped, and how its user starts it again."""
+    """The reason why an application stays closed, and how its user starts it again."""
     main = application.main_process
     if application.reason:
         return application.reason
@@ -86,7 +94,7 @@ def why_closed(application: Application) -> str:
 
 
 def _may_be_relaunched(application: Application) -> bool:
-    """Whether nothing is known yet that brings it back, and something could."""
+    """Whether nothing brings the application back yet, and its command could."""
     return (
         application.restart_by is RestartBy.NONE
         and application.main_process is not None
@@ -109,7 +117,7 @@ def by_entry(recipe: Recipe, entry: Entry) -> Recipe:
 
 
 def after_reboot(recipe: Recipe, variables: Mapping[str, str]) -> Recipe:
-    """A recipe of an earlier boot, with what tells of the login taken from these variables: the
+    """A recipe of an earlier boot, with the variables of the login taken from ``variables``: the
     display and the buses of then are gone."""
     kept = [item for item in recipe.environment if item[0] not in _OF_THE_LOGIN]
     now = [item for item in variables.items() if item[0] in _OF_THE_LOGIN]
@@ -117,8 +125,8 @@ def after_reboot(recipe: Recipe, variables: Mapping[str, str]) -> Recipe:
 
 
 def scope_name(before: UnitAddress | None, process: UniqueProcess) -> str:
-    """What the scope of a new process is called; where a desktop had started the old one in the
-    unit ``before``, it goes on to name the application."""
+    """The name for the scope of a new process. Where a desktop had started the old process in the
+    unit ``before``, the name still tells the application."""
     stem = "restartmanager"
     if before is not None:
         name, _, kind = before.name.rpartition(".")

@@ -1,6 +1,15 @@
-"""Which service a process is part of, what else stops with a service, and whether it may stop.
+"""Services: which one a process is part of, what stops with it, and whether it may be stopped.
 
-Pure: facts in, applications out, as in ``affected``, which puts services and processes together.
+``applications`` puts services and other processes together. ServiceScene has the facts::
+
+    >>> from restartmanager.model import Service, ServiceFacts
+    >>> from restartmanager.rules.policy import Policy
+    >>> cron = Service("systemd", "cron.service")
+    >>> facts = {cron: ServiceFacts(cron, ServiceState.ACTIVE)}
+    >>> scene = ServiceScene({}, facts, registered=frozenset({cron}))
+    >>> (application,) = service_applications([], scene, Policy(), uid=1000)
+    >>> print(application.name, application.reason, sep=": ")
+    cron: it is a service of the system, and you are not allowed to stop it
 """
 
 from __future__ import annotations
@@ -28,11 +37,11 @@ if TYPE_CHECKING:
 
 
 class ServiceScene(NamedTuple):
-    """What is known about services while applications are looked for.
+    """The facts about services that decide about applications.
 
-    ``owners`` has the service of each process that is part of one; ``facts`` those services, the
-    ones that stop with them, and the ones that were registered, which are ``registered``;
-    ``own`` are the services that carry the caller; ``mains`` their main processes.
+    ``owners`` has the service of each process that is part of one. ``facts`` has those services,
+    the ones that stop with them, and the ``registered`` ones. ``own`` are the services that the
+    caller runs in. ``mains`` has the main processes of services.
     """
 
     owners: Mapping[UniqueProcess, Service]
@@ -45,8 +54,8 @@ class ServiceScene(NamedTuple):
 _RUNNING = {ServiceState.ACTIVE, ServiceState.CHANGING}
 
 
-class _Verdict(NamedTuple):
-    """Why a service cannot be stopped, and what it takes instead."""
+class _Obstacle(NamedTuple):
+    """The reason why a service cannot be stopped, and what it takes instead."""
 
     reason: RebootReason
     required: Required
@@ -56,8 +65,8 @@ class _Verdict(NamedTuple):
 def service_of(process: Process, scene: ServiceScene) -> Service | None:
     """The service that ends this process when it is stopped; None where none does.
 
-    What a service leaves running when it stops (KillMode=process), and what lives in a container,
-    is a program of its own.
+    A process that its service leaves running (KillMode=process), or that lives in a container, is a
+    program of its own.
     """
     service = scene.owners.get(process.identity)
     facts = scene.facts.get(service) if service is not None else None
@@ -75,10 +84,8 @@ def companions(facts: ServiceFacts, policy: Policy) -> frozenset[str]:
 def service_applications(
     holders: Iterable[Holder], scene: ServiceScene, policy: Policy, uid: int
 ) -> tuple[Application, ...]:
-    """The services that these holders are part of, that were registered, and that stop with them.
-
-    Only what runs is listed.
-    """
+    """The running services that these holders are part of or that were registered, and those that
+    stop with them."""
     families: dict[Service, list[Holder]] = {}
     for holder in holders:
         service = service_of(holder.process, scene)
@@ -87,7 +94,7 @@ def service_applications(
     running = [facts for facts in scene.facts.values() if facts.state in _RUNNING]
     judge = _Judge(scene, policy, uid)
     needs = _needs(running)
-    verdicts = judge.verdicts(running)
+    obstacles = judge.obstacles(running)
     applications = []
     for facts in running:
         service = facts.service
@@ -99,7 +106,7 @@ def service_applications(
             reason=application.reason or _why_listed(application, scene, needed),
             reload_suffices=judge.treatment(facts) is Treatment.RELOAD,
         )
-        applications.append(_judged(application, verdicts.get(service)))
+        applications.append(_judged(application, obstacles.get(service)))
     return tuple(applications)
 
 
@@ -120,7 +127,7 @@ def _application(facts: ServiceFacts, family: Sequence[Holder], scene: ServiceSc
 
 
 def _why_listed(application: Application, scene: ServiceScene, needs: Sequence[Service]) -> str:
-    """Why a service is listed that uses nothing itself."""
+    """The reason why a service is listed that uses nothing itself."""
     if application.evidence or application.service in scene.registered:
         return ""
     if needs:
@@ -128,21 +135,21 @@ def _why_listed(application: Application, scene: ServiceScene, needs: Sequence[S
     return "it goes together with another one, by the policy"
 
 
-def _judged(application: Application, verdict: _Verdict | None) -> Application:
-    if verdict is None:
+def _judged(application: Application, obstacle: _Obstacle | None) -> Application:
+    if obstacle is None:
         return application
-    denied = verdict.reason is RebootReason.PERMISSION_DENIED
+    denied = obstacle.reason is RebootReason.PERMISSION_DENIED
     return replace(
         application,
         type=AppType.SERVICE if denied else AppType.CRITICAL,
-        reboot_reasons=verdict.reason,
-        required=verdict.required,
-        reason=verdict.words,
+        reboot_reasons=obstacle.reason,
+        required=obstacle.required,
+        reason=obstacle.words,
     )
 
 
 def _needs(running: Iterable[ServiceFacts]) -> dict[Service, tuple[Service, ...]]:
-    """Which of the others each service depends on."""
+    """The services that each service depends on."""
     needs: dict[Service, tuple[Service, ...]] = {}
     for facts in running:
         for dependent in facts.dependents:
@@ -151,54 +158,54 @@ def _needs(running: Iterable[ServiceFacts]) -> dict[Service, tuple[Service, ...]
 
 
 class _Judge(NamedTuple):
-    """Says whether services may be stopped, and how they want to be treated."""
+    """The judge of services: whether they may be stopped, and how they want to be treated."""
 
     scene: ServiceScene
     policy: Policy
     uid: int
 
-    def verdicts(self, running: Sequence[ServiceFacts]) -> dict[Service, _Verdict]:
-        """Why services cannot be stopped: for their own sake, or for that of one that would stop
-        with them."""
-        verdicts = {f.service: verdict for f in running if (verdict := self._verdict(f))}
+    def obstacles(self, running: Sequence[ServiceFacts]) -> dict[Service, _Obstacle]:
+        """The reasons why services cannot be stopped: their own, or that of a service that would
+        stop with them."""
+        obstacles = {f.service: obstacle for f in running if (obstacle := self._obstacle(f))}
         spread = True
         while spread:
             spread = False
             for facts in running:
-                blocking = [item for item in facts.dependents if item in verdicts]
-                if blocking and facts.service not in verdicts:
-                    because = verdicts[blocking[0]]
+                blocking = [item for item in facts.dependents if item in obstacles]
+                if blocking and facts.service not in obstacles:
+                    because = obstacles[blocking[0]]
                     words = f"{blocking[0]} would stop with it: {because.words}"
-                    verdicts[facts.service] = because._replace(words=words)
+                    obstacles[facts.service] = because._replace(words=words)
                     spread = True
-        return verdicts
+        return obstacles
 
     def treatment(self, facts: ServiceFacts) -> Treatment:
-        """How it is to be treated: its unit file knows best, then the policy."""
+        """The treatment of a service: its own unit file decides, then the policy."""
         if facts.wish is not None:
             return facts.wish
         rule = self.policy.service_rule(facts.aliases)
         return rule.treatment if rule is not None else Treatment.RESTART
 
-    def _verdict(self, facts: ServiceFacts) -> _Verdict | None:
-        """Why this service cannot be stopped; None when it can."""
+    def _obstacle(self, facts: ServiceFacts) -> _Obstacle | None:
+        """The reason why this service cannot be stopped; None when it can."""
         if facts.service in self.scene.own:
             words = "this installer runs in it"
-            return _Verdict(RebootReason.DETECTED_SELF, Required.RELOGIN, words)
+            return _Obstacle(RebootReason.DETECTED_SELF, Required.RELOGIN, words)
         protected = self._protection(facts)
         if protected is not None:
             required, words = protected
-            return _Verdict(RebootReason.CRITICAL_SERVICE, required, words)
+            return _Obstacle(RebootReason.CRITICAL_SERVICE, required, words)
         if self.uid not in {0, facts.service.user}:
             owner = "the system" if facts.service.user is None else f"user {facts.service.user}"
             words = f"it is a service of {owner}, and you are not allowed to stop it"
-            return _Verdict(RebootReason.PERMISSION_DENIED, Required.RESTART, words)
+            return _Obstacle(RebootReason.PERMISSION_DENIED, Required.RESTART, words)
         if facts.unstoppable:
-            return _Verdict(facts.obstacle, Required.REBOOT, facts.unstoppable)
+            return _Obstacle(facts.obstacle, Required.REBOOT, facts.unstoppable)
         return None
 
     def _protection(self, facts: ServiceFacts) -> tuple[Required, str] | None:
-        """What the policy, or the service's own unit file, says against stopping it."""
+        """The objection of the policy, or of the service's own unit file, to stopping it."""
         rule = self.policy.service_rule(facts.aliases)
         if rule is not None and rule.treatment is Treatment.NEVER:
             return rule.required, rule.reason
