@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from restartmanager.adapters.bpf.iterator import why_unavailable
+from restartmanager.adapters.proc.files import LinuxFileIdentifier
 from restartmanager.adapters.scan.proc_scan import ProcScanner
 from restartmanager.adapters.scan.scanner import LinuxScanner
 from restartmanager.model import How
 from restartmanager.model.identity import UniqueProcess
 from restartmanager.testing.contracts.scanner import ScannerContract
-from restartmanager.testing.machine import SimulatedScanner
+from restartmanager.testing.machine import SimulatedFileIdentifier, SimulatedScanner
 from restartmanager.testing.world import World
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from restartmanager.ports.machine import Scanner
+    from restartmanager.ports.machine import FileIdentifier, Scanner
     from support.spawning import Spawn
 
 
@@ -33,6 +34,9 @@ class RealMachine(ScannerContract):
         self.spawn = spawn
         self.folder = tmp_path
         self.numbers = count()
+
+    def files(self) -> FileIdentifier:
+        return LinuxFileIdentifier()
 
     def new_folder(self) -> str:
         path = self.folder / str(next(self.numbers))
@@ -97,6 +101,9 @@ class TestSimulatedScanner(ScannerContract):
 
     def scanner(self) -> Scanner:
         return SimulatedScanner(self.world)
+
+    def files(self) -> FileIdentifier:
+        return SimulatedFileIdentifier(self.world)
 
     def new_folder(self) -> str:
         path = f"/folder{next(self.numbers)}"

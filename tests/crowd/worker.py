@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from restartmanager.api.wiring import make_engine
 from restartmanager.errors import RestartManagerError
+from restartmanager.model import ResourceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +39,7 @@ def leave(engine: Engine, key: str) -> None:
 
 
 def register(engine: Engine, key: str, *names: str) -> None:
-    engine.register(key, services=names)
+    engine.register(key, ResourceSpec(services=names))
 
 
 def registered(engine: Engine, key: str) -> tuple[str, ...]:

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 
 from restartmanager.api.handles import PrimarySession
 from restartmanager.engine.engine import Engine
+from restartmanager.engine.identifier import ResourceIdentifier
 from restartmanager.engine.inspector import Inspector
 from restartmanager.model import RestartRegistration
 from restartmanager.model.limits import TimeLimits
 from restartmanager.rules.policy import Policy
 from restartmanager.testing.channels import SimulatedChannels
-from restartmanager.testing.machine import SimulatedPackages, SimulatedProcesses, SimulatedScanner
+from restartmanager.testing.machine import (
+    SimulatedFileIdentifier,
+    SimulatedPackages,
+    SimulatedProcesses,
+    SimulatedScanner,
+)
 from restartmanager.testing.services import SimulatedServices
 from restartmanager.testing.store import MemoryStore
 from restartmanager.testing.world import Program, Temper, World
@@ -62,7 +68,6 @@ class Installer:
         inspector = Inspector(
             SimulatedScanner(self.world),
             processes,
-            SimulatedPackages(self.world),
             self.services or SimulatedServices(self.world),
             self.world,
             self.world.uid,
@@ -71,8 +76,18 @@ class Installer:
             lambda: self.policy,
         )
         channels = self.channels or SimulatedChannels(self.world)
+        identifier = ResourceIdentifier(
+            SimulatedFileIdentifier(self.world), SimulatedPackages(self.world)
+        )
         return Engine(
-            self.store, inspector, processes, channels, self.world, TimeLimits(), self.variables
+            self.store,
+            identifier,
+            inspector,
+            processes,
+            channels,
+            self.world,
+            TimeLimits(),
+            self.variables,
         )
 
     def session(self) -> PrimarySession:

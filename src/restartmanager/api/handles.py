@@ -13,8 +13,9 @@ from restartmanager.errors import (
     SessionBusyError,
     SessionEndedError,
 )
-from restartmanager.model import Filter, FilterAction
+from restartmanager.model import Filter, FilterAction, ResourceSpec
 from restartmanager.model.progress import CancelToken, Reporter
+from restartmanager.rules import arguments
 from restartmanager.rules.arguments import filter_target, normalise_key, relaunch_all
 from restartmanager.rules.plan import ShutdownMode
 
@@ -68,14 +69,14 @@ class _Session:
         DirectoryAmongFilesError, UsageError, UnsupportedError, StoreError.
         """
         with self._alive():
-            self._engine.register(
-                self._key,
-                files=files,
-                trees=trees,
-                packages=packages,
-                services=services,
-                processes=processes,
+            spec = ResourceSpec(
+                files=arguments.paths(files, "files"),
+                trees=arguments.paths(trees, "trees"),
+                packages=arguments.texts(packages, "packages"),
+                services=arguments.texts(services, "services"),
+                processes=arguments.unique_processes(processes),
             )
+            self._engine.register(self._key, spec)
 
     @contextmanager
     def _alive(self) -> Iterator[None]:

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from restartmanager.api.wiring import make_inspector
+from restartmanager.api.wiring import make_identifier, make_inspector
 from restartmanager.errors import RestartManagerError
 from restartmanager.model.escaping import escape
+from restartmanager.rules import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,8 +31,10 @@ def who_uses(*paths: str | os.PathLike[str], packages: Iterable[str] = ()) -> Af
     A directory stands for everything below it, a package for the files it owns.
     ``not_inspectable`` of the result counts the processes that the caller may not look into.
     """
-    inspector = make_inspector()
-    return _users_only(inspector.who_uses(inspector.resources_at(paths, packages)))
+    resources = make_identifier().resources_at(
+        arguments.paths(paths, "paths"), arguments.texts(packages, "packages")
+    )
+    return _users_only(make_inspector().who_uses(resources))
 
 
 def stale() -> Affected:

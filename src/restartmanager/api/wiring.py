@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from restartmanager.engine.engine import Engine
+    from restartmanager.engine.identifier import ResourceIdentifier
     from restartmanager.engine.inspector import Inspector
     from restartmanager.model import Process
     from restartmanager.ports.applications import Conversations
@@ -43,6 +44,7 @@ def make_engine() -> Engine:
     inspector.entries = DesktopEntries()
     return TracedEngine(
         store=SqliteStore(state_folder()),
+        identifier=make_identifier(),
         inspector=inspector,
         processes=inspector.processes,
         channels=_Channels(),
@@ -62,10 +64,18 @@ class _Channels:
         return LinuxChannels().open(processes)
 
 
+def make_identifier() -> ResourceIdentifier:
+    """What looks at the files and packages of this machine that a caller names."""
+    from restartmanager.adapters.packages import SystemPackages
+    from restartmanager.adapters.proc.files import LinuxFileIdentifier
+    from restartmanager.engine.identifier import ResourceIdentifier
+
+    return ResourceIdentifier(LinuxFileIdentifier(), SystemPackages())
+
+
 def make_inspector() -> Inspector:
     """What looks at this machine for the calling user; it remembers nothing."""
     from restartmanager.adapters.clock import SystemClock
-    from restartmanager.adapters.packages import SystemPackages
     from restartmanager.adapters.processes.processes import LinuxProcesses
     from restartmanager.adapters.scan.scanner import LinuxScanner
     from restartmanager.engine.inspector import Inspector
@@ -78,7 +88,6 @@ def make_inspector() -> Inspector:
     return Inspector(
         scanner=scanner,
         processes=LinuxProcesses(),
-        packages=SystemPackages(),
         services=make_services(),
         clock=SystemClock(),
         uid=os.geteuid(),

@@ -25,7 +25,7 @@ from restartmanager.errors import (
     RestartError,
     ShutdownError,
 )
-from restartmanager.model import Filter, FilterTrigger, Outcome, Resources
+from restartmanager.model import Filter, FilterTrigger, Outcome
 from restartmanager.model.identity import boot_id
 from restartmanager.model.journal import JournalEntry, Operation, SessionRecord
 from restartmanager.model.limits import TimeLimits
@@ -37,16 +37,16 @@ from restartmanager.rules.history import merge_history
 from restartmanager.rules.plan import ShutdownMode, plan_refresh, plan_shutdown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from restartmanager.engine.identifier import ResourceIdentifier
     from restartmanager.engine.inspector import Inspector
-    from restartmanager.model import Affected
+    from restartmanager.model import Affected, Resources, ResourceSpec
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.ports.applications import Channels
     from restartmanager.ports.machine import Clock
     from restartmanager.ports.processes import Processes
     from restartmanager.ports.store import Store
-    from restartmanager.rules.arguments import PathLike
 
 
 _log = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ class Engine:
     """All operations, for one user, over one set of ports."""
 
     store: Store
+    identifier: ResourceIdentifier
     inspector: Inspector
     processes: Processes
     channels: Channels
@@ -119,21 +120,9 @@ class Engine:
 
     # -- resources and filters -----------------------------------------------------------------
 
-    def register(  # noqa: PLR0913 - one for each kind of resource
-        self,
-        key: str,
-        *,
-        files: Iterable[PathLike] = (),
-        trees: Iterable[PathLike] = (),
-        packages: Iterable[str] = (),
-        services: Iterable[str] = (),
-        processes: Iterable[UniqueProcess] = (),
-    ) -> None:
+    def register(self, key: str, spec: ResourceSpec) -> None:
         """Register more resources; the files are looked at now. All or nothing."""
-        names = arguments.texts(services, "services")
-        unique = arguments.unique_processes(processes)
-        seen = self.inspector.identify(files, trees, packages)
-        self.store.add_resources(key, Resources(seen.files, seen.trees, unique, names))
+        self.store.add_resources(key, self.identifier.identify(spec))
 
     def resources(self, key: str) -> Resources:
         """All that was registered, by the primary and the secondaries."""

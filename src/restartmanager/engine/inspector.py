@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from restartmanager.errors import ProcessError
-from restartmanager.model import Affected, Application, Resources, ServiceState, Unexplained
-from restartmanager.rules import arguments
+from restartmanager.model import Affected, Application, ServiceState, Unexplained
 from restartmanager.rules.applications import (
     MachineFacts,
     desktop_unit,
@@ -28,14 +27,13 @@ from restartmanager.rules.services import ServiceScene, companions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from restartmanager.model import Holder, Process, Service, ServiceFacts, Sighting
+    from restartmanager.model import Holder, Process, Resources, Service, ServiceFacts, Sighting
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.journal import JournalEntry
     from restartmanager.ports.applications import Screens
-    from restartmanager.ports.machine import Clock, Entries, Packages, Scanner
+    from restartmanager.ports.machine import Clock, Entries, Scanner
     from restartmanager.ports.processes import Processes
     from restartmanager.ports.services import ServiceManager
-    from restartmanager.rules.arguments import PathLike
     from restartmanager.rules.cgroups import UnitAddress
 
 
@@ -53,7 +51,6 @@ class Inspector:
 
     scanner: Scanner
     processes: Processes
-    packages: Packages
     services: ServiceManager
     clock: Clock
     uid: int
@@ -61,22 +58,6 @@ class Inspector:
     entries: Entries | None = None
     load_policy: Callable[[], Policy] = Policy
     """Called only when somebody is found: reading rules takes longer than finding nobody."""
-
-    def identify(
-        self, files: Iterable[PathLike], trees: Iterable[PathLike], packages: Iterable[str] = ()
-    ) -> Resources:
-        """These files and trees, and the files of these packages, as they are now."""
-        paths = list(arguments.paths(files, "files"))
-        for name in arguments.texts(packages, "packages"):
-            paths += self.packages.files_of(name)
-        return self.scanner.identify(paths, arguments.paths(trees, "trees"))
-
-    def resources_at(self, paths: Iterable[PathLike], packages: Iterable[str] = ()) -> Resources:
-        """These paths, directories as trees, and the files of these packages, to ask about now."""
-        texts = list(arguments.paths(paths, "paths"))
-        for name in arguments.texts(packages, "packages"):
-            texts += self.packages.files_of(name)
-        return self.scanner.resources_at(texts)
 
     def who_uses(
         self,

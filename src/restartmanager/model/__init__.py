@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         FileIdentity,
         FileResource,
         Resources,
+        ResourceSpec,
         TreeResource,
     )
     from restartmanager.model.services import (
@@ -85,6 +86,7 @@ __all__ = [
     "RebootReason",
     "Recipe",
     "Required",
+    "ResourceSpec",
     "Resources",
     "RestartBy",
     "RestartFlags",
@@ -121,7 +123,7 @@ _HOMES = {
     "applications": ("Affected", "AppType", "Application", "RestartBy", "Status"),
     "holders": ("Evidence", "Holder", "How", "Ignored", "Process", "Sighting", "Unexplained"),
     "reasons": ("RebootReason", "Required", "words"),
-    "resources": ("FileIdentity", "FileResource", "Resources", "TreeResource"),
+    "resources": ("FileIdentity", "FileResource", "ResourceSpec", "Resources", "TreeResource"),
     "services": ("Hold", "Service", "ServiceFacts", "ServiceResult", "ServiceState", "Treatment"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -8,6 +8,22 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
 
 
+class ResourceSpec(NamedTuple):
+    """What will be changed, as a caller names it: paths and names, not yet looked at.
+
+    ``packages`` stand for the files that they own.
+    """
+
+    files: tuple[str, ...] = ()
+    trees: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    processes: tuple[UniqueProcess, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(kind for kind in self)
+
+
 class FileIdentity(NamedTuple):
     """The identity of the file that a path led to at one moment.
 

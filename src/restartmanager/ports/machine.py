@@ -1,4 +1,4 @@
-"""The doors to the machine: time, packages, desktop entries, the log, and who uses which files."""
+"""The doors to the machine: time, packages, desktop entries, the log, files and who uses them."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class NoEntries:
         return None
 
 
-class Scanner(Protocol):
-    """The finder of holders."""
+class FileIdentifier(Protocol):
+    """The file system, asked which files the caller's paths lead to."""
 
     def identify(self, files: Sequence[str], trees: Sequence[str]) -> Resources:
         """Look at what will be changed as it is now, so that it is known again afterwards.
@@ -73,6 +73,10 @@ class Scanner(Protocol):
         meanwhile is known again. Raises UsageError for what cannot be a path.
         """
         ...
+
+
+class Scanner(Protocol):
+    """The finder of holders."""
 
     def find_holders(self, resources: Resources) -> Sighting:
         """Who uses these files and trees now, in one look at the machine.

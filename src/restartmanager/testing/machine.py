@@ -1,4 +1,4 @@
-"""The ports over a simulated World: processes, packages and the scanner (see ``world``)."""
+"""The ports over a simulated World: processes, packages, files and the scanner (see ``world``)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,13 @@ if TYPE_CHECKING:
 
 from restartmanager.testing.world import Life, Program, World
 
-__all__ = ["SimulatedHandle", "SimulatedPackages", "SimulatedProcesses", "SimulatedScanner"]
+__all__ = [
+    "SimulatedFileIdentifier",
+    "SimulatedHandle",
+    "SimulatedPackages",
+    "SimulatedProcesses",
+    "SimulatedScanner",
+]
 
 
 class SimulatedHandle:
@@ -186,17 +192,15 @@ class SimulatedPackages:
             raise UsageError(f"No package {name!r} is installed.", hint="Install it.") from None
 
 
-class SimulatedScanner:
-    """The Scanner port over a World."""
+class SimulatedFileIdentifier:
+    """The FileIdentifier port over a World."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     def identify(self, files: Sequence[str], trees: Sequence[str]) -> Resources:
         world = self._world
-        for path in (*files, *trees):
-            if not path or "\0" in path:
-                raise UsageError(f"{path!r} is no path.", hint="Give the path of a file.")
+        _check(*files, *trees)
         for path in files:
             if path in world.folders:
                 raise DirectoryAmongFilesError(path)
@@ -204,23 +208,31 @@ class SimulatedScanner:
             if path not in world.folders:
                 raise UsageError(f"{path!r} is no directory.", hint="Register it as a file.")
         return Resources(
-            files=tuple(FileResource(path, world.files.get(path)) for path in files),
-            trees=tuple(TreeResource(path, self._below(path)) for path in trees),
+            files=tuple(FileResource(path, world.files.get(path)) for path in dict.fromkeys(files)),
+            trees=tuple(TreeResource(path, _below(world, path)) for path in dict.fromkeys(trees)),
         )
 
     def resources_at(self, paths: Sequence[str]) -> Resources:
-        folders = self._world.folders
+        _check(*paths)
+        distinct, folders = dict.fromkeys(paths), self._world.folders
         return Resources(
-            files=tuple(FileResource(path, None) for path in paths if path not in folders),
-            trees=tuple(TreeResource(path) for path in paths if path in folders),
+            files=tuple(FileResource(path, None) for path in distinct if path not in folders),
+            trees=tuple(TreeResource(path) for path in distinct if path in folders),
         )
+
+
+class SimulatedScanner:
+    """The Scanner port over a World."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
 
     def find_holders(self, resources: Resources) -> Sighting:
         wanted: dict[FileIdentity, str] = {}
         for resource in resources.files:
             self._want(wanted, resource)
         for tree in resources.trees:
-            for resource in (*tree.entries, *self._below(tree.path)):
+            for resource in (*tree.entries, *_below(self._world, tree.path)):
                 self._want(wanted, resource)
         lives = self._world.at_work()
         holders = [
@@ -272,7 +284,14 @@ class SimulatedScanner:
             )
         )
 
-    def _below(self, tree: str) -> tuple[FileResource, ...]:
-        there = self._world.folders | self._world.files
-        below = {path: file for path, file in there.items() if f"{path}/".startswith(f"{tree}/")}
-        return tuple(FileResource(path, file) for path, file in below.items())
+
+def _check(*paths: str) -> None:
+    for path in paths:
+        if not path or "\0" in path:
+            raise UsageError(f"{path!r} is no path.", hint="Give the path of a file.")
+
+
+def _below(world: World, tree: str) -> tuple[FileResource, ...]:
+    there = world.folders | world.files
+    below = {path: file for path, file in there.items() if f"{path}/".startswith(f"{tree}/")}
+    return tuple(FileResource(path, file) for path, file in below.items())

@@ -39,8 +39,15 @@ def log() -> Log:
 
 def traced(plain: Engine, log: Log) -> TracedEngine:
     """The same engine, with its deeds told."""
-    ports = plain.store, plain.inspector, plain.processes, plain.channels, plain.clock
-    return TracedEngine(*ports, traces=log)
+    return TracedEngine(
+        plain.store,
+        plain.identifier,
+        plain.inspector,
+        plain.processes,
+        plain.channels,
+        plain.clock,
+        traces=log,
+    )
 
 
 def traced_session(world: World, log: Log) -> PrimarySession:

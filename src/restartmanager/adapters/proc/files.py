@@ -87,6 +87,13 @@ def resources_at(paths: Sequence[str]) -> Resources:
     )
 
 
+class LinuxFileIdentifier:
+    """The files of this machine; port ``FileIdentifier``."""
+
+    identify = staticmethod(identify)
+    resources_at = staticmethod(resources_at)
+
+
 def absolute(path: str) -> str:
     """The absolute form of ``path`` that leads to the same file and still looks like it.
 

@@ -14,7 +14,6 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from restartmanager.adapters.proc import files as _files
 from restartmanager.adapters.proc.mounts import Mounts
 from restartmanager.adapters.proc.procfs import PROC, ProcDirectory, boot_time, describe, pids
 from restartmanager.adapters.scan.targets import Targets
@@ -57,14 +56,6 @@ class ProcScanner:
 
     def __init__(self, proc: str = PROC) -> None:
         self._proc = proc
-
-    def identify(self, files: Sequence[str], trees: Sequence[str]) -> Resources:
-        """The files and trees as they are now: see ``adapters.proc.files``."""
-        return _files.identify(files, trees)
-
-    def resources_at(self, paths: Sequence[str]) -> Resources:
-        """What these paths lead to: see ``restartmanager.adapters.proc.files.resources_at``."""
-        return _files.resources_at(paths)
 
     def find_holders(self, resources: Resources, *, deep: bool = False) -> Sighting:
         """Who uses these files and trees now, and which of the registered processes live.

@@ -21,7 +21,6 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from restartmanager.adapters.proc import files as _files
 from restartmanager.adapters.proc.mounts import Mounts, read_mountinfo
 from restartmanager.adapters.proc.procfs import PROC, pids
 from restartmanager.adapters.scan.leases import LeaseProbe
@@ -58,14 +57,6 @@ class LinuxScanner:
         self._cache_folder = cache_folder
         self._iterator: KernelIterator | None = None
         self._processes = ProcScanner()
-
-    def identify(self, files: Sequence[str], trees: Sequence[str]) -> Resources:
-        """The files and trees as they are now: see ``adapters.proc.files``."""
-        return _files.identify(files, trees)
-
-    def resources_at(self, paths: Sequence[str]) -> Resources:
-        """What these paths lead to: see ``restartmanager.adapters.proc.files.resources_at``."""
-        return _files.resources_at(paths)
 
     def find_stale(self, policy: Policy) -> Sighting:
         """Who runs replaced code: see ``restartmanager.adapters.scan.stale``."""

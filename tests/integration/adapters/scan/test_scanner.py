@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from restartmanager.adapters.proc.files import identify
 from restartmanager.adapters.scan.proc_scan import ProcScanner
 from restartmanager.model import How, Resources
 from support.paths import PROGRAMS
@@ -30,7 +31,7 @@ Found = list[tuple[int, str, tuple[How, ...], bool]]
 
 
 def registered(*files: Path | str) -> Resources:
-    return SCANNER.identify([str(path) for path in files], [])
+    return identify([str(path) for path in files], [])
 
 
 def found(resources: Resources, **options: Any) -> Found:
@@ -84,7 +85,7 @@ def test_open_and_mapped_at_once_come_in_order(spawn: Spawn, data: Path) -> None
 
 def test_a_tree_is_used_by_its_directories_as_well(spawn: Spawn, tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
-    resources = SCANNER.identify([], [str(tmp_path)])
+    resources = identify([], [str(tmp_path)])
     child = spawn.holding("chdir", str(tmp_path / "sub"), "open", str(tmp_path))
     assert found(resources) == [
         (child.pid, str(tmp_path), (How.OPEN,), False),
@@ -96,7 +97,7 @@ def test_a_tree_is_used_by_its_directories_as_well(spawn: Spawn, tmp_path: Path)
 def test_what_came_to_a_tree_and_was_removed_again_is_found(
     spawn: Spawn, tmp_path: Path, action: str
 ) -> None:
-    resources = SCANNER.identify([], [str(tmp_path)])
+    resources = identify([], [str(tmp_path)])
     late = tmp_path / "late"
     if action == "chdir":
         late.mkdir()
@@ -267,7 +268,7 @@ def test_inside_another_root_directory(spawn: Spawn, data: Path, tmp_path: Path)
     child = spawn.holding("chroot", str(tmp_path), "open", "/data")
     assert found(registered(data)) == [(child.pid, str(data), (How.OPEN,), False)]
     expected = (child.pid, str(tmp_path), (How.ROOT,), False)
-    assert expected in found(SCANNER.identify([], [str(tmp_path)]))
+    assert expected in found(identify([], [str(tmp_path)]))
 
 
 @pytest.mark.root
@@ -310,10 +311,11 @@ def test_merged_paths_of_an_overlay(tmp_path: Path, layers: str, change: str) ->
     script = OVERLAYS[layers] + f'mount -t overlay overlay -o "{options}" "$0/merged"; exec "$@"'
     code = textwrap.dedent("""
         import os, shutil, subprocess, sys
+        from restartmanager.adapters.proc.files import identify
         from restartmanager.adapters.scan.proc_scan import ProcScanner
         path, change, holds = sys.argv[1:]
         scanner = ProcScanner()
-        resources = scanner.identify([path], [])
+        resources = identify([path], [])
         pipe = subprocess.PIPE
         command = [sys.executable, "-S", "-I", holds, "map", path, "open", path]
         holder = subprocess.Popen(command, stdin=pipe, stdout=pipe)

@@ -70,7 +70,7 @@ def evidence(sighting: Sighting) -> list[tuple[int, str, tuple[How, ...], bool]]
 @pytest.mark.usefixtures("leases")
 def test_a_free_file_needs_no_look_at_any_process(data: Path) -> None:
     scanner = LinuxScanner(kernel=False)
-    sighting = scanner.find_holders(scanner.identify([str(data)], []))
+    sighting = scanner.find_holders(identify([str(data)], []))
     assert (sighting.holders, sighting.inspected) == ((), 0)
 
 
@@ -81,7 +81,7 @@ def test_a_script_that_nobody_holds_is_still_looked_for(spawn: Spawn, tmp_path: 
     script.write_text("print('r', flush=True)\ninput()\n")
     child = spawn.ready(PYTHON, "-S", str(script))
     scanner = LinuxScanner(kernel=False)
-    sighting = scanner.find_holders(scanner.identify([str(script)], []))
+    sighting = scanner.find_holders(identify([str(script)], []))
     assert evidence(sighting) == [(child.pid, str(script), (How.SCRIPT,), False)]
 
 
@@ -95,7 +95,7 @@ def test_what_nobody_can_be_named_for_is_never_called_free(data: Path) -> None:
         socket.send_fds(sender, [b"x"], [descriptor])
         os.close(descriptor)
         scanner = LinuxScanner()
-        sighting = scanner.find_holders(scanner.identify([str(data)], []))
+        sighting = scanner.find_holders(identify([str(data)], []))
     assert evidence(sighting) == []
     (unexplained,) = sighting.unexplained
     assert unexplained.path == str(data)
@@ -107,14 +107,14 @@ def test_what_nobody_can_be_named_for_is_never_called_free(data: Path) -> None:
 def test_a_thread_with_a_table_of_its_own_is_found_after_all(spawn: Spawn, data: Path) -> None:
     child = spawn.holding("thread-open", str(data))
     scanner = LinuxScanner(kernel=False)
-    sighting = scanner.find_holders(scanner.identify([str(data)], []))
+    sighting = scanner.find_holders(identify([str(data)], []))
     assert evidence(sighting) == [(child.pid, str(data), (How.OPEN,), False)]
     assert sighting.unexplained == ()
 
 
 def test_the_leases_can_be_switched_off(data: Path) -> None:
     scanner = LinuxScanner(leases=False, kernel=False)
-    assert scanner.find_holders(scanner.identify([str(data)], [])).inspected > 0
+    assert scanner.find_holders(identify([str(data)], [])).inspected > 0
 
 
 # -- the kernel --------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def test_both_ways_give_the_same_answer(spawn: Spawn, tmp_path: Path, seed: int)
     for path in paths:
         path.write_bytes(b"\0" * 5000)
     asked = LinuxScanner(leases=False)
-    resources = asked.identify([str(path) for path in paths], [])
+    resources = identify([str(path) for path in paths], [])
     for _ in range(15):
         chosen = pick.sample(paths, pick.randint(4, 12))
         spawn.holding(*(w for p in chosen for w in (pick.choice(["open", "map"]), str(p))))
@@ -214,7 +214,7 @@ def test_scripts_are_found_beside_what_the_kernel_knows(spawn: Spawn, tmp_path: 
     script.write_text("print('r', flush=True)\ninput()\n")
     child = spawn.ready(PYTHON, "-S", str(script))
     scanner = LinuxScanner()
-    sighting = scanner.find_holders(scanner.identify([str(script)], []))
+    sighting = scanner.find_holders(identify([str(script)], []))
     assert evidence(sighting) == [(child.pid, str(script), (How.SCRIPT,), False)]
     assert sighting.inspected > 1
 
@@ -240,5 +240,5 @@ def test_without_the_kernel_every_process_is_read(
     child = spawn.holding("open", str(data))
     scanner = LinuxScanner(leases=False)
     for _ in range(2):
-        sighting = scanner.find_holders(scanner.identify([str(data)], []))
+        sighting = scanner.find_holders(identify([str(data)], []))
         assert evidence(sighting) == [(child.pid, str(data), (How.OPEN,), False)]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from restartmanager.adapters.proc.files import identify
 from restartmanager.adapters.proc.maps import parse_mapping
 from restartmanager.adapters.proc.mounts import Mounts, parse_mountinfo
 from restartmanager.adapters.proc.roots import stat_inside
@@ -233,7 +234,7 @@ def test_descriptors_are_found_with_and_without_remote_mounts(
     proc.file("9/fdinfo/4", f"pos:\t0\nflags:\t0\nmnt_id:\t24\nino:\t{inode}\n")
     proc.link("9/fd/5", "/etc/passwd")
     proc.file("9/fdinfo/5", "pos:\t0\nflags:\t0\nmnt_id:\t24\nino:\t1\n")
-    resources = ProcScanner().identify([str(path)], [])
+    resources = identify([str(path)], [])
     asked: list[str] = []
     real_stat = os.stat
 

@@ -1,0 +1,114 @@
+"""What every FileIdentifier must get right, as test methods over files of any kind.
+
+Derive a test class from FileIdentifierContract, say in the hooks how files come about on your
+machine (real, simulated), and let pytest collect it. A check that fails raises AssertionError.
+"""
+
+# ruff: noqa: S101 - these are tests: they assert
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from restartmanager.errors import DirectoryAmongFilesError, UsageError
+from restartmanager.model import FileResource, TreeResource
+
+if TYPE_CHECKING:
+    from restartmanager.ports.machine import FileIdentifier
+
+__all__ = ["FileIdentifierContract"]
+
+
+class FileIdentifierContract:
+    """The sentences that hold for every FileIdentifier. Hooks come first; none has a default."""
+
+    def identifier(self) -> FileIdentifier:
+        """The identifier under test."""
+        raise NotImplementedError
+
+    def new_folder(self) -> str:
+        """The path of a new, empty directory."""
+        raise NotImplementedError
+
+    def new_file(self, path: str) -> None:
+        """Put a file at this path; a new one, also where there is one already, which is replaced
+        by renaming."""
+        raise NotImplementedError
+
+    # -- to be known again ---------------------------------------------------------------------
+
+    def test_a_file_has_one_identity_as_long_as_it_is_there(self) -> None:
+        """Looking twice finds the same file."""
+        path = self._file()
+        first, second = self._seen(path), self._seen(path)
+        assert first == second
+        assert (first.path, first.identity is None) == (path, False)
+
+    def test_another_file_under_the_same_name_has_another_identity(self) -> None:
+        """A name is not a file."""
+        path = self._file()
+        before = self._seen(path)
+        self.new_file(path)
+        assert self._seen(path).identity not in {before.identity, None}
+
+    def test_a_path_that_leads_nowhere_has_no_identity(self) -> None:
+        """Files need not exist when they are registered."""
+        path = f"{self.new_folder()}/later"
+        assert self._seen(path) == FileResource(path, None)
+
+    def test_a_path_that_is_named_twice_counts_once(self) -> None:
+        """In its first place."""
+        one, two = self._file(), self._file()
+        seen = self.identifier().identify([one, two, one], [])
+        assert [file.path for file in seen.files] == [one, two]
+
+    def test_a_tree_has_all_that_is_below_it_and_itself(self) -> None:
+        """As single files are identified."""
+        folder = self.new_folder()
+        path = f"{folder}/file"
+        self.new_file(path)
+        (tree,) = self.identifier().identify([], [folder]).trees
+        assert tree.path == folder
+        assert {entry.path for entry in tree.entries} == {folder, path}
+        assert self._seen(path) in tree.entries
+        assert all(entry.identity is not None for entry in tree.entries)
+
+    def test_what_cannot_be_registered_is_refused(self) -> None:
+        """Directories among files, files among trees, and what is no path."""
+        folder, file = self.new_folder(), self._file()
+        with pytest.raises(DirectoryAmongFilesError):
+            self.identifier().identify([file, folder], [])
+        with pytest.raises(UsageError):
+            self.identifier().identify([], [file])
+        for wrong in ("", "a\0b"):
+            with pytest.raises(UsageError):
+                self.identifier().identify([wrong], [])
+
+    # -- to ask about at once ------------------------------------------------------------------
+
+    def test_what_is_asked_about_at_once_is_not_recorded(self) -> None:
+        """Directories are trees, all else is a file, whatever is there."""
+        folder, file = self.new_folder(), self._file()
+        nothing = f"{folder}/nothing"
+        seen = self.identifier().resources_at([nothing, folder, file, folder])
+        assert seen.files == (FileResource(nothing, None), FileResource(file, None))
+        assert seen.trees == (TreeResource(folder),)
+
+    def test_what_is_no_path_cannot_be_asked_about(self) -> None:
+        """As it cannot be registered."""
+        for wrong in ("", "a\0b"):
+            with pytest.raises(UsageError):
+                self.identifier().resources_at([wrong])
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def _file(self) -> str:
+        path = f"{self.new_folder()}/file"
+        self.new_file(path)
+        return path
+
+    def _seen(self, path: str) -> FileResource:
+        (found,) = self.identifier().identify([path], []).files
+        return found
