@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from restartmanager.errors import UnsupportedError, UsageError
+from restartmanager.model.limits import PACKAGES_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _QUERIES = (("dpkg-query", "--listfiles", "--"), ("rpm", "--query", "--list", "--"))
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._:~^-]{0,254}\Z")
-_TIMEOUT_S = 60
 _ASKING = "Asking for the files of a package"
 
 
@@ -66,12 +66,12 @@ def _run(command: Sequence[str]) -> list[str] | None:
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_TIMEOUT_S,
+            timeout=PACKAGES_S,
             check=False,
             env={"PATH": _PATH, "LC_ALL": "C"},
         )
     except subprocess.TimeoutExpired:
-        why = f"{command[0]} has not answered within {_TIMEOUT_S} seconds"
+        why = f"{command[0]} has not answered within {PACKAGES_S:.0f} seconds"
         raise UnsupportedError(_ASKING, why) from None
     if done.returncode != 0:
         return None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from restartmanager.errors import ProcessError
 from restartmanager.model import Affected, Application, ServiceState, Unexplained
+from restartmanager.model.limits import WINDOWS_S
 from restartmanager.rules.applications import (
     MachineFacts,
     desktop_unit,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from restartmanager.rules.cgroups import UnitAddress
 
 
-_LOOK_AT_WINDOWS_S = 5.0
 _UNKNOWN_SERVICE = "no service manager of this machine knows a service of that name"
 
 
@@ -128,7 +128,7 @@ class Inspector:
         if self.screens is None:
             return applications
         leaders = [app.main_process for app in applications if _is_to_be_asked(app)]
-        deadline = self.clock.monotonic() + _LOOK_AT_WINDOWS_S
+        deadline = self.clock.monotonic() + WINDOWS_S
         found = self.screens.find([p for p in leaders if p is not None], deadline)
         return [
             with_windows(app, found.get(app.main_process.identity)) if app.main_process else app

@@ -14,6 +14,7 @@ from restartmanager.model import (
     ServiceState,
     Treatment,
 )
+from restartmanager.model.limits import STILL_STOPPING_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["SimulatedServices", "Unit"]
 
 _UNKNOWN = "there is no such service"
-_STILL_STOPPING_S = 30.0
 
 
 @dataclass(slots=True)
@@ -210,7 +210,7 @@ class SimulatedServices:
             unit = self._unit(service)
             if unit is not None and unit.stopping:
                 until = math.inf if unit.stops_after_s is None else unit.stops_after_s
-                self._wait(self.world.time + min(until, _STILL_STOPPING_S), cancel)
+                self._wait(self.world.time + min(until, STILL_STOPPING_S), cancel)
             yield self._start(service, hold)
 
     def _start(self, service: Service, hold: Hold) -> ServiceResult:

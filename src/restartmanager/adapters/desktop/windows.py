@@ -23,6 +23,7 @@ from restartmanager.adapters.proc.procfs import PROC, ProcDirectory
 from restartmanager.adapters.processes.starting import memory_file
 from restartmanager.errors import ProcessError, UnsupportedError
 from restartmanager.model.answers import WindowKind, Windows
+from restartmanager.model.limits import PING_S
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import CancelToken
 
-
-PING_S = 2.0
-"""How long a window has to answer a ping."""
 
 _HELPER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "x11_helper.py")
 _ENVIRONMENT_LIMIT = 4 * 1024 * 1024

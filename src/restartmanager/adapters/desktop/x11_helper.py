@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 
 _MEMORY = 512 * 1024 * 1024
-_CPU_S = 10
+_CPU_S = 10  # of the processor: a server may send lists without end
+_CONNECT_S = 2  # a server that listens takes connections at once
 _TITLES = 8
 _NOBODY = 65534
 
@@ -114,7 +115,7 @@ def _facts(pid: int, windows: list[Window]) -> dict[str, Any]:
 def _server_of(number: int) -> Peer:
     """Who the server of a display is: nothing is sent to it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trying:
-        trying.settimeout(2)
+        trying.settimeout(_CONNECT_S)
         trying.connect(f"/tmp/.X11-unix/X{number}")  # noqa: S108 - where X servers listen
         return peer_of(trying)
 

@@ -25,6 +25,7 @@ from restartmanager.app.protocol import (
 )
 from restartmanager.errors import ProcessError, ProcessGoneError
 from restartmanager.model.answers import Answer, AnswerKind
+from restartmanager.model.limits import HANG_UP_S
 
 if TYPE_CHECKING:
     import socket
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from restartmanager.model.progress import CancelToken
 
 
-_HANG_UP_S = 1.0  # from a closed connection to the end of the process that closed it by exiting
 _KINDS = {
     RequestKind.QUERY: {ReplyKind.YES: AnswerKind.YES, ReplyKind.NO: AnswerKind.NO},
     RequestKind.END: {ReplyKind.DONE: AnswerKind.DONE, ReplyKind.SIGNAL: AnswerKind.SIGNAL},
@@ -114,7 +114,7 @@ class _Line:
         """The answer, where the process itself gives it: by having exited, or having hung up."""
         if self.handle.exited:
             self.answer = Answer(AnswerKind.DIED, "it exited")
-        elif self.answer is None and now >= self.hung_up_at + _HANG_UP_S:
+        elif self.answer is None and now >= self.hung_up_at + HANG_UP_S:
             self.answer = Answer(AnswerKind.NONSENSE, "it closed the connection")
 
     def close(self) -> None:
@@ -230,7 +230,7 @@ def _wait(lines: Sequence[_Line], deadline: float, cancel: CancelToken | None) -
         pending = [line for line in lines if line.answer is None]
         if not pending or now >= deadline:
             return
-        until = min(deadline, *(line.hung_up_at + _HANG_UP_S for line in pending))
+        until = min(deadline, *(line.hung_up_at + HANG_UP_S for line in pending))
         for line in _ready(pending, until - now, cancel):
             line.read()
 

@@ -22,6 +22,7 @@ from restartmanager.errors import (
 )
 from restartmanager.model import Signal
 from restartmanager.model.identity import UniqueProcess, boot_id
+from restartmanager.model.limits import LAUNCH_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from restartmanager.model import Recipe
 
 
-_TIMEOUT_S = 10.0
 _LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
 _OPTIONS = ("-I", "-S", "-B")
 _ENVIRONMENT_FOR_LAUNCHER = {"PATH": "/usr/bin:/bin"}  # and nothing of the caller's
@@ -49,7 +49,7 @@ def start(
     recipe: Recipe,
     on_created: Callable[[UniqueProcess], object],
     *,
-    timeout_s: float = _TIMEOUT_S,
+    timeout_s: float = LAUNCH_S,
 ) -> UniqueProcess:
     """Start a process by its recipe; port ``Processes.start``.
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.services.members import Members, processes_with
-from restartmanager.adapters.services.parallel import KILL_S, CalledOffError, ServiceTroubleError
+from restartmanager.adapters.services.parallel import CalledOffError, ServiceTroubleError
 from restartmanager.errors import ProcessGoneError
 from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.limits import KILL_S
 
 if TYPE_CHECKING:
     import subprocess

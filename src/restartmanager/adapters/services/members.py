@@ -10,10 +10,11 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from restartmanager.adapters.services.parallel import KILL_S, CalledOffError, ServiceTroubleError
+from restartmanager.adapters.services.parallel import CalledOffError, ServiceTroubleError
 from restartmanager.errors import ProcessError, ProcessGoneError
 from restartmanager.model import Signal
 from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.limits import HELPERS_S, KILL_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from restartmanager.model import Process
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.processes import Processes, ProcessHandle
-
-
-_HELPERS_S = 2.0  # how long helpers may outlive their leader before they are asked themselves
 
 
 class Members:
@@ -74,7 +72,7 @@ class Members:
         They are asked to exit after a moment, and with ``force`` killed after ``until`` (monotonic
         seconds). Raises ServiceTroubleError when some are left all the same, CalledOffError.
         """
-        if self.await_end(min(until, time.monotonic() + _HELPERS_S), cancel):
+        if self.await_end(min(until, time.monotonic() + HELPERS_S), cancel):
             return False
         self._send(Signal.TERMINATE)
         if self.await_end(until, cancel):

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     done."""
 
 
-KILL_S = 5.0
-"""How long the kernel, and then the manager, may take over a killed process."""
 NO_SUCH_SERVICE = "there is no such service now"
 _AT_ONCE = 32
 

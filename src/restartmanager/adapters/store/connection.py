@@ -47,6 +47,7 @@ _ATTEMPTS = 5
 """How often a memory may be replaced under our eyes before we give up."""
 
 _POLL_S = 0.002
+"""How often a busy memory is looked at; see `_begin_in_time`."""
 
 _CHECKED_PAGES = 64
 """Up to this size (256 KiB, a journal of dozens of applications) the whole file is checked when it

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_POLL_S = 0.02
+_POLL_S = 0.02  # flock(2) waits for ever or not at all
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 

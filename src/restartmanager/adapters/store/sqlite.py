@@ -11,6 +11,7 @@ from restartmanager.adapters.store.folder import StateFolder
 from restartmanager.errors import NoSuchSessionError, SessionLimitError, UsageError
 from restartmanager.model import Resources
 from restartmanager.model.journal import Operation, SessionRecord
+from restartmanager.model.limits import STORE_S
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,7 +33,7 @@ class SqliteStore:
     its kinds; after StoreDamagedError the next one starts with an empty memory.
     """
 
-    def __init__(self, folder: str, *, busy_timeout_s: float = 10.0) -> None:
+    def __init__(self, folder: str, *, busy_timeout_s: float = STORE_S) -> None:
         self._database = Database(StateFolder(folder), busy_timeout_s)
 
     def close(self) -> None:

@@ -178,7 +178,7 @@ def test_who_does_not_let_us_in_is_nobody(
 def test_who_never_answers_is_not_waited_for_for_ever(
     listening: Callable[[Manager], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bus_module, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(bus_module, "SYSTEMD_ANSWER_S", 0.2)
     bus = connect(listening(silent))
     with pytest.raises(BusGoneError, match="not answered"):
         bus.call(CALL)

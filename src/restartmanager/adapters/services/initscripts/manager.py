@@ -17,7 +17,6 @@ from restartmanager.adapters.services.initscripts.script_files import script_nam
 from restartmanager.adapters.services.initscripts.script_locks import await_stop, stop_lock
 from restartmanager.adapters.services.members import Members
 from restartmanager.adapters.services.parallel import (
-    KILL_S,
     NO_SUCH_SERVICE,
     CalledOffError,
     Done,
@@ -25,6 +24,7 @@ from restartmanager.adapters.services.parallel import (
     side_by_side,
 )
 from restartmanager.model import ServiceResult, ServiceState, Treatment
+from restartmanager.model.limits import KILL_S, SERVICE_ANSWER_S, SERVICE_COMMAND_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from restartmanager.ports.processes import Processes
 
 
-_TIDYING_S = 10.0
-_COMMAND_S = 90.0  # what systemd gives a service as well, where nothing else is said
 _RUNNING = {ServiceState.ACTIVE, ServiceState.CHANGING}
 _AT_ONCE = 16
 
@@ -155,7 +153,7 @@ class InitScripts:
         """Stop one service; a remark. With ``force`` it is killed after ``patience_s``."""
         if self._facts.state(name) not in _RUNNING:
             return ""
-        until = time.monotonic() + (patience_s if force else max(patience_s, _COMMAND_S))
+        until = time.monotonic() + (patience_s if force else max(patience_s, SERVICE_COMMAND_S))
         killed = False
         with Members(self._processes, self._facts.members(name)) as members:
             with stop_lock(name, until) as lock:
@@ -188,7 +186,7 @@ class InitScripts:
             if self._facts.state(other) in _RUNNING
         ]
         if with_it:
-            self._stop(name, _COMMAND_S, cancel, force=False)
+            self._stop(name, SERVICE_COMMAND_S, cancel, force=False)
             for stopped in (name, *with_it):
                 self._start(stopped)
             return
@@ -197,7 +195,7 @@ class InitScripts:
             members.end(time.monotonic() + KILL_S, cancel, force=False)
 
     def _start(self, name: str) -> str:
-        await_stop(name, time.monotonic() + _COMMAND_S)
+        await_stop(name, time.monotonic() + SERVICE_COMMAND_S)
         state = self._facts.state(name)
         if state is ServiceState.ACTIVE:
             return "it was running already"
@@ -213,14 +211,14 @@ class InitScripts:
     def _run(self, name: str, action: str) -> None:
         """Have the init system do it. ServiceTroubleError where it says that it could not."""
         command = Command(self._system.command(name, action), self._processes)
-        ended = command.ended_by(time.monotonic() + _COMMAND_S)
+        ended = command.ended_by(time.monotonic() + SERVICE_COMMAND_S)
         if ended.status != 0:
             raise ServiceTroubleError(self._complaint(name, action, ended))
 
     def _run_quietly(self, name: str, action: str) -> None:
         command = Command(self._system.command(name, action), self._processes, keep=True)
         try:
-            command.ended_by(time.monotonic() + _TIDYING_S)
+            command.ended_by(time.monotonic() + SERVICE_ANSWER_S)
         except ServiceTroubleError:
             return
 

@@ -18,6 +18,7 @@ from restartmanager.adapters.services.initscripts.script_locks import is_being_s
 from restartmanager.adapters.services.members import described, processes_with
 from restartmanager.adapters.services.parallel import ServiceTroubleError
 from restartmanager.model import Service, ServiceFacts, ServiceState
+from restartmanager.model.limits import SERVICE_ANSWER_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from restartmanager.ports.processes import Processes
 
 
-_ASKING_S = 10.0
 _GONE = "its process has ended, though nobody has stopped it"
 _RECORDED = {
     "starting": ServiceState.CHANGING,
@@ -175,7 +175,7 @@ class ScriptFacts:
     def _ask(self, name: str, question: str) -> Ended:
         try:
             command = Command(self._system.command(name, question), self._processes, keep=True)
-            return command.ended_by(time.monotonic() + _ASKING_S)
+            return command.ended_by(time.monotonic() + SERVICE_ANSWER_S)
         except (OSError, ServiceTroubleError):
             return Ended(-1)
 

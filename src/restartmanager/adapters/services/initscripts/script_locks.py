@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _FOLDER = "/run/restartmanager/stopping"
-_POLL_S = 0.02
+_POLL_S = 0.02  # flock(2) waits for ever or not at all
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.services.members import described
-from restartmanager.adapters.services.parallel import KILL_S, ServiceTroubleError
-from restartmanager.adapters.services.supervisord.rpc import ANSWER_S, Call
+from restartmanager.adapters.services.parallel import ServiceTroubleError
+from restartmanager.adapters.services.supervisord.rpc import Call
 from restartmanager.model import Service, ServiceState
+from restartmanager.model.limits import KILL_S, SERVICE_ANSWER_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +30,7 @@ _STATES = {
     "STOPPED": ServiceState.INACTIVE,
 }
 _LOG_BYTES, _LOG_LINES = 2048, 5
-_POLL_S = 0.05
+_POLL_S = 0.05  # it tells of no change by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Supervisor:
     def call(self, method: str, *arguments: object) -> object:
         """What a method returns that has nothing to wait for."""
         with self.begin(method, *arguments) as call:
-            return call.result(time.monotonic() + ANSWER_S)
+            return call.result(time.monotonic() + SERVICE_ANSWER_S)
 
     def await_stop(self, program: Program) -> None:
         """Wait for the end of a stop that somebody has begun, who may be gone: until then every
@@ -149,7 +150,7 @@ def find_supervisors(paths: Iterable[str], processes: Processes) -> Iterator[Sup
             seen.add((facts.st_dev, facts.st_ino))
             with Call(path, "getAPIVersion") as call:
                 if own in {0, call.uid} or call.uid == 0:
-                    call.result(time.monotonic() + ANSWER_S)
+                    call.result(time.monotonic() + SERVICE_ANSWER_S)
                     yield Supervisor(path, call.uid, processes)
         except (OSError, ValueError, ServiceTroubleError):
             continue

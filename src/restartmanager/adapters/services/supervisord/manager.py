@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from restartmanager.adapters.services.members import Members, processes_with
 from restartmanager.adapters.services.parallel import (
-    KILL_S,
     NO_SUCH_SERVICE,
     CalledOffError,
     Done,
@@ -23,6 +22,7 @@ from restartmanager.adapters.services.parallel import (
 from restartmanager.adapters.services.supervisord.daemon import find_supervisors
 from restartmanager.adapters.services.supervisord.rpc import FaultError
 from restartmanager.model import Hold, ServiceFacts, ServiceResult, ServiceState, Treatment
+from restartmanager.model.limits import APPLICATION_S, KILL_S, SERVICE_MARGIN_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 _ALREADY_STARTED, _NOT_RUNNING = 60, 70  # supervisor.xmlrpc.Faults
 _TRIED = {40, 50}  # the same: ABNORMAL_TERMINATION, SPAWN_ERROR
-_MARGIN_S = 5.0  # beyond the time that a program has by its configuration
-_RENEWAL_S = 30.0
 _Target = tuple["Supervisor", "Program"]
 
 
@@ -174,7 +172,7 @@ class SupervisordPrograms:
         restarted = {key: how for key, how in treatments.items() if how is not Treatment.RELOAD}
 
         def restart(target: _Target) -> Done:
-            self._stop(target, _RENEWAL_S, cancel, force=False)
+            self._stop(target, APPLICATION_S, cancel, force=False)
             supervisor, program = target
             with supervisor.begin("startProcess", program.full_name) as call:
                 return _await_start(target, call, cancel)
@@ -206,7 +204,7 @@ class SupervisordPrograms:
         """Stop one program; a remark. With ``force`` it is killed after ``patience_s``."""
         supervisor, program = target
         began = time.monotonic()
-        limit_s = patience_s if force else max(patience_s, program.stop_s + _MARGIN_S)
+        limit_s = patience_s if force else max(patience_s, program.stop_s + SERVICE_MARGIN_S)
         remark = ""
         with (
             Members(self._processes, self._group(supervisor, program)) as members,
@@ -281,7 +279,7 @@ def _await_start(target: _Target, call: Call, cancel: CancelToken) -> Done:
     supervisor, program = target
     remark = ""
     try:
-        call.result(time.monotonic() + program.start_s + _MARGIN_S, cancel)
+        call.result(time.monotonic() + program.start_s + SERVICE_MARGIN_S, cancel)
     except TimeoutError:
         raise ServiceTroubleError("it is not up in time") from None
     except FaultError as fault:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from restartmanager.adapters.processes.peers import peer_of
 from restartmanager.adapters.services.parallel import CalledOffError, ServiceTroubleError
+from restartmanager.model.limits import SERVICE_ANSWER_S
 
 if TYPE_CHECKING:
     from typing import Self
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from restartmanager.model.progress import CancelToken
 
 
-ANSWER_S = 10.0
 _ANSWER_LIMIT = 4 * 1024 * 1024
 _PORTION = 64 * 1024
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -47,7 +47,7 @@ class Call:
         self._path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
-            self._socket.settimeout(ANSWER_S)
+            self._socket.settimeout(SERVICE_ANSWER_S)
             self._socket.connect(path)
             self.uid = peer_of(self._socket).uid
             self._socket.sendall(_request(method, arguments))

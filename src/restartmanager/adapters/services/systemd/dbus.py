@@ -20,6 +20,7 @@ from jeepney import DBusAddress, HeaderFields, Message, MessageType, new_method_
 from jeepney.low_level import calc_msg_size
 
 from restartmanager.adapters.processes.peers import peer_of
+from restartmanager.model.limits import SYSTEMD_ANSWER_S, SYSTEMD_GREETING_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 _MANAGER = "org.freedesktop.systemd1"
 _SYSTEM_BUS = "/run/dbus/system_bus_socket"
-_PATIENCE_S = 25.0
-"""How long a manager may take to answer: as long as sd-bus waits."""
-_GREETING_S = 5.0
 _GREETING_LIMIT = 4096
 _MESSAGE_LIMIT = 16 * 1024 * 1024
 _FIXED_HEADER = 16
@@ -138,7 +136,7 @@ class Bus:
         numbers: list[int] = []
         awaited: set[int] = set()
         answers: dict[int, tuple[Any, ...] | Refusal] = {}
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + SYSTEMD_ANSWER_S
         while waiting or awaited:
             free = min(len(waiting), _AT_ONCE - len(awaited))
             sent = self._send([_message(waiting.popleft()) for _ in range(free)])
@@ -151,7 +149,7 @@ class Bus:
                 elif number in awaited:
                     awaited.discard(number)
                     answers[number] = _answer(message)
-                    deadline = time.monotonic() + _PATIENCE_S
+                    deadline = time.monotonic() + SYSTEMD_ANSWER_S
         return [answers[number] for number in numbers]
 
     def signals(self, deadline: float, cancel: CancelToken | None = None) -> list[Signal]:
@@ -178,7 +176,7 @@ class Bus:
         address = DBusAddress("/org/freedesktop/DBus", bus_name=bus, interface=bus)
         call = new_method_call(address, member, signature or None, arguments)
         (number,) = self._send([call])
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + SYSTEMD_ANSWER_S
         while True:
             message = self._receive(deadline)
             if message.header.fields.get(HeaderFields.reply_serial) == number:
@@ -210,7 +208,7 @@ class Bus:
             if message is not None:
                 return message
             if not self._await(deadline, None):
-                raise BusGoneError(f"it has not answered for {_PATIENCE_S:.0f} seconds")
+                raise BusGoneError(f"it has not answered for {SYSTEMD_ANSWER_S:.0f} seconds")
 
     def _next(self) -> Message | None:
         """The next message of those that have been read. The other side may send anything."""
@@ -269,7 +267,7 @@ def _connected(path: str) -> tuple[socket.socket, bytes]:
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
-        connection.settimeout(_GREETING_S)
+        connection.settimeout(SYSTEMD_GREETING_S)
         connection.connect(path)
         name = str(os.geteuid()).encode().hex().encode()
         connection.sendall(b"\0AUTH EXTERNAL " + name + b"\r\nBEGIN\r\n")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from restartmanager.adapters.services.systemd.dbus import Refusal
 from restartmanager.adapters.services.systemd.units import manager_call
+from restartmanager.model.limits import JOURNAL_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -107,9 +108,6 @@ _JOURNALCTL = "/usr/bin/journalctl"
 _LINES = 3
 
 
-_PATIENCE_S = 5.0
-
-
 _SIZE_LIMIT = 2000
 
 
@@ -130,7 +128,7 @@ def last_lines(service: Service, invocation: str) -> str:
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_PATIENCE_S,
+            timeout=JOURNAL_S,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -36,6 +36,7 @@ from restartmanager.model import (
     ServiceResult,
     ServiceState,
 )
+from restartmanager.model.limits import SCOPE_S
 from restartmanager.model.progress import CancelToken
 from restartmanager.rules.cgroups import unit_at
 
@@ -254,8 +255,6 @@ def _trusted_text(path: str, uids: Collection[int]) -> str:
 
 # -- scopes ----------------------------------------------------------------------------------------
 
-_PATIENCE_S = 5.0
-
 
 def make_scope(bus: Bus, pid: int, name: str) -> str:
     """Put a process into a new scope. What went wrong, in words; empty when it was done.
@@ -270,7 +269,7 @@ def make_scope(bus: Bus, pid: int, name: str) -> str:
     ]
     jobs = Jobs(bus)
     jobs.start_transient(name, properties)
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + SCOPE_S
     with CancelToken() as never:
         for _, trouble in jobs.finished(deadline, never):
             return trouble

@@ -20,6 +20,7 @@ from restartmanager.adapters.services.systemd.units import (
     read_properties,
 )
 from restartmanager.model import Hold, ServiceResult, ServiceState, Treatment
+from restartmanager.model.limits import KILL_S, SERVICE_MARGIN_S, SERVICE_START_S, STILL_STOPPING_S
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -31,13 +32,6 @@ if TYPE_CHECKING:
     from restartmanager.model.progress import CancelToken
 
 
-_MARGIN_S = 5.0
-"""How much longer than its unit allows a service may take: its manager needs time as well."""
-_KILL_S = 10.0
-_START_LIMIT_S = 300.0
-"""How long a start may take whose unit sets no limit."""
-_STILL_STOPPING_S = 30.0
-"""How long to wait for what is still being stopped, before its manager is left to start it."""
 _STILL_STOPPING = "it is still being stopped; its manager starts it when it has"
 _RUNNING = ("ActiveState", "Service.MainPID")
 _WHY_NOT = ("SubState", "InvocationID", "Service.Result")
@@ -115,7 +109,7 @@ class StopRun(Run):
         for name, unit in read_properties(bus, late, "Service.TimeoutStopUSec").items():
             self._lenient.add(name)
             if unit.stop_limit_s is not None:
-                allowed = began + unit.stop_limit_s + _MARGIN_S
+                allowed = began + unit.stop_limit_s + SERVICE_MARGIN_S
                 self._deadlines[name] = max(self._deadlines[name], allowed)
 
     def _late(self) -> list[str]:
@@ -143,7 +137,7 @@ class StopRun(Run):
             if self.force and name not in self._killed:
                 bus.call(manager_call("KillUnit", "ssi", name, "all", int(signal.SIGKILL)))
                 self._killed.add(name)
-                self._deadlines[name] = time.monotonic() + _KILL_S
+                self._deadlines[name] = time.monotonic() + KILL_S + SERVICE_MARGIN_S
                 continue
             jobs.call_off([name, *self.holds[self.pending[name]].triggers])
             yield self._settled(name, "it did not stop in time")
@@ -225,7 +219,7 @@ class StartRun(Run):
 
     def _await(self, bus: Bus, jobs: Jobs, began: float) -> None:
         """Wait for the next job to end, or until it is time to give some of them up."""
-        limit_s = _STILL_STOPPING_S if self._stopping else _START_LIMIT_S
+        limit_s = STILL_STOPPING_S if self._stopping else SERVICE_START_S
         over = jobs.finished(began + limit_s, self.cancel)
         if not over and time.monotonic() >= began + limit_s:
             over = self._given_up(bus)
