@@ -14,7 +14,8 @@ import time
 
 from restartmanager.adapters.processes.channels import LinuxChannels
 from restartmanager.adapters.processes.processes import LinuxProcesses
-from restartmanager.app.protocol import EndReason, socket_name
+from restartmanager.app.protocol import socket_name
+from restartmanager.model.answers import EndReason
 from restartmanager.model.identity import UniqueProcess
 
 FOLDER = sys.argv[1]

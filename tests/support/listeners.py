@@ -11,7 +11,7 @@ import pytest
 
 from restartmanager.adapters.processes.channels import LinuxChannels
 from restartmanager.adapters.processes.processes import LinuxProcesses
-from restartmanager.app.protocol import EndReason
+from restartmanager.model.answers import EndReason
 from restartmanager.model.identity import UniqueProcess
 
 if TYPE_CHECKING:

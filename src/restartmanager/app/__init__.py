@@ -27,7 +27,7 @@ from restartmanager.app.registering import (
 
 TYPE_CHECKING = False  # "from typing import" would cost more than all the rest of this package
 if TYPE_CHECKING:
-    from restartmanager.app.protocol import EndReason
+    from restartmanager.model.answers import EndReason
 
 __all__ = [
     "MAX_COMMAND_LINE",
@@ -47,6 +47,6 @@ def __getattr__(name: str) -> object:
     """Load EndReason when it is first used: who handles no request does not need it."""
     if name != "EndReason":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from restartmanager.app.protocol import EndReason
+    from restartmanager.model.answers import EndReason
 
     return EndReason

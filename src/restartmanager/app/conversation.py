@@ -19,7 +19,7 @@ from restartmanager.app.protocol import LineReader, Reply, ReplyKind, Request, R
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from restartmanager.app.protocol import EndReason
+    from restartmanager.model.answers import EndReason
 
     Step = Generator[Callable[[], Any], Any, bytes]
 

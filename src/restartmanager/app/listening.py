@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from restartmanager.app.conversation import Handlers, Room
-    from restartmanager.app.protocol import EndReason
+    from restartmanager.model.answers import EndReason
 
     class Listener(Protocol):
         """Who serves the socket: ``serving`` has one for threads, ``looping`` one for loops."""

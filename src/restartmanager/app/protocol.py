@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from restartmanager.model.answers import EndReason
+
 if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
 
@@ -23,17 +25,6 @@ REASON_LIMIT = 200
 
 _GREETING = "restartmanager 1"
 _NUMBER_DIGITS = 20
-
-
-class EndReason(StrEnum):
-    """Why an application is to exit (ENDSESSION_* in WM_QUERYENDSESSION)."""
-
-    UPDATE = "update"
-    """Something that it uses will be replaced; it may come back afterwards."""
-    FORCED = "forced"
-    """Likewise, and it will be killed if it does not exit: a "no" changes nothing."""
-    SESSION_END = "session-end"
-    """The user's session or the machine is going down."""
 
 
 class RequestKind(StrEnum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from restartmanager.cli.output.console import Console
@@ -12,7 +11,7 @@ from restartmanager.cli.output.render import application_text, fate_words
 from restartmanager.cli.output.text import fill
 from restartmanager.model import Status
 from restartmanager.model.escaping import escape
-from restartmanager.rules.filters import masks
+from restartmanager.rules.filters import with_masks
 from restartmanager.rules.plan import plan_refresh, plan_restart, plan_shutdown
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def of_shutdown(
     """What a shutdown would do. Raises what it would raise before it touches anything."""
     plan = plan_shutdown(applications, filters, mode)
     closed = [Planned("close", app, fate_words(app)) for stage in plan.stages for app in stage]
-    return Preview("shutdown", (*closed, *_left(plan.skipped)))
+    return Preview("shutdown", (*closed, *_left(plan.settled)))
 
 
 def of_restart(
@@ -51,7 +50,7 @@ def of_restart(
     """What a restart would do; ``operation`` is what it would be part of."""
     steps = []
     for entry in plan_restart(journal):
-        application = _masked(entry.application, filters)
+        application = with_masks(entry.application, filters)
         masked = application.status & (Status.RESTART_MASKED | Status.SHUTDOWN_MASKED)
         back = application.restartable and not masked
         steps.append(Planned("start" if back else "leave", application, fate_words(application)))
@@ -61,7 +60,7 @@ def of_restart(
 def of_refresh(applications: Iterable[Application], filters: Sequence[Filter]) -> Preview:
     """What a refresh would do."""
     plan = plan_refresh(applications, filters)
-    return Preview("refresh", (*_refreshed(plan), *_left(plan.closing.skipped)))
+    return Preview("refresh", (*_refreshed(plan), *_left(plan.closing.settled)))
 
 
 def of_recovery(engine: Engine) -> Preview:
@@ -109,9 +108,5 @@ def _refreshed(plan: RefreshPlan) -> Iterable[Planned]:
             yield Planned("renew", application, fate_words(application))
 
 
-def _left(skipped: Iterable[Outcome]) -> Iterable[Planned]:
-    return (Planned("leave", item.application, item.message) for item in skipped)
-
-
-def _masked(application: Application, filters: Sequence[Filter]) -> Application:
-    return replace(application, status=application.status | masks(application, filters))
+def _left(settled: Iterable[Outcome]) -> Iterable[Planned]:
+    return (Planned("leave", item.application, item.message) for item in settled)

@@ -11,7 +11,6 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from restartmanager.app.protocol import EndReason
 from restartmanager.engine.close_methods import (
     CloseByChannel,
     CloseBySignal,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from restartmanager.model.answers import Answers
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.ports.applications import Conversations
+    from restartmanager.rules.plan import ShutdownPlan
 
 
 def capture(
@@ -70,8 +70,8 @@ _log = logging.getLogger(__name__)
 class Closer:
     """Closes the applications of one stage after the other.
 
-    ``talks`` are the conversations of the vote, ``overridden`` the objections in it. ``force``
-    kills what does not obey.
+    ``talks`` are the conversations of the vote, ``overridden`` the objections in it; ``plan`` says
+    what applications are told, and whether what does not obey is killed.
     """
 
     def __init__(
@@ -80,8 +80,7 @@ class Closer:
         recorder: StopRecorder,
         talks: Conversations,
         overridden: Answers,
-        *,
-        force: bool,
+        plan: ShutdownPlan,
     ) -> None:
         self._context = context
         self._processes = context.processes
@@ -89,10 +88,9 @@ class Closer:
         self._limits = context.limits
         self._recorder = recorder
         self._overridden = overridden
-        self._force = force
-        reason = EndReason.FORCED if force else EndReason.UPDATE
+        self._force = force = plan.mode.force
         self._methods: tuple[CloseMethod, ...] = (
-            CloseByChannel(context, recorder, talks, reason),
+            CloseByChannel(context, recorder, talks, plan.end_reason),
             CloseByWindow(context, recorder, force=force),
             CloseBySignal(context, recorder),
         )

@@ -18,9 +18,9 @@ from restartmanager.model.answers import AnswerKind, WindowKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from restartmanager.app.protocol import EndReason
     from restartmanager.engine.context import OperationContext
     from restartmanager.engine.recorder import StopRecorder
+    from restartmanager.model.answers import EndReason
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.journal import JournalEntry
     from restartmanager.ports.applications import Conversations

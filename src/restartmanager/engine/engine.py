@@ -188,7 +188,6 @@ class Engine:
             plan = plan_shutdown(affected.applications, self.store.filters(key), mode)
             work = Shutdown(
                 self._context(key, reporter or Reporter(), cancel),
-                mode,
                 first_sequence=_last_sequence(self.store.journal(key)),
             )
             outcomes = work.carry_out(plan)
@@ -237,9 +236,9 @@ class Engine:
                 read_journal=lambda: self.store.journal(key),
                 find_stale=lambda: self._find_stale(key, everything=everything),
                 filters=filters,
-                force=force,
             )
-            outcomes = work.carry_out(plan_refresh(affected.applications, filters))
+            plan = plan_refresh(affected.applications, filters, force=force)
+            outcomes = work.carry_out(plan)
         if any(outcome.failed for outcome in outcomes):
             raise RefreshError(outcomes)
         return outcomes

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from restartmanager.engine.restart import Restart
 from restartmanager.engine.shutdown import Shutdown
 from restartmanager.model import Outcome, Result, Step
-from restartmanager.rules.plan import ShutdownMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,22 +32,19 @@ class Refresh:
         read_journal: Callable[[], Sequence[JournalEntry]],
         find_stale: Callable[[], Stale],
         filters: Sequence[Filter] = (),
-        force: bool = False,
     ) -> None:
         self._context = context
         self._read_journal = read_journal
         self._find_stale = find_stale
         self._filters = filters
-        self._force = force
 
     def carry_out(self, plan: RefreshPlan) -> tuple[Outcome, ...]:
         """Do it; what became of each application, in the end.
 
         Raises OperationCancelledError when it was called off; what is still owed stays owed.
         """
-        mode = ShutdownMode(force=self._force, partial=True)
         first = self._last_sequence()
-        closing = Shutdown(self._context, mode, first_sequence=first).carry_out(plan.closing)
+        closing = Shutdown(self._context, first_sequence=first).carry_out(plan.closing)
         outcomes = [outcome for outcome in closing if outcome.result is not Result.DONE]
         outcomes += self._reexecuted(plan.managers)
         restart = Restart(self._context, find_stale=self._find_stale, filters=self._filters)

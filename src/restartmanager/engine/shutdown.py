@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from restartmanager.app.protocol import EndReason
 from restartmanager.engine.close import Closer
 from restartmanager.engine.recorder import StopRecorder
 from restartmanager.engine.service_stop import ServiceStopper
@@ -22,10 +21,10 @@ if TYPE_CHECKING:
 
     from restartmanager.engine.context import OperationContext
     from restartmanager.model import Application, Outcome, Process
-    from restartmanager.model.answers import Answers
+    from restartmanager.model.answers import Answers, EndReason
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.ports.applications import Conversations
-    from restartmanager.rules.plan import ShutdownMode, ShutdownPlan
+    from restartmanager.rules.plan import ShutdownPlan
 
 _WITH_WINDOWS = {AppType.MAIN_WINDOW, AppType.OTHER_WINDOW}
 _HEARD = {AnswerKind.YES, AnswerKind.NO, AnswerKind.HUNG, AnswerKind.DIED}
@@ -71,11 +70,8 @@ class Shutdown:
     ``first_sequence`` is the number of the last entry that the journal already has.
     """
 
-    def __init__(
-        self, context: OperationContext, mode: ShutdownMode, *, first_sequence: int = 0
-    ) -> None:
+    def __init__(self, context: OperationContext, *, first_sequence: int = 0) -> None:
         self._context = context
-        self._mode = mode
         self._first_sequence = first_sequence
 
     def carry_out(self, plan: ShutdownPlan) -> tuple[Outcome, ...]:
@@ -90,20 +86,18 @@ class Shutdown:
         leaders = [app.main_process for app in voters if app.main_process is not None]
         # Who agreed and was not told to exit is told to go on when the block is left.
         with self._context.channels.open(leaders) as talks:
-            reason = EndReason.FORCED if self._mode.force else EndReason.UPDATE
-            against = objections(take_vote(self._context, talks, voters, reason))
+            against = objections(take_vote(self._context, talks, voters, plan.end_reason))
             recorder.check_cancelled()
-            plan = plan_after_vote(plan, against, self._mode)
+            plan = plan_after_vote(plan, against)
             self._close(plan, recorder, talks, against)
         self._context.reporter.report(Progress(100))
-        return (*plan.skipped, *recorder.outcomes)
+        return (*plan.settled, *recorder.outcomes)
 
     def _close(
         self, plan: ShutdownPlan, recorder: StopRecorder, talks: Conversations, overridden: Answers
     ) -> None:
-        force = self._mode.force
-        closer = Closer(self._context, recorder, talks, overridden, force=force)
-        stopper = ServiceStopper(self._context, recorder, force=force)
+        closer = Closer(self._context, recorder, talks, overridden, plan)
+        stopper = ServiceStopper(self._context, recorder, force=plan.mode.force)
         for stage in plan.stages:
             services = [app for app in stage if app.service is not None]
             others = [app for app in stage if app.service is None]

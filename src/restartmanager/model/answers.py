@@ -1,4 +1,4 @@
-"""Answers of applications that were asked whether they may be closed, and their windows."""
+"""Questions to applications before they are closed, their answers, and their windows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
 
     Answers = Mapping[UniqueProcess, "Answer"]
+
+
+class EndReason(StrEnum):
+    """The reason that an application is told why it is to exit (ENDSESSION_* in
+    WM_QUERYENDSESSION)."""
+
+    UPDATE = "update"
+    """Something that the application uses will be replaced; it may come back afterwards."""
+    FORCED = "forced"
+    """Likewise, and the application is killed if it does not exit: a "no" changes nothing."""
+    SESSION_END = "session-end"
+    """The user's session or the machine is going down."""
 
 
 class AnswerKind(StrEnum):

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from typing import Self
 
-    from restartmanager.app.protocol import EndReason
     from restartmanager.model import Process
-    from restartmanager.model.answers import Answers, Windows
+    from restartmanager.model.answers import Answers, EndReason, Windows
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import CancelToken
 

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from restartmanager.model import FilterAction, FilterTrigger, Status
@@ -40,6 +41,11 @@ def masks(application: Application, filters: Iterable[Filter]) -> Status:
             return Status.RESTART_MASKED
         case None:
             return Status.UNKNOWN
+
+
+def with_masks(application: Application, filters: Iterable[Filter]) -> Application:
+    """The application with the status bits that the filters set."""
+    return replace(application, status=application.status | masks(application, filters))
 
 
 def _fits(item: Filter, application: Application) -> bool:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.model import Application, Required, Status
-from restartmanager.rules import filters as filter_rules
+from restartmanager.rules.filters import with_masks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,7 +54,7 @@ def merge_history(
             keys.append(by_process.get(entry.started_as, ""))
         found = [remaining.pop(key) for key in keys if key in remaining]
         merged.append(_with_history(entry, found[-1] if found else None, alive))
-    return tuple(_masked(application, filters) for application in (*merged, *remaining.values()))
+    return tuple(with_masks(application, filters) for application in (*merged, *remaining.values()))
 
 
 def _latest(journal: Iterable[JournalEntry]) -> list[JournalEntry]:
@@ -89,12 +89,6 @@ def _with_history(entry: JournalEntry, current: Application | None, alive: Alive
         evidence=entry.application.evidence if as_before else (),
         required=entry.application.required if as_before or not running else Required.NONE,
         reason=entry.message,
-    )
-
-
-def _masked(application: Application, filters: Sequence[Filter]) -> Application:
-    return replace(
-        application, status=application.status | filter_rules.masks(application, filters)
     )
 
 

@@ -29,8 +29,9 @@ from restartmanager.model import (
     Step,
     words,
 )
+from restartmanager.model.answers import EndReason
 from restartmanager.model.journal import JournalStep
-from restartmanager.rules import filters as filter_rules
+from restartmanager.rules.filters import action_on, with_masks
 from restartmanager.rules.relaunch import why_closed
 
 if TYPE_CHECKING:
@@ -69,11 +70,21 @@ class ShutdownMode:
 
 @dataclass(frozen=True, slots=True)
 class ShutdownPlan:
-    """The stages of a shutdown, one after the other, and the outcomes of applications that are left
-    alone. The applications of one stage are stopped side by side."""
+    """The stages of a shutdown, one after the other. The applications of one stage are stopped side
+    by side.
 
+    ``settled`` has the outcomes that are known before anything is stopped: of applications that are
+    left alone, and of those that say no, which count as failed.
+    """
+
+    mode: ShutdownMode
     stages: tuple[tuple[Application, ...], ...]
-    skipped: tuple[Outcome, ...]
+    settled: tuple[Outcome, ...]
+
+    @property
+    def end_reason(self) -> EndReason:
+        """The reason that the applications are told."""
+        return EndReason.FORCED if self.mode.force else EndReason.UPDATE
 
     def __len__(self) -> int:
         return sum(len(stage) for stage in self.stages)
@@ -108,35 +119,37 @@ def plan_shutdown(
         raise _reboot_needed(impossible)
     if mode.only_registered:
         _insist_on_restart(possible, filters)
-    skipped = [_skip(app, "a filter of the session excludes it") for app in masked]
-    skipped += [_skip(app, app.reason or "it cannot be stopped") for app in impossible]
-    ordered = sorted((_with_masks(app, filters) for app in possible), key=_rank)
+    settled = [_skip(app, "a filter of the session excludes it") for app in masked]
+    settled += [_skip(app, app.reason or "it cannot be stopped") for app in impossible]
+    ordered = sorted((with_masks(app, filters) for app in possible), key=_rank)
     ranks = [list(rank) for _, rank in groupby(ordered, key=_rank)]
     stages = tuple(stage for rank in ranks for stage in _by_dependence(rank))
-    return ShutdownPlan(stages, tuple(skipped))
+    return ShutdownPlan(mode, stages, tuple(settled))
 
 
-def plan_after_vote(plan: ShutdownPlan, against: Answers, mode: ShutdownMode) -> ShutdownPlan:
+def plan_after_vote(plan: ShutdownPlan, against: Answers) -> ShutdownPlan:
     """The plan after the vote; ``against`` has the answers that stand against closing, by leader.
 
     One of them is enough to close nothing (WM_QUERYENDSESSION); with ``partial`` each counts for
     its own application only, and with ``force`` none counts.
     """
-    if not against or mode.force:
+    if not against or plan.mode.force:
         return plan
     planned = [app for stage in plan.stages for app in stage]
     opposed, others = _split(planned, lambda app: bool(_objection(app, against)))
-    if mode.partial:
+    if plan.mode.partial:
         stages = tuple(tuple(app for app in stage if app not in opposed) for stage in plan.stages)
-        skipped = tuple(_skip(app, _objection(app, against)) for app in opposed)
-        return ShutdownPlan(tuple(filter(None, stages)), plan.skipped + skipped)
+        settled = tuple(_skip(app, _objection(app, against)) for app in opposed)
+        return replace(plan, stages=tuple(filter(None, stages)), settled=plan.settled + settled)
     because = f"left open, for the sake of {', '.join(app.name for app in opposed)}"
     outcomes = [_fail(app, _objection(app, against)) for app in opposed]
     outcomes += [_skip(app, because) for app in others]
-    return ShutdownPlan((), (*plan.skipped, *outcomes))
+    return replace(plan, stages=(), settled=(*plan.settled, *outcomes))
 
 
-def plan_refresh(applications: Iterable[Application], filters: Sequence[Filter]) -> RefreshPlan:
+def plan_refresh(
+    applications: Iterable[Application], filters: Sequence[Filter], *, force: bool = False
+) -> RefreshPlan:
     """The plan of a refresh, from applications that may use old files.
 
     Applications that use new files only are left out. Those that would not come back, that a filter
@@ -147,16 +160,15 @@ def plan_refresh(applications: Iterable[Application], filters: Sequence[Filter])
     lost, wanted = _split(
         others,
         lambda app: (
-            not app.reboot_reasons
-            and (not app.restartable or filter_rules.action_on(app, filters) is not None)
+            not app.reboot_reasons and (not app.restartable or action_on(app, filters) is not None)
         ),
     )
-    plan = plan_shutdown(wanted, filters, ShutdownMode(partial=True))
+    plan = plan_shutdown(wanted, filters, ShutdownMode(force=force, partial=True))
     planned = [app for stage in plan.stages for app in stage]
     services, _ = _split(planned, lambda app: app.service is not None)
     stages = tuple(tuple(app for app in stage if app.service is None) for stage in plan.stages)
-    skipped = [_skip(app, _why_lost(app, filters)) for app in lost]
-    closing = ShutdownPlan(tuple(filter(None, stages)), (*skipped, *plan.skipped))
+    left = tuple(_skip(app, _why_lost(app, filters)) for app in lost)
+    closing = replace(plan, stages=tuple(filter(None, stages)), settled=left + plan.settled)
     return RefreshPlan(closing, tuple(services), tuple(managers))
 
 
@@ -188,7 +200,7 @@ def _using_old_files(applications: Iterable[Application]) -> list[Application]:
 
 
 def _why_lost(application: Application, filters: Sequence[Filter]) -> str:
-    if filter_rules.action_on(application, filters) is not None:
+    if action_on(application, filters) is not None:
         return "a filter of the session excludes it"
     return f"it would stay closed: {why_closed(application)}"
 
@@ -207,9 +219,7 @@ def _by_dependence(applications: Sequence[Application]) -> list[tuple[Applicatio
 
 def _insist_on_restart(applications: Sequence[Application], filters: Sequence[Filter]) -> None:
     lost = [
-        app
-        for app in applications
-        if not app.restartable or filter_rules.action_on(app, filters) is not None
+        app for app in applications if not app.restartable or action_on(app, filters) is not None
     ]
     if lost:
         reason = "it would not come back, and nothing is stopped unless everything comes back"
@@ -227,12 +237,7 @@ def _reboot_needed(impossible: Sequence[Application]) -> RebootNeededError:
 
 
 def _no_shutdown(application: Application, filters: Sequence[Filter]) -> bool:
-    return filter_rules.action_on(application, filters) is FilterAction.NO_SHUTDOWN
-
-
-def _with_masks(application: Application, filters: Sequence[Filter]) -> Application:
-    status = application.status | filter_rules.masks(application, filters)
-    return replace(application, status=status)
+    return action_on(application, filters) is FilterAction.NO_SHUTDOWN
 
 
 def _rank(application: Application) -> int:

@@ -11,8 +11,8 @@ from restartmanager.model.answers import Answer, AnswerKind
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from restartmanager.app.protocol import EndReason
     from restartmanager.model import Process
+    from restartmanager.model.answers import EndReason
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import CancelToken
     from restartmanager.testing.world import World

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from restartmanager.adapters.processes.channels import LinuxChannels
-from restartmanager.app.protocol import EndReason, socket_name
+from restartmanager.app.protocol import socket_name
 from restartmanager.model import Signal
-from restartmanager.model.answers import Answer, AnswerKind
+from restartmanager.model.answers import Answer, AnswerKind, EndReason
 from restartmanager.model.identity import UniqueProcess
 from support.listeners import PATIENCE_S, PROCESSES, ask, folder, listening, soon
 from support.spawning import descriptors_of

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from restartmanager.app.protocol import (
     LINE_LIMIT,
     REASON_LIMIT,
-    EndReason,
     LineReader,
     Reply,
     ReplyKind,
@@ -17,6 +16,7 @@ from restartmanager.app.protocol import (
     socket_name,
     socket_owner,
 )
+from restartmanager.model.answers import EndReason
 from restartmanager.model.identity import UniqueProcess
 
 REQUESTS = [

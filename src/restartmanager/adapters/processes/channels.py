@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from typing import Self
 
-    from restartmanager.app.protocol import EndReason
     from restartmanager.model import Process
+    from restartmanager.model.answers import EndReason
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import CancelToken
 

@@ -67,9 +67,9 @@ def refresh_lines(plan: RefreshPlan, look: Look) -> list[str]:
     ):
         if applications:
             lines += [words, *fill(", ".join(map(_called, applications)), look.width, _INDENT)]
-    if plan.closing.skipped:
+    if plan.closing.settled:
         lines.append("Left alone:")
-        for outcome in plan.closing.skipped:
+        for outcome in plan.closing.settled:
             text = f"{_called(outcome.application)}: {escape(outcome.message)}"
             lines += fill(text, look.width, _INDENT, _INDENT * 2)
     return lines

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from restartmanager.app.protocol import EndReason
-from restartmanager.model.answers import AnswerKind, objections
+from restartmanager.model.answers import AnswerKind, EndReason, objections
 from restartmanager.model.progress import CancelToken
 
 if TYPE_CHECKING:

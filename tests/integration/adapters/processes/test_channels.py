@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from restartmanager.adapters.processes.channels import LinuxChannels
-from restartmanager.app.protocol import EndReason
-from restartmanager.model.answers import Answer, AnswerKind, objections
+from restartmanager.model.answers import Answer, AnswerKind, EndReason, objections
 from restartmanager.model.progress import CancelToken
 from support.listeners import PATIENCE_S, App, ask, folder, listening, soon
 from support.paths import EXAMPLES

@@ -14,8 +14,8 @@ import pytest
 from restartmanager.adapters.processes.channel_sockets import ChannelSockets
 from restartmanager.adapters.processes.channels import LinuxChannels
 from restartmanager.adapters.processes.pidfds import PidfdHandle
-from restartmanager.app.protocol import EndReason, socket_name
-from restartmanager.model.answers import Answer, AnswerKind
+from restartmanager.app.protocol import socket_name
+from restartmanager.model.answers import Answer, AnswerKind, EndReason
 from support.listeners import PATIENCE_S, ask, folder, listening, posing, soon
 from support.paths import PROGRAMS
 from support.screens import needs
