@@ -34,36 +34,6 @@ if TYPE_CHECKING:
     from restartmanager.rules.plan import ShutdownPlan
 
 
-def capture(
-    context: OperationContext, application: Application
-) -> tuple[Application, Recipe | None]:
-    """The application with the recipe to start it again; where there can be none, the application
-    says why."""
-    main = application.main_process
-    if main is None:
-        return application, None
-    try:
-        return application, _recipe(context, main, application.restart_by)
-    except ProcessError as error:
-        return replace(application, restart_by=RestartBy.NONE, reason=str(error)), None
-
-
-def _recipe(context: OperationContext, main: Process, how: RestartBy) -> Recipe | None:
-    processes = context.processes
-    match how:
-        case RestartBy.REGISTERED:
-            return processes.recipe(main, processes.registration(main))
-        case RestartBy.COMMAND:
-            return processes.recipe(main, None)
-        case RestartBy.DESKTOP:
-            entry = context.entries.find(main)
-            if entry is None:
-                raise ProcessError("Its desktop entry has gone.")
-            return by_entry(processes.recipe(main, None), entry)
-        case _:
-            return None
-
-
 _log = logging.getLogger(__name__)
 
 
@@ -122,7 +92,7 @@ class Closer:
                 handles[process.identity] = self._processes.open(process.identity)
             except ProcessGoneError:
                 _log.debug("process %d is already gone", process.pid)
-        application, recipe = capture(self._context, application)
+        application, recipe = _with_recipe(self._context, application)
         entry = self._recorder.intend(application, recipe=recipe)
         deadline = self._clock.monotonic() + self._limits.application_s
         closing = Closing(entry, deadline, handles, absent=not handles)
@@ -211,3 +181,36 @@ class Closer:
 
 def _joined(*words: str) -> str:
     return "; ".join(filter(None, words))
+
+
+# -- recipes -----------------------------------------------------------------------------------
+
+
+def _with_recipe(
+    context: OperationContext, application: Application
+) -> tuple[Application, Recipe | None]:
+    """The application and the recipe to start it again; where there can be none, the application
+    says why."""
+    main = application.main_process
+    if main is None:
+        return application, None
+    try:
+        return application, _recipe(context, main, application.restart_by)
+    except ProcessError as error:
+        return replace(application, restart_by=RestartBy.NONE, reason=str(error)), None
+
+
+def _recipe(context: OperationContext, main: Process, how: RestartBy) -> Recipe | None:
+    processes = context.processes
+    match how:
+        case RestartBy.REGISTERED:
+            return processes.recipe(main, processes.registration(main))
+        case RestartBy.COMMAND:
+            return processes.recipe(main, None)
+        case RestartBy.DESKTOP:
+            entry = context.entries.find(main)
+            if entry is None:
+                raise ProcessError("Its desktop entry has gone.")
+            return by_entry(processes.recipe(main, None), entry)
+        case _:
+            return None

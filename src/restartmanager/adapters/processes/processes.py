@@ -84,9 +84,9 @@ class LinuxProcesses:
     def recipe(self, process: Process, registration: RestartRegistration | None) -> Recipe:
         """How to start it again. Raises ProcessGoneError, ProcessAccessError, and ProcessError
         with the reason where it cannot be started as it is."""
-        from restartmanager.adapters.processes.recipes import capture
+        from restartmanager.adapters.processes.recipes import read_recipe
 
-        return capture(process, registration)
+        return read_recipe(process, registration)
 
     def open(self, identity: UniqueProcess) -> ProcessHandle:
         """Take hold of it. Raises ProcessGoneError where the identity no longer matches."""

@@ -50,7 +50,9 @@ _LIMIT = re.compile(rb"(?m)^(.{25}) (unlimited|[0-9]{1,20}) +(unlimited|[0-9]{1,
 _NO_LIMIT = -1
 
 
-def capture(process: Process, registration: RestartRegistration | None, proc: str = PROC) -> Recipe:
+def read_recipe(
+    process: Process, registration: RestartRegistration | None, proc: str = PROC
+) -> Recipe:
     """How to start this process again: its registered command or, without a registration, the
     command it was started with. The program is the one it runs, whatever it registered; where that
     was replaced meanwhile, it is what stands at its path now.
