@@ -1,4 +1,4 @@
-"""The application's half: what a program tells the Restart Manager about itself.
+"""The application's half: functions by which a program tells Restart Manager about itself.
 
     from restartmanager import app
 
@@ -6,11 +6,12 @@
     app.listen(query=may_i_close, end=save_and_exit)
 
 A program that registered is brought back after an update that had to close it, with the arguments
-it asked for. The functions mean what RegisterApplicationRestart, UnregisterApplicationRestart and
-GetApplicationRestartSettings mean on Windows. A program that listens is asked before it is closed,
-may say no, and is told to save: what WM_QUERYENDSESSION and WM_ENDSESSION are there.
+that it asked for. The functions do what RegisterApplicationRestart, UnregisterApplicationRestart
+and GetApplicationRestartSettings do on Windows. A program that listens is asked before it is
+closed, may say no, and is told to save, as by WM_QUERYENDSESSION and WM_ENDSESSION on Windows.
 
-Importing this costs next to nothing and needs the standard library only.
+The package imports the standard library only, and little of it, so that it costs a program next to
+nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load EndReason when it is first used: who handles no request does not need it."""
+    """Load EndReason on first use: a program without handlers does not need it."""
     if name != "EndReason":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from restartmanager.model.answers import EndReason

@@ -1,10 +1,10 @@
-"""What an application answers to whom, without reading or writing anything itself.
+"""Conversations of an application with Restart Managers; no input or output happens here.
 
 A conversation is one connection, from a Restart Manager's question to its "end" or to the end of
-the connection, which means that nobody is going to close the application any more: also when the
-installer died.
+the connection. The latter means that the application will not be closed any more, also when the
+installer has died.
 
-The handlers are called by whoever drives a conversation, in a thread or in an event loop: each step
+The code that drives a conversation, in a thread or in an event loop, calls the handlers: each step
 is a generator that yields the calls that it needs, and is sent their results.
 """
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 
 CONVERSATIONS = 8
-"""How many there may be at the same time; more wait."""
+"""The number of conversations that there may be at the same time; further connections wait."""
 
 SILENCE_S = 5.0
-"""How long a Restart Manager may take from its connection to its first request."""
+"""The time that a Restart Manager may take from its connection to its first request."""
 
 _REQUESTS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """What the application does when it is asked; each may be missing."""
+    """The application's own functions that answer requests; each may be missing."""
 
     query: Callable[[EndReason], Any] | None = None
     end: Callable[[EndReason], Any] | None = None
@@ -43,16 +43,17 @@ class Handlers:
 
 
 class Room:
-    """All conversations of one application."""
+    """The state that all conversations of one application share."""
 
     def __init__(self, handlers: Handlers) -> None:
         self.handlers = handlers
-        self.asking: set[Conversation] = set()
-        """Those in which it agreed to be closed, and waits for what follows."""
+        self.agreed: set[Conversation] = set()
+        """The conversations in which the application agreed to be closed, and waits for what
+        follows."""
 
 
 class Conversation:
-    """One connection of a Restart Manager."""
+    """The conversation over one connection of a Restart Manager."""
 
     def __init__(self, room: Room) -> None:
         self._room = room
@@ -63,11 +64,12 @@ class Conversation:
 
     @property
     def silent(self) -> bool:
-        """Whether nothing was asked yet."""
+        """Whether no request has come yet."""
         return self._requests == 0
 
     def hear(self, data: bytes) -> Step:
-        """Answer what has arrived (nothing: the other side has left); the bytes to send."""
+        """Take in what has arrived (empty when the other side has left) and return the bytes to
+        send."""
         replies = b""
         for line in self._lines.feed(data):
             if not self.over:
@@ -99,12 +101,12 @@ class Conversation:
             _log("query", error)
             return Reply(ReplyKind.NO, f"its own check failed ({type(error).__name__})").line()
         if answer is None or answer is True or answer == "":
-            self._room.asking.add(self)
+            self._room.agreed.add(self)
             return Reply(ReplyKind.YES).line()
         return Reply(ReplyKind.NO, answer if isinstance(answer, str) else "").line()
 
     def _end(self, reason: EndReason) -> Step:
-        self._room.asking.discard(self)
+        self._room.agreed.discard(self)
         handler = self._room.handlers.end
         if handler is None:
             return Reply(ReplyKind.SIGNAL).line()
@@ -118,12 +120,13 @@ class Conversation:
         return Reply(ReplyKind.DONE).line()
 
     def _leave(self) -> Generator[Callable[[], Any], Any, None]:
-        """The last one that asked has left without closing us: go on."""
-        if self not in self._room.asking:
+        """Tell the application to go on when the last Restart Manager that it agreed with has left
+        without closing it."""
+        if self not in self._room.agreed:
             return
-        self._room.asking.discard(self)
+        self._room.agreed.discard(self)
         handler = self._room.handlers.cancelled
-        if handler is None or self._room.asking:
+        if handler is None or self._room.agreed:
             return
         try:
             yield handler
@@ -132,7 +135,7 @@ class Conversation:
 
 
 def run(step: Step) -> bytes:
-    """Carry out a step by calling the handlers here."""
+    """Carry out a step by calling the handlers in this thread."""
     try:
         call = next(step)
         while True:

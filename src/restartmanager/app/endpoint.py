@@ -1,7 +1,7 @@
-"""The socket on which an application can be asked: made, put in its place, taken away.
+"""The socket of an application's channel: how it is made, found, and removed.
 
-It lies in a folder of the application's own user, mode 0700, under a name made of the process
-number and its start ticks, so that a Restart Manager finds it without being told anything. The name
+The socket lies in a folder of the application's own user, mode 0700. Its name is made of the
+process number and the start ticks, so that a Restart Manager finds it without being told. The name
 proves nothing: both ends ask the kernel who the other one is (SO_PEERCRED, unix(7)).
 """
 
@@ -56,12 +56,12 @@ class Endpoint:
         return is_socket(self.socket, self._inode)
 
     def remove(self) -> None:
-        """Take the name away; nobody finds the socket any more."""
+        """Remove the name, so that the socket is not found any more."""
         with contextlib.suppress(OSError):
             os.unlink(self.path)
 
     def close(self) -> None:
-        """Close the socket, where it is still ours."""
+        """Close the socket where the descriptor is still ours."""
         if self.is_ours:
             self.socket.close()
         else:
@@ -69,7 +69,7 @@ class Endpoint:
 
 
 def socket_inode(one: socket.socket) -> int:
-    """What `is_socket` knows it by."""
+    """The inode number by which `is_socket` recognises a socket."""
     return os.fstat(one.fileno()).st_ino
 
 
@@ -83,8 +83,8 @@ def is_socket(one: socket.socket, inode: int) -> bool:
 
 
 def accept(listener: socket.socket) -> socket.socket | None:
-    """The next connection; None when there is none, or it is from a user who has nothing to ask
-    here: only our own and root do."""
+    """The next connection; None when there is none, or it comes from another user than this
+    process's own and root."""
     try:
         connection, _ = listener.accept()
     except OSError:
@@ -123,8 +123,8 @@ def _open_folder() -> tuple[str, int]:
 
 
 def _walk(base: str, names: Iterable[str], uid: int) -> int:
-    """Open the folder, making the last part of it where it is missing. PermissionError when it is
-    not this user's alone."""
+    """Open the folder; make its last part where that is missing. Raises PermissionError when the
+    folder is not this user's alone."""
     *parents, last = names
     folder = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -156,7 +156,8 @@ def _replace(old: int, new: int) -> int:
 
 
 def _listening(folder: int, name: str) -> socket.socket:
-    """A socket that listens before it gets its name: who finds it is never refused."""
+    """A socket that listens before it gets its name, so that no process that finds it is
+    refused."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         hidden = f".{name}"

@@ -1,8 +1,8 @@
-"""Being asked before being closed: handlers for a Restart Manager's questions.
+"""Listening: an application's handlers for the requests of Restart Managers.
 
 An application that listens has one more descriptor and, without an event loop, one more thread,
-which sleeps in the kernel until somebody asks. Both end with the process, and when another program
-is run in it (execve(2)). A forked child is another process: it does not listen until it says so.
+which sleeps in the kernel until a request comes. Both end with the process, and when another
+program is run in it (execve(2)). A forked child does not listen until it calls `listen` itself.
 """
 
 from __future__ import annotations
@@ -19,22 +19,23 @@ if TYPE_CHECKING:
     from restartmanager.model.answers import EndReason
 
     class Listener(Protocol):
-        """Who serves the socket: ``serving`` has one for threads, ``looping`` one for loops."""
+        """The server of the socket: ``serving`` has one for threads, ``looping`` one for event
+        loops."""
 
         room: Room
 
         def usable(self) -> bool:
-            """Whether it still listens, and new handlers can simply be given to it."""
+            """Whether it still listens, so that new handlers can simply be given to it."""
 
         def stop(self) -> None:
             """Stop listening, from any thread."""
 
         def forget(self) -> None:
-            """Close what a forked child has inherited, which is the parent's."""
+            """Close the parent's descriptors that a forked child has inherited."""
 
 
 class _Current:
-    """The one that listens now."""
+    """The listener of this process, where there is one."""
 
     def __init__(self) -> None:
         self.lock = _thread.allocate_lock()
@@ -42,7 +43,8 @@ class _Current:
         self.at_exit = False
 
     def forget(self) -> None:
-        """In a forked child: the threads of the parent do not exist there."""
+        """Forget the parent's listener in a forked child, where the threads of the parent do not
+        exist."""
         self.lock = _thread.allocate_lock()
         listener, self.listener = self.listener, None
         if listener is not None:
@@ -59,7 +61,7 @@ def listen(
     end: Callable[[EndReason], object] | None = None,
     cancelled: Callable[[], object] | None = None,
 ) -> None:
-    """Ask to be asked before being closed. The handlers run in a thread that sleeps until then.
+    """Have Restart Managers ask before they close this program. The handlers run in a thread.
 
     ``query`` tells whether the program may be closed now, within 5 seconds and without closing
     anything: None or True agree, a text is the reason why not, False is "no" without one. Its
@@ -107,8 +109,8 @@ def listen_in_loop(
 
 
 def stop_listening() -> None:
-    """Stop being asked; no matter whether somebody listens. Who asks at this moment is told
-    nothing more."""
+    """Stop listening, if this program listens. A Restart Manager that asks at this moment gets no
+    further answer."""
     with _current.lock:
         listener, _current.listener = _current.listener, None
         if listener is not None:
@@ -116,7 +118,8 @@ def stop_listening() -> None:
 
 
 def _take_over(kind: Callable[[Handlers], Listener], handlers: Handlers) -> None:
-    """Hold the lock. The old one goes first: both have the same name."""
+    """Replace the listener; the caller holds the lock. The old listener goes first, for both have
+    the same socket name."""
     old, _current.listener = _current.listener, None
     if old is not None:
         old.stop()

@@ -1,4 +1,4 @@
-"""Listening in an asyncio event loop: no thread, and handlers that may be coroutine functions."""
+"""The listener in an asyncio event loop: no thread, and handlers may be coroutine functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LoopListener:
-    """Listens, with these handlers, in the loop that runs now.
+    """A listener in the event loop that runs now.
 
     Raises RuntimeError where none runs, UnsupportedError where there is no place for the socket.
     """
@@ -32,7 +32,7 @@ class LoopListener:
         self._loop.add_reader(self._endpoint.socket, self._accept)
 
     def usable(self) -> bool:
-        """Whether it still listens: the loop may be another one by now."""
+        """Whether this still listens; the loop may be another one by now."""
         return asyncio.get_running_loop() is self._loop and self._endpoint.is_ours
 
     def stop(self) -> None:
@@ -60,7 +60,7 @@ class LoopListener:
     # -- in the loop -----------------------------------------------------------------------------
 
     def _accept(self) -> None:
-        """One more conversation; where there are too many, the next one waits for a place."""
+        """Begin one more conversation; at the greatest number, further ones wait for a place."""
         connection = accept(self._endpoint.socket)
         if connection is None:
             return
@@ -90,7 +90,7 @@ class LoopListener:
 
 
 async def _run(step: Generator[Any, Any, bytes]) -> bytes:
-    """Carry out a step by calling or awaiting the handlers here."""
+    """Carry out a step by calling or awaiting the handlers in this loop."""
     try:
         call = next(step)
         while True:

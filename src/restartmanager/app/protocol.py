@@ -1,8 +1,9 @@
-"""What a Restart Manager and an application say to each other: version 1 of the wire protocol.
+"""The wire protocol between a Restart Manager and an application, version 1.
 
-Lines of text over a unix socket; ``docs/reference/wire-protocol.md`` is the specification, for
-programs in other languages. Both ends are hostile to each other here: a line has at most 1024
-bytes, and what is not in the protocol is no message. Nothing here touches the system.
+The messages are lines of text over a unix socket; ``docs/reference/wire-protocol.md`` is the
+specification for programs in other languages. Each end takes the other one for hostile: a line has
+at most 1024 bytes, and a line that is not in the protocol is no message. Nothing here touches the
+system.
 """
 
 from __future__ import annotations
@@ -28,40 +29,41 @@ _NUMBER_DIGITS = 20
 
 
 class RequestKind(StrEnum):
-    """What a Restart Manager says."""
+    """The kind of a Restart Manager's request."""
 
     QUERY = "query"
-    """May you be closed? To be answered at once; nothing is to be closed yet."""
+    """The question whether the application may be closed. It answers at once, and closes nothing
+    yet."""
     END = "end"
-    """Save, and exit."""
+    """The request to save and exit."""
     CANCELLED = "cancelled"
-    """Go on; nobody is going to close you. No reply is expected."""
+    """The notice that the application is not closed after all. No reply is expected."""
 
 
 class ReplyKind(StrEnum):
-    """What an application answers."""
+    """The kind of an application's reply."""
 
     YES = "yes"
-    """To a query: it may be closed."""
+    """To a query: the application may be closed."""
     NO = "no"
-    """To a query: it should not be closed now."""
+    """To a query: the application should not be closed now."""
     DONE = "done"
-    """To "end": everything is saved, and it exits by itself."""
+    """To "end": everything is saved, and the application exits by itself."""
     SIGNAL = "signal"
-    """To "end": everything is saved; it exits on SIGTERM."""
+    """To "end": everything is saved, and the application exits on SIGTERM."""
     UNKNOWN = "unknown"
     """The request was not understood."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One message to an application; CANCELLED has no reason of its own."""
+    """A request to an application; CANCELLED has no reason."""
 
     kind: RequestKind
     reason: EndReason = EndReason.UPDATE
 
     def line(self) -> bytes:
-        """The message as it is sent."""
+        """The request as it is sent."""
         words = [_GREETING, self.kind]
         if self.kind is not RequestKind.CANCELLED:
             words.append(self.reason)
@@ -69,7 +71,7 @@ class Request:
 
     @classmethod
     def parse(cls, line: bytes) -> Request | None:
-        """The message in a line without its line feed; None when it is none of version 1."""
+        """The request in a line without its line feed; None when it is none of version 1."""
         words = line.decode("ascii", "replace").split(" ")
         if " ".join(words[:2]) != _GREETING or len(words) < 3:
             return None
@@ -85,19 +87,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer; ``reason`` is the application's own text, why it says no."""
+    """A reply of an application; ``reason`` is the application's own text why it says no."""
 
     kind: ReplyKind
     reason: str = ""
 
     def line(self) -> bytes:
-        """The answer as it is sent: a reason on one line, and not longer than it may be."""
+        """The reply as it is sent, with the reason on one line and cut to the greatest length."""
         reason = " ".join(self.reason.split())[:REASON_LIMIT]
         return f"{self.kind} {reason}".rstrip().encode("utf-8", "replace") + b"\n"
 
     @classmethod
     def parse(cls, line: bytes) -> Reply | None:
-        """The answer in a line without its line feed; None when it is none."""
+        """The reply in a line without its line feed; None when it is none."""
         word, _, reason = line.decode("utf-8", "replace").partition(" ")
         try:
             kind = ReplyKind(word)
@@ -109,7 +111,7 @@ class Reply:
 
 
 class LineReader:
-    """Puts lines together from what arrives; it keeps no more than one line."""
+    """A reader that puts lines together from what arrives, and keeps no more than one line."""
 
     def __init__(self) -> None:
         self._begun = b""
@@ -129,11 +131,11 @@ class LineReader:
 
 
 def socket_folders(uid: int, runtime_folder: str = "") -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Where the sockets of a user's applications can be, the preferred place first.
+    """The places where the sockets of a user's applications can be, the preferred one first.
 
-    Each is a folder that only root can put elsewhere, and the names that lead on from there; the
-    last one is to be a folder of that user, mode 0700. ``runtime_folder`` is XDG_RUNTIME_DIR where
-    it is the caller's own user that is meant.
+    A place is a folder that only root can move, and the names that lead on from there; the last
+    name is that of a folder of the user, mode 0700. ``runtime_folder`` is XDG_RUNTIME_DIR where the
+    user is the caller's own.
     """
     own = ((runtime_folder, ("restartmanager",)),) if runtime_folder.startswith("/") else ()
     fallback = ("/tmp", (f"restartmanager-{uid}",)) if uid else ("/run", ("restartmanager",))  # noqa: S108 - its owner and mode are checked
@@ -141,13 +143,13 @@ def socket_folders(uid: int, runtime_folder: str = "") -> tuple[tuple[str, tuple
 
 
 def socket_name(process: UniqueProcess) -> str:
-    """What the socket of a process is called in its user's folder."""
+    """The name of a process's socket in its user's folder."""
     return f"{process.pid}-{process.start_ticks}"
 
 
 def socket_owner(name: str) -> tuple[int, int] | None:
-    """The number and start ticks of the process that a socket is called after; None when it is
-    called otherwise."""
+    """The number and start ticks of the process that a socket is named after; None for any other
+    name."""
     pid, _, ticks = name.partition("-")
     for number in (pid, ticks):
         if not (number.isascii() and number.isdigit() and len(number) <= _NUMBER_DIGITS):

@@ -1,14 +1,14 @@
-"""How a program asks to be brought back: registering, and what the command is made of.
+"""Registration of this process for being brought back, and the command that does it.
 
-Where the registration is kept: in the process itself, as on Windows, in a sealed memfd
-(memfd_create(2)) that lists the command, the flags and whose they are. So it ends with the process
-and when another program is run in it (execve(2)); no folder, no service and no clean-up is needed;
-nobody can alter it; and only who may inspect the process (its user, root) can read it, through
-``/proc/PID/fd``. It names the process by number, start time and boot: a child inherits the
-descriptor and still is not registered.
+The registration is kept in the process itself, as on Windows: in a sealed memfd (memfd_create(2))
+that lists the command, the flags and the process. So it ends with the process, and when another
+program is run in it (execve(2)). No folder, no service and no clean-up is needed, nobody can alter
+it, and only users who may inspect the process (its own, root) can read it, through
+``/proc/PID/fd``. It names the process by number, start time and boot, so a child that inherits the
+descriptor is not registered.
 
-It takes one descriptor. A program that turns itself into a daemon, or closes all descriptors,
-registers after that.
+A registration takes one descriptor. A program that turns itself into a daemon, or closes all
+descriptors, registers after that.
 """
 
 from __future__ import annotations
@@ -37,8 +37,11 @@ _INTERPRETERS = ("python", "pypy", "graalpy")
 
 
 class _Kept:
-    """The descriptor of the registration, and which file it must be for us to close it: a program
-    that closes every descriptor may have put another file there."""
+    """The descriptor of the registration, with the identity of its file.
+
+    A program that closes every descriptor may have put another file there, which is not ours to
+    close.
+    """
 
     def __init__(self) -> None:
         self.lock = _thread.allocate_lock()
@@ -46,7 +49,8 @@ class _Kept:
         self.file = (0, 0)
 
     def renew_lock(self) -> None:
-        """In a forked child: the thread that held the lock does not exist there."""
+        """Make a new lock in a forked child, where the thread that held the old one does not
+        exist."""
         self.lock = _thread.allocate_lock()
 
     def is_ours(self) -> bool:
@@ -57,7 +61,8 @@ class _Kept:
         return (found.st_dev, found.st_ino) == self.file
 
     def replace(self, fd: int) -> None:
-        """Keep this one (-1: none) from now on. The old one goes last: readers always find one."""
+        """Keep this descriptor (-1: none) from now on. The old one is closed last, so that readers
+        always find one."""
         old = self.fd if self.fd >= 0 and self.is_ours() else -1
         self.fd = fd
         if fd >= 0:
@@ -79,13 +84,14 @@ except OSError:
 def register_application_restart(
     arguments: str | Sequence[str] = (), flags: RestartFlags | int = 0
 ) -> None:
-    """Ask to be brought back after having been closed, with these arguments.
+    """Register this process for being brought back with these arguments after it was closed.
 
     ``arguments`` come without the program, which is added: the interpreter with its options and
     the script, as they were at the start, or the executable of a frozen program. A string is split
     as a POSIX shell would, with nothing expanded. Without arguments the program comes back with
-    none. ``flags`` (`RestartFlags`) say after what it does *not* want to come back; NO_PATCH is
-    after an update. The latest call wins, from whatever thread. A forked child registers anew.
+    none. ``flags`` (`RestartFlags`) are the events after which it does *not* want to come back;
+    NO_PATCH is an update. The latest call wins, from whatever thread. A forked child registers
+    anew.
 
     Raises UsageError for more than 1024 characters, a NUL character, an unbalanced quote or flags
     without a meaning, and UnsupportedError without memfd_create(2) or ``/proc``; the registration
@@ -104,7 +110,7 @@ def register_application_restart(
 
 
 def unregister_application_restart() -> None:
-    """Take the registration back; no matter whether there is one.
+    """Take the registration back, if there is one.
 
     Source: UnregisterApplicationRestart.
     """
@@ -113,7 +119,7 @@ def unregister_application_restart() -> None:
 
 
 def application_restart_settings() -> RestartRegistration | None:
-    """What this process has registered: its whole command, and the flags; None when nothing.
+    """The registration of this process: its whole command, and the flags; None when there is none.
 
     Source: GetApplicationRestartSettings.
     """
@@ -129,7 +135,7 @@ def application_restart_settings() -> RestartRegistration | None:
 
 
 def was_restarted() -> bool:
-    """Whether a Restart Manager has started this very process; False in its children."""
+    """Whether a Restart Manager has started this process; False in its children."""
     claim = os.environ.get(RESTARTED_VARIABLE)
     if claim is None or not claim.startswith(f"{os.getpid()}:"):
         return False
@@ -174,7 +180,7 @@ def _words(arguments: str | Sequence[str]) -> list[str]:
 
 
 def _program() -> tuple[str, ...]:
-    """The command of this process up to where the program's own arguments begin."""
+    """The command of this process up to the program's own arguments."""
     started = sys.orig_argv
     if getattr(sys, "frozen", False) or not _is_interpreter():
         return (sys.executable or started[0],)
@@ -186,7 +192,7 @@ def _program() -> tuple[str, ...]:
 
 
 def _is_interpreter() -> bool:
-    """Whether this is Python itself, and no program that has Python built in."""
+    """Whether this process runs Python itself, and no program that has Python built in."""
     try:
         executable = os.readlink("/proc/self/exe")
     except OSError:
@@ -197,7 +203,7 @@ def _is_interpreter() -> bool:
 
 
 def _interpreter_part(started: Sequence[str]) -> tuple[int, bool]:
-    """How many words belong to the interpreter, and whether the last of them is a script.
+    """The number of words that belong to the interpreter, and whether the last one is a script.
 
     Read from the options ("Command line and environment" in Python's manual), for programs take
     words out of ``sys.argv``.
@@ -245,7 +251,7 @@ def _absolute(script: str) -> str:
 
 
 def _sealed(data: bytes) -> int:
-    """A descriptor of a memfd that holds exactly this, for good."""
+    """A descriptor of a memfd that holds these bytes and cannot be changed."""
     import fcntl
 
     seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE

@@ -1,7 +1,7 @@
-"""How a restart registration is written down: shared by the application and whoever reads it.
+"""The format of a restart registration, shared by the application and its readers.
 
-The bytes lie in a memfd of the application (``restartmanager.app`` says why). They name the
-process they belong to, for a descriptor is inherited by children and can be handed to strangers.
+The bytes lie in a memfd of the application (``registering`` says why). They name the process that
+they belong to, for children inherit descriptors, and strangers can be handed them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 MEMFD_NAME = "restartmanager-registration"
-"""The name of the memfd (memfd_create(2)): ``/proc/PID/fd/N`` shows it. A hint, never a proof."""
+"""The name of the memfd (memfd_create(2)), which ``/proc/PID/fd/N`` shows. It proves nothing."""
 
 SIZE_LIMIT = 64 * 1024
 """The greatest number of bytes of a registration."""
@@ -33,10 +33,10 @@ _FORMAT = 1
 
 
 def pack(process: UniqueProcess, registration: RestartRegistration) -> bytes:
-    """The registration of this process as bytes that `unpack` understands.
+    """The registration of a process as bytes that `unpack` understands.
 
-    Raises UsageError when it would be longer than SIZE_LIMIT or could not be run: no program,
-    a NUL character, text that is no file name or flags without a meaning.
+    Raises UsageError when the bytes would be more than SIZE_LIMIT, or the command could not be run:
+    no program, a NUL character, text that is no file name, or flags without a meaning.
     """
     _check(registration)
     data = json.dumps(
@@ -58,7 +58,7 @@ def pack(process: UniqueProcess, registration: RestartRegistration) -> bytes:
 
 
 def unpack(data: bytes) -> tuple[UniqueProcess, RestartRegistration] | None:
-    """The process and what it registered; None for anything that `pack` would not have written.
+    """The process and its registration; None for bytes that `pack` would not have written.
 
     Never raises: the bytes come from a process that may be hostile.
     """
@@ -105,7 +105,7 @@ def _is_number(value: object, least: int, most: int) -> TypeGuard[int]:
 
 
 def _check(registration: RestartRegistration) -> None:
-    """Raise UsageError for what execve(2) would not take."""
+    """Raise UsageError for a command that execve(2) would not take."""
     if not registration.command or not registration.command[0]:
         raise UsageError("The restart command names no program.")
     for word in registration.command:

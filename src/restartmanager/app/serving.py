@@ -1,4 +1,4 @@
-"""Listening in a thread of its own, which sleeps in poll(2) until somebody asks."""
+"""The listener in a thread of its own, which sleeps in poll(2) until a request comes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Line:
-    """One connection with its conversation; ``give_up_at`` while nothing was asked."""
+    """A connection with its conversation; ``give_up_at`` counts while no request has come."""
 
     def __init__(self, connection: socket.socket, room: Room) -> None:
         self.connection = connection
@@ -38,7 +38,7 @@ class _Line:
         self.answer(data)
 
     def answer(self, data: bytes) -> None:
-        """Answer this; a peer that does not take a reply of some bytes is left."""
+        """Answer these bytes. A peer that does not take a reply of some bytes is given up."""
         replies = run(self.conversation.hear(data))
         with suppress(OSError):
             if self.connection.send(replies) == len(replies):
@@ -48,7 +48,7 @@ class _Line:
 
 
 class ThreadListener:
-    """Listens, with these handlers, until it is stopped.
+    """A listener in a thread, until it is stopped.
 
     Raises UnsupportedError where there is no place for the socket.
     """
@@ -63,7 +63,7 @@ class ThreadListener:
         self._thread.start()
 
     def usable(self) -> bool:
-        """Whether it still listens: the program may have closed every descriptor."""
+        """Whether this still listens; the program may have closed every descriptor."""
         return self._thread.is_alive() and self._endpoint.is_ours
 
     def stop(self) -> None:
@@ -74,7 +74,7 @@ class ThreadListener:
                 self._endpoint.socket.shutdown(2)  # wakes the thread
 
     def forget(self) -> None:
-        """Close what a forked child has inherited; the parent keeps its own."""
+        """Close the descriptors that a forked child has inherited; the parent keeps its own."""
         self._endpoint.close()
         self._close_lines()
 
@@ -113,7 +113,7 @@ class ThreadListener:
         return max(0.0, min(waiting) - time.monotonic()) * 1000 + 1 if waiting else None
 
     def _drop(self) -> None:
-        """Close the connections that are over, or never began to be one."""
+        """Close the connections whose conversation is over, or has not begun in time."""
         now = time.monotonic()
         for number, line in [*self._lines.items()]:
             if line.conversation.over or (line.conversation.silent and now >= line.give_up_at):

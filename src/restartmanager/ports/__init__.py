@@ -1,5 +1,5 @@
-"""The doors to the world: what the work needs from outside, as protocols.
+"""Ports: what the engine needs from the machine, as protocols.
 
-Each has a real adapter (``store``, ``linux``) and a simulated one (``testing``), and both pass the
-same contract tests (``testing``).
+Each port has a real adapter (in ``adapters``) and a simulated one (in ``testing``), and both pass
+the same contract tests (``testing.contracts``).
 """

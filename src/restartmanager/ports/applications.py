@@ -1,6 +1,6 @@
-"""Asking applications: by their channels whether they may be closed, by their windows to close.
+"""Ports to applications: channels, over which they are asked, and windows, which can be closed.
 
-The records are in ``model.answers``. An application is asked before anything is closed, and the
+The records are in ``model.answers``. Applications are asked before anything is closed, and the
 vote is collective: one that says no keeps all of them open (WM_QUERYENDSESSION).
 """
 
@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
 
 class Conversations(Protocol):
-    """Connections to a number of applications; closing them tells each one that is still waiting
-    for what follows to go on."""
+    """Connections to applications. Closing them tells each application that has agreed, and was not
+    told to exit, to go on."""
 
     def query(
         self, reason: EndReason, deadline: float, cancel: CancelToken | None = None
     ) -> Answers:
-        """Ask all of them side by side, until all have answered, the monotonic ``deadline``
-        passes, or ``cancel`` is called; the answer of each."""
+        """Ask all applications side by side whether they may be closed.
+
+        It returns the answer of each when all have answered, the monotonic ``deadline`` passes, or
+        ``cancel`` is called.
+        """
         ...
 
     def end(
@@ -36,19 +39,20 @@ class Conversations(Protocol):
         deadline: float,
         cancel: CancelToken | None = None,
     ) -> Answers:
-        """Tell these to save and exit, likewise; it need not have exited when it has answered.
+        """Tell these applications to save and exit. It returns as ``query`` does; an application
+        that has answered need not have exited.
 
-        Only those that have answered a query, or are late with it, are told; for the others the
-        answer stays as it was.
+        Only applications that have answered a query, or are late with it, are told; for the others
+        the answer stays as it was.
         """
         ...
 
     def cancelled(self, identities: Collection[UniqueProcess]) -> None:
-        """Tell these to go on."""
+        """Tell these applications to go on."""
         ...
 
     def close(self) -> None:
-        """Let go of all; any number of times."""
+        """Close all connections; any number of times."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -57,11 +61,11 @@ class Conversations(Protocol):
 
 
 class Channels(Protocol):
-    """The door to applications that listen."""
+    """The port to applications that listen."""
 
     def open(self, processes: Sequence[Process]) -> Conversations:
-        """Connections to those of these processes that listen. Never raises for what a process
-        is or does."""
+        """Connect to those of these processes that listen. It never raises for what a process is or
+        does."""
         ...
 
 
@@ -69,8 +73,11 @@ class Channels(Protocol):
 
 
 class Screens(Protocol):
-    """The door to windows. Whoever cannot be asked before the monotonic ``deadline`` has none;
-    ``cancel`` ends it at once. Never raises for what a process is or does."""
+    """The port to windows.
+
+    A process whose display does not answer before the monotonic ``deadline`` has no windows;
+    ``cancel`` ends a call at once. No method raises for what a process is or does.
+    """
 
     def find(
         self, processes: Sequence[Process], deadline: float, cancel: CancelToken | None = None
@@ -81,16 +88,16 @@ class Screens(Protocol):
     def close(
         self, processes: Sequence[Process], deadline: float, cancel: CancelToken | None = None
     ) -> Mapping[UniqueProcess, Windows]:
-        """Ask the main windows of these to close, where they respond; likewise.
+        """Ask the main windows of these processes to close, where they respond; their windows.
 
-        The shell is left alone, and no dialog is closed. Whether a process then exits is another
-        matter: it may ask its user first.
+        The shell is left alone, and no dialog is closed. A process need not exit: it may ask its
+        user first.
         """
         ...
 
 
 class NoScreens:
-    """Screens where there is no way to ask: nobody has windows."""
+    """The Screens of a machine without displays: no process has windows."""
 
     def find(
         self,
@@ -98,11 +105,11 @@ class NoScreens:
         deadline: float,  # noqa: ARG002
         cancel: CancelToken | None = None,  # noqa: ARG002
     ) -> Mapping[UniqueProcess, Windows]:
-        """Nothing."""
+        """No windows."""
         return {}
 
     def close(
         self, processes: Sequence[Process], deadline: float, cancel: CancelToken | None = None
     ) -> Mapping[UniqueProcess, Windows]:
-        """Nothing, and nobody is asked."""
+        """No windows, and no process is asked."""
         return self.find(processes, deadline, cancel)

@@ -1,4 +1,4 @@
-"""The door to single processes: looking at them, signalling, awaiting and starting them."""
+"""The port to single processes: describing, signalling, awaiting and starting them."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ class ProcessHandle(Protocol):
 
     @property
     def identity(self) -> UniqueProcess:
-        """Which process this is."""
+        """The identity of the process."""
         ...
 
     def send(self, signal: Signal) -> None:
         """Send a signal.
 
-        Raises ProcessGoneError when it has exited, ProcessAccessError when it may not be signalled.
+        Raises ProcessGoneError when the process has exited, ProcessAccessError when the caller may
+        not signal it.
         """
         ...
 
     def close(self) -> None:
-        """Let go of it; any number of times."""
+        """Let go of the process; any number of times."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -38,14 +39,14 @@ class ProcessHandle(Protocol):
 
 
 class Processes(Protocol):
-    """Looking at, signalling, awaiting and starting single processes."""
+    """The port to single processes."""
 
     def current(self) -> UniqueProcess:
         """The calling process."""
         ...
 
     def describe(self, identity: UniqueProcess) -> Process:
-        """What is known about it.
+        """The facts about a process.
 
         Raises ProcessGoneError when it has exited, is a zombie, or its number belongs to another
         process by now.
@@ -55,18 +56,18 @@ class Processes(Protocol):
     def lineage(
         self, identity: UniqueProcess, known: Mapping[UniqueProcess, Process] | None = None
     ) -> tuple[Process, ...]:
-        """The process and its ancestors, nearest first, as far as they can be seen; who is already
-        ``known`` is not looked at again."""
+        """The process and its ancestors, nearest first, as far as they can be seen. Processes that
+        are ``known`` already are not looked at again."""
         ...
 
     def is_alive(self, identity: UniqueProcess) -> bool:
-        """Whether it still runs. False only on proof: exited, a zombie, another process under its
-        number, or another boot."""
+        """Whether the process still runs. False needs proof: it has exited, is a zombie, another
+        process has its number, or the boot is another one."""
         ...
 
     def is_at_gate(self, identity: UniqueProcess) -> bool:
-        """Whether it is a process that ``start`` has created and that has not begun to run its
-        program. One whose installer has died never will, but may take a moment to exit."""
+        """Whether ``start`` has created the process and it has not begun to run its program. A
+        process whose installer has died never will, but may take a moment to exit."""
         ...
 
     def oldest(self, cgroup: str) -> Process | None:
@@ -75,19 +76,19 @@ class Processes(Protocol):
         ...
 
     def registration(self, process: Process) -> RestartRegistration | None:
-        """What the process registered about coming back; None when nothing (valid) was."""
+        """The process's registration about coming back; None when it has no valid one."""
         ...
 
     def recipe(self, process: Process, registration: RestartRegistration | None) -> Recipe:
-        """How to start it again: its registered command or, without a registration, the command
-        it was started with.
+        """The recipe that starts the process again: by its registered command or, without a
+        registration, by the command that it was started with.
 
         Raises ProcessGoneError, ProcessAccessError.
         """
         ...
 
     def open(self, identity: UniqueProcess) -> ProcessHandle:
-        """Take hold of it. Raises ProcessGoneError where the identity no longer matches."""
+        """Take hold of a process. Raises ProcessGoneError where the identity no longer matches."""
         ...
 
     def wait(
@@ -96,16 +97,17 @@ class Processes(Protocol):
         deadline: float,
         cancel: CancelToken | None = None,
     ) -> frozenset[UniqueProcess]:
-        """Wait until at least one has exited, the monotonic ``deadline`` passes, or ``cancel`` is
-        called; which ones have exited."""
+        """Wait until at least one process has exited, the monotonic ``deadline`` passes, or
+        ``cancel`` is called. It returns the processes that have exited."""
         ...
 
     def start(self, recipe: Recipe, on_created: Callable[[UniqueProcess], object]) -> UniqueProcess:
-        """Start a process by its recipe, with its owner's rights, in a session of its own, nobody's
-        child, with no descriptor of ours.
+        """Start a process by its recipe.
 
-        ``on_created`` is called with the new process before it runs its program: when it raises, or
-        the caller dies in it, the program is never run. Raises ProcessAccessError when the caller
-        may not start it as that user, ProcessError when the program cannot be run.
+        The process has its owner's rights, a session of its own and no descriptor of the caller's,
+        and is no child of the caller. ``on_created`` is called with it before it runs its program:
+        when that raises, or the caller dies in it, the program is never run. Raises
+        ProcessAccessError when the caller may not start a process as that user, ProcessError when
+        the program cannot be run.
         """
         ...

@@ -1,4 +1,4 @@
-"""The door to those who run services."""
+"""The port to service managers."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ if TYPE_CHECKING:
 
 
 class ServiceManager(Protocol):
-    """Who runs services: looking at them, stopping and starting them.
+    """The port to the managers that run services.
 
-    Asking never raises: where a manager cannot be reached, the facts say so. Acting yields a
-    result for each service as soon as it is known, and never raises either: what goes wrong is
-    the result. When ``cancel`` is called, acting ends early: what has not begun is left alone, and
-    a service without a result must be looked at.
+    Questions never raise: where a manager cannot be reached, the facts say so. Actions yield a
+    result for each service as soon as it is known, and never raise either: trouble is a result.
+    When ``cancel`` is called, an action ends early: what has not begun is left alone, and a service
+    without a result must be looked at.
     """
 
     def resolve(self, names: Iterable[str]) -> Mapping[str, Service]:
-        """Which service is meant by each of these names, as people write them: without the
-        ending, or by an alias. Names that nobody knows are missing."""
+        """The services that people call by these names, which may lack the ending or be aliases.
+        Names that no manager knows are missing."""
         ...
 
     def owners(self, processes: Iterable[Process]) -> Mapping[UniqueProcess, Service]:
-        """Which of these processes belong to which service; those of none are missing."""
+        """The services that these processes belong to; processes of none are missing."""
         ...
 
     def describe(self, services: Iterable[Service]) -> Mapping[Service, ServiceFacts]:
-        """What is known about these services now; those that do not exist are missing."""
+        """The facts about these services now; services that do not exist are missing."""
         ...
 
     def states(self, services: Iterable[Service]) -> Mapping[Service, ServiceState]:
-        """Whether these services run now: what can be said quickly. Those that do not exist, or
-        whose manager cannot be reached, are missing."""
+        """The states of these services now, which takes less than ``describe``. Services that do
+        not exist, or whose manager cannot be reached, are missing."""
         ...
 
     def failed(self, like: Iterable[Service]) -> frozenset[Service]:
-        """All services that have failed, in the managers of these services."""
+        """All failed services of the managers that run these services."""
         ...
 
     def stop(
         self, holds: Mapping[Service, Hold], *, patience_s: float, force: bool, cancel: CancelToken
     ) -> Iterator[ServiceResult]:
-        """Stop services side by side, with what their holds name.
+        """Stop services side by side, and take the measures that their holds name.
 
-        A service has the time that its manager gives it, and at least ``patience_s``; with
+        A service has the time that its manager gives it, and at least ``patience_s`` seconds; with
         ``force`` it is killed after ``patience_s``.
         """
         ...
@@ -64,7 +64,7 @@ class ServiceManager(Protocol):
     def start(
         self, holds: Mapping[Service, Hold], *, cancel: CancelToken
     ) -> Iterator[ServiceResult]:
-        """Undo the holds and start services; in this order, where the manager knows none itself.
+        """Undo the holds and start services, in this order where the manager knows none itself.
 
         Changed definitions are read first. A service that runs already stays as it is.
         """
@@ -79,16 +79,16 @@ class ServiceManager(Protocol):
     ) -> Iterator[ServiceResult]:
         """Restart or reload services in place; changed definitions are read first.
 
-        What depends on a service and runs is restarted with it.
+        Running services that depend on a service are restarted with it.
         """
         ...
 
     def adopt(self, process: UniqueProcess, user: int, name: str) -> str:
-        """Have the user's own manager take a process in as a scope with this name. What went
-        wrong, in words; empty when it was done."""
+        """Have the user's own manager put a process into a scope of this name. It returns what went
+        wrong, in words; empty on success."""
         ...
 
     def reexecute(self, user: int | None) -> str:
-        """Have a manager run its own program anew, with all its services going on: that of a user,
-        or the system's. What went wrong, in words; empty when it was done."""
+        """Have a manager (of a user, or of the system for None) run its own program anew while all
+        its services go on. It returns what went wrong, in words; empty on success."""
         ...

@@ -1,4 +1,4 @@
-"""The door to the session memory, which outlives the processes that share it."""
+"""The port to the session memory, which outlives the processes that share it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 class Store(Protocol):
     """The memory of all sessions of one user, shared between processes.
 
-    Every method is one transaction: it happens wholly or not at all, whatever other processes do
-    at the same time, and is on disk when the method returns. All may raise StoreError and its
-    kinds. A session that does not exist, or no longer, is NoSuchSessionError.
+    Every method is one transaction: it happens wholly or not at all, whatever other processes do at
+    the same time, and is on disk when the method returns. Every method may raise StoreError and its
+    subclasses, and NoSuchSessionError for a session that does not exist, or no longer.
     """
 
     def exists(self) -> bool:
-        """Whether there is a memory already; asking makes none, as everything else does."""
+        """Whether there is a memory already. This method creates none; all others do."""
         ...
 
     def create_session(self, record: SessionRecord, *, limit: int) -> None:
-        """Add a session; SessionLimitError when ``limit`` of them exist already."""
+        """Add a session. Raises SessionLimitError when ``limit`` sessions exist already."""
         ...
 
     def session(self, key: str) -> SessionRecord:
@@ -37,7 +37,7 @@ class Store(Protocol):
         ...
 
     def delete_session(self, key: str) -> None:
-        """Forget a session with all that belongs to it, secrets erased from the disk as well."""
+        """Forget a session with all that belongs to it; secrets are erased from the disk."""
         ...
 
     def add_member(self, key: str, member: UniqueProcess) -> None:
@@ -45,19 +45,19 @@ class Store(Protocol):
         ...
 
     def remove_member(self, key: str, member: UniqueProcess) -> None:
-        """Note that it left; no matter whether it had joined."""
+        """Note that a secondary left; one that had not joined changes nothing."""
         ...
 
     def add_resources(self, key: str, resources: Resources) -> None:
-        """Register more; what is registered already stays as it is. All or nothing.
+        """Register more resources; those that are registered already stay as they are.
 
-        A file known under the same path with another identity is kept beside the first: either
+        A file that is known by the same path with another identity is kept beside the first: either
         may be in use.
         """
         ...
 
     def resources(self, key: str) -> Resources:
-        """All that was registered, by any process, in order of registration."""
+        """All resources that were registered, by any process, in order of registration."""
         ...
 
     def set_filter(self, key: str, item: Filter) -> None:
@@ -65,7 +65,7 @@ class Store(Protocol):
         ...
 
     def remove_filter(self, key: str, trigger: FilterTrigger, target: str | UniqueProcess) -> bool:
-        """Remove the filter on that target; whether there was one."""
+        """Remove the filter on that target. It returns whether there was one."""
         ...
 
     def filters(self, key: str) -> tuple[Filter, ...]:
@@ -80,22 +80,23 @@ class Store(Protocol):
         *,
         replacing: UniqueProcess | None = None,
     ) -> bool:
-        """Claim the session for an operation; False when ``worker`` is not the one who got it.
+        """Claim the session for an operation of ``worker``. It returns whether that succeeded.
 
-        It is a compare-and-set: it succeeds when the session's worker is ``replacing`` (None:
-        nobody), and of two that try at the same time one wins. SHUTDOWN also notes that a shutdown
-        was asked for.
+        The claim is a compare-and-set: it succeeds when the session's worker is ``replacing``
+        (None: there is no worker), and of two processes that try at the same time one wins.
+        SHUTDOWN also notes that a shutdown was asked for.
         """
         ...
 
     def finish(self, key: str, worker: UniqueProcess) -> None:
-        """Give the claim back; nothing where ``worker`` does not have it or the session is gone."""
+        """Give the claim back. Nothing happens where ``worker`` does not have it, or the session is
+        gone."""
         ...
 
     def write_entries(self, key: str, entries: Iterable[JournalEntry]) -> None:
-        """Write entries of the journal, each in place of the one for the same application."""
+        """Write journal entries, each in place of the earlier one for the same application."""
         ...
 
     def journal(self, key: str) -> tuple[JournalEntry, ...]:
-        """All entries, by their sequence."""
+        """All journal entries, by their sequence."""
         ...

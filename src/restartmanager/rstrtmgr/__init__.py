@@ -1,20 +1,21 @@
-"""The Windows API: its eleven functions under their own names, for programs that are ported.
+"""The Windows API for programs that are ported: its eleven functions under their own names.
 
     from restartmanager import rstrtmgr as rm
 
     dwErrCode, dwSessionHandle, sessKey = rm.RmStartSession(0)
 
 Parameters have the names and the order of ``restartmanager.h``. Out-parameters are left out and
-returned after the result code, in that order. What goes wrong is a code, and Microsoft's page of
-each function says what it means; only what is not ours, such as a bug, is raised. For all of them:
+returned after the result code, in that order. Errors are codes, and Microsoft's page of each
+function says what they mean; only errors of other origin, such as a bug, are raised. All functions
+return these:
 
-    6            the handle is unknown or ended: looked at before anything else
+    6            the handle is unknown or ended; this is checked before anything else
     1219         the handle is a secondary's, and the function the primary's
     160          an argument makes no sense; reserved flags must be 0
     14, 29, 121  out of memory; the session memory is unusable; it, or the session, is busy
 
-A handle is a small number, from 0 on, and means something only in the process that got it, not in
-its children. None is given out twice, so that a stale one cannot hit another session.
+A handle is a small number, from 0 on, and is valid only in the process that got it, not in its
+children. No number is given out twice, so that a stale handle cannot hit another session.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class _Handles:
         self.forget_all()
 
     def forget_all(self) -> None:
-        """In a forked child: its parent's sessions are not its own."""
+        """Forget all sessions, as in a forked child, which does not have its parent's."""
         self._lock = threading.Lock()
         self._sessions: dict[int, PrimarySession | JoinedSession] = {}
 
@@ -197,7 +198,7 @@ def RmRegisterResources(  # noqa: PLR0913, PLR0917 - as in C
 def RmGetList(
     dwSessionHandle: int, nProcInfo: int
 ) -> tuple[WinError, int, int, list[RM_PROCESS_INFO], RM_REBOOT_REASON]:
-    """List what uses the resources now, and what this session has acted on before:
+    """List the applications that use the resources now, or that this session has acted on before:
     ``(code, pnProcInfoNeeded, pnProcInfo, rgAffectedApps, lpdwRebootReasons)``.
 
     ``nProcInfo`` is for how many there is room: with more, the code is 234 and the list empty. It
@@ -224,7 +225,7 @@ def RmGetList(
 def RmShutdown(
     dwSessionHandle: int, lActionFlags: int, fnStatus: Callable[[int], object] | None = None
 ) -> WinError:
-    """Stop what uses the resources, by a list made now; RmGetList tells what became of each.
+    """Stop the applications that use the resources now; RmGetList tells the result of each.
 
     ``lActionFlags`` combines RmForceShutdown and RmShutdownOnlyRegistered. ``fnStatus`` gets
     strictly increasing percentages. Codes: 0, 6, 14, 29, 121, 160, 350 when a reboot is needed
@@ -247,7 +248,7 @@ def RmShutdown(
 def RmRestart(
     dwSessionHandle: int, dwRestartFlags: int = 0, fnStatus: Callable[[int], object] | None = None
 ) -> WinError:
-    """Bring back what was stopped, last first; RmGetList tells what became of each.
+    """Bring back stopped applications, the last one first; RmGetList tells the result of each.
 
     Codes: 0, 6, 14, 29, 121, 160, 352 when something did not come back, 776 before any RmShutdown,
     1219, 1223. Source: Microsoft, RmRestart.
@@ -342,7 +343,7 @@ def RmGetFilterList(
 
 
 def _code(error: Exception, no_session: WinError = ERROR_INVALID_HANDLE) -> WinError:
-    """The code that says what the error says; the words of it go to the log."""
+    """The code of an error, whose text goes to the log; other errors are raised again."""
     code = no_session if isinstance(error, NoSuchSessionError) else code_of(error)
     if code is None:
         raise error

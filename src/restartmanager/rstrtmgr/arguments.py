@@ -1,4 +1,4 @@
-"""Arguments as C programs give them, checked: what makes no sense is a UsageError, code 160."""
+"""Arguments as C programs give them, checked: a wrong one is a UsageError, code 160."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ALL_FLAGS = RmShutdownType.RmForceShutdown | RmShutdownType.RmShutdownOnlyRegis
 
 
 def reserved(flags: int) -> None:
-    """Flags without a meaning must be 0: a later one could mean something that is not done here."""
+    """Reserved flags, which must be 0: a set bit could mean something that is not done here."""
     _need(_is_count(flags) and flags == 0, "A reserved parameter is not 0.")
 
 
@@ -58,7 +58,7 @@ def action_flags(flags: int) -> tuple[bool, bool]:
 
 
 def elements(count: int, values: Sequence[_T] | None, kind: type[_T]) -> Sequence[_T]:
-    """The first ``count`` elements of what was an array; it may be None where that is 0."""
+    """The first ``count`` elements of a list, which is an array in C and may be None for 0."""
     if capacity(count) == 0:
         return ()
     if not isinstance(values, Sequence) or isinstance(values, str | bytes):

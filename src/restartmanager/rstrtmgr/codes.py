@@ -1,7 +1,7 @@
-"""The Windows API's numbers: result codes, enumerations, limits, and one table error ↔ code.
+"""Numbers of the Windows API: result codes, enumerations, limits, and the code of each error.
 
-Names and values are those of ``restartmanager.h`` and ``winerror.h``; the values of the flags and
-filters stand in the model, which uses the same numbers.
+Names and values are those of ``restartmanager.h`` and ``winerror.h``. The values of flags and
+filters are in the model, which uses the same numbers.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RESTART_MAX_CMD_LINE = 1024
 
 
 class WinError(IntEnum):
-    """What the functions return; the page of each function says which it may."""
+    """The result codes; the documentation of each function says which it returns."""
 
     ERROR_SUCCESS = 0
     ERROR_FILE_NOT_FOUND = 2
@@ -59,7 +59,7 @@ class WinError(IntEnum):
 
 
 class RmAppType(IntEnum):
-    """RM_APP_TYPE."""
+    """The type of an application (RM_APP_TYPE)."""
 
     RmUnknownApp = 0
     RmMainWindow = 1
@@ -71,7 +71,7 @@ class RmAppType(IntEnum):
 
 
 class RmShutdownType(IntEnum):
-    """RM_SHUTDOWN_TYPE, to be combined."""
+    """The options of RmShutdown, to be combined (RM_SHUTDOWN_TYPE)."""
 
     RmForceShutdown = 0x01
     RmShutdownOnlyRegistered = 0x10
@@ -87,8 +87,8 @@ APP_TYPE_CODES = {
     AppType.CONTAINER: RmAppType.RmCritical,
     AppType.CRITICAL: RmAppType.RmCritical,
 }
-"""What Windows would call each type. It has no word for containers: like what is critical, they
-cannot be closed from outside."""
+"""The Windows type for each type of the model. Containers, for which Windows has none, count as
+critical: they cannot be closed from outside."""
 
 _CODES: tuple[tuple[type[BaseException], WinError], ...] = (
     (errors.FilterNotFoundError, WinError.ERROR_FILE_NOT_FOUND),
@@ -115,5 +115,5 @@ _CODES: tuple[tuple[type[BaseException], WinError], ...] = (
 
 
 def code_of(error: BaseException) -> WinError | None:
-    """The result code that says what this error says; None for what is not ours."""
+    """The result code of an error; None for errors that are not this package's."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), None)

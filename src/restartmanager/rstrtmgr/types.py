@@ -1,7 +1,7 @@
-"""What ``restartmanager.h`` declares besides functions: structures, enumerations, constants.
+"""Structures, enumerations and constants of ``restartmanager.h``.
 
-All of it is part of ``restartmanager.rstrtmgr``, where programs find it. Names and numbers are the
-header's; the structures are read-only. Where C has a wide character, this has a character.
+Programs import them from ``restartmanager.rstrtmgr``. Names and numbers are the header's; the
+structures are read-only. A wide character of C is a character here.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _SIZEOF_FILTER_INFO = 32  # on 64 bits: three DWORDs, padding, and a union with 
 
 
 class RM_APP_STATUS(IntFlag):
-    """What an application does and what was done to it, combined."""
+    """The state of an application and what was done to it, combined."""
 
     RmStatusUnknown = 0
     RmStatusRunning = 0x01
@@ -75,7 +75,7 @@ class RM_APP_STATUS(IntFlag):
 
 
 class RM_REBOOT_REASON(IntFlag):
-    """Why stopping applications would not free the resources, combined."""
+    """The reasons why stopping applications would not free the resources, combined."""
 
     RmRebootReasonNone = 0
     RmRebootReasonPermissionDenied = 0x01
@@ -86,7 +86,7 @@ class RM_REBOOT_REASON(IntFlag):
 
 
 class RM_FILTER_ACTION(IntEnum):
-    """What a filter forbids; what is not shut down is not restarted either."""
+    """The action that a filter forbids; a target that is not shut down is not restarted either."""
 
     RmInvalidFilterAction = 0
     RmNoRestart = 1
@@ -94,7 +94,7 @@ class RM_FILTER_ACTION(IntEnum):
 
 
 class RM_FILTER_TRIGGER(IntEnum):
-    """What a filter looks at."""
+    """The property by which a filter recognises its target."""
 
     RmFilterTriggerInvalid = 0
     RmFilterTriggerFile = 1
@@ -146,7 +146,7 @@ class FILETIME:
 
     @property
     def value(self) -> int:
-        """The one number."""
+        """The instant as one number."""
         return self.dwHighDateTime << 32 | self.dwLowDateTime
 
 
@@ -160,7 +160,7 @@ class RM_UNIQUE_PROCESS:
 
     @classmethod
     def of(cls, pid: int) -> Self:
-        """The process that has this number now: what takes OpenProcess and GetProcessTimes in C.
+        """The process that has this number now, for which C needs OpenProcess and GetProcessTimes.
 
         Raises ProcessGoneError when there is none, UsageError when ``pid`` cannot be one.
         """
@@ -168,13 +168,13 @@ class RM_UNIQUE_PROCESS:
 
     @classmethod
     def like(cls, identity: UniqueProcess) -> Self:
-        """This process in the words of Windows."""
+        """The process as Windows describes it."""
         return cls(identity.pid, FILETIME.of(identity.filetime))
 
     def identity(self) -> UniqueProcess | None:
-        """Which process is meant; None where there can be none with that number and start.
+        """The process that is meant; None where no process can have that number and start.
 
-        Raises UsageError for what are no DWORDs.
+        Raises UsageError for numbers that are no DWORDs.
         """
         start = self.ProcessStartTime
         for number in (self.dwProcessId, start.dwLowDateTime, start.dwHighDateTime):
@@ -185,7 +185,8 @@ class RM_UNIQUE_PROCESS:
 
 @dataclass(frozen=True, slots=True)
 class RM_PROCESS_INFO:
-    """An application or service of the list. TSSessionId is unknown: Linux has no such thing."""
+    """An application or service of the list. TSSessionId is RM_INVALID_TS_SESSION: Linux has no
+    Terminal Services sessions."""
 
     Process: RM_UNIQUE_PROCESS
     strAppName: str
@@ -197,7 +198,7 @@ class RM_PROCESS_INFO:
 
     @classmethod
     def like(cls, application: Application) -> Self:
-        """The application in the words of Windows; one without a process has RM_INVALID_PROCESS."""
+        """The application as Windows describes it; one without a process has RM_INVALID_PROCESS."""
         main, service = application.main_process, application.service
         nobody = RM_UNIQUE_PROCESS(RM_INVALID_PROCESS, FILETIME())
         name = service.description or service.name if service else application.name
@@ -214,7 +215,7 @@ class RM_PROCESS_INFO:
 
 @dataclass(frozen=True, slots=True)
 class RM_FILTER_INFO:
-    """A filter; of the last three, a union in C, FilterTrigger says which one is set."""
+    """A filter. FilterTrigger says which of the last three is set, a union in C."""
 
     FilterAction: RM_FILTER_ACTION
     FilterTrigger: RM_FILTER_TRIGGER
@@ -225,7 +226,7 @@ class RM_FILTER_INFO:
 
     @classmethod
     def like(cls, item: Filter, *, last: bool) -> Self:
-        """The filter in the words of Windows. The records of a list lie one after the other."""
+        """The filter as Windows describes it. The records of a list lie one after the other."""
         target = item.target
         trigger = RM_FILTER_TRIGGER(item.trigger)
         process = RM_UNIQUE_PROCESS.like(target) if isinstance(target, UniqueProcess) else None

@@ -1,1 +1,1 @@
-"""The doors to the world simulated, and the contracts that the real ones pass as well."""
+"""Simulated adapters for all ports, and contract tests that they and the real ones pass."""

@@ -1,4 +1,4 @@
-"""The port ``Channels`` over a simulated World: applications that listen, as a test has them."""
+"""The simulated adapter of the port ``Channels``: applications that listen, made by a test."""
 
 from __future__ import annotations
 
@@ -26,27 +26,30 @@ _OVER = frozenset({AnswerKind.DIED, AnswerKind.IMPOSTOR, AnswerKind.NONSENSE})
 
 @dataclass(slots=True)
 class Listening:
-    """How a simulated application answers; times are in seconds of the world, None means never."""
+    """The behaviour of a simulated application that listens.
+
+    Times are in seconds of the World; None means never.
+    """
 
     query: Answer = _YES
     end: Answer = _DONE
     after_s: float | None = 0.0
-    """From a question to its answer."""
+    """The time from a question to its answer."""
     exits_after_s: float | None = 0.0
-    """From its answer to "end" to its exit."""
+    """The time from the answer to "end" to the exit."""
     heard: list[str] = field(default_factory=list)
-    """What it was told, in the words of the wire protocol."""
+    """The requests that it got, in the words of the wire protocol."""
 
 
 class SimulatedChannels:
-    """Channels of a World; who does not listen has none."""
+    """The Channels of a World; a process that does not listen has none."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._listening: dict[UniqueProcess, Listening] = {}
 
     def listens(self, identity: UniqueProcess, listening: Listening) -> Listening:
-        """Let a process listen, and answer so."""
+        """Let a process listen with this behaviour."""
         self._listening[identity] = replace(listening, heard=[])
         return self._listening[identity]
 
@@ -153,7 +156,7 @@ class SimulatedConversations:
     def _settle(
         self, identity: UniqueProcess, request: Request, due: dict[UniqueProcess, float]
     ) -> bool:
-        """Whether it has answered by now, or is gone."""
+        """Whether an application has answered by now, or is gone."""
         world, listening = self._world, self._open[identity]
         ending = request.kind is RequestKind.END
         if world.is_running(identity) and world.time < due[identity]:

@@ -1,4 +1,4 @@
-"""A store whose process dies at a chosen write, as by power failure: for crash tests."""
+"""A store for crash tests: its process dies at a chosen write, as by a power failure."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ WRITES = frozenset(
 
 
 class Crash(BaseException):
-    """The simulated death of the calling process; nothing of ours may catch it."""
+    """The simulated death of the calling process; no code of this package may catch it."""
 
 
 class CrashingStore:
-    """Hands everything to the store behind it until the process dies.
+    """A store that passes every call on to the store behind it until the process dies.
 
-    It dies at the ``at``-th write, counted from 0: before it is done or right ``after``. From then
-    on every call is a Crash, for the dead do nothing more. ``writes`` counts the writes so far.
+    The process dies at the ``at``-th write, counted from 0: before the write, or right ``after``
+    it. From then on every call raises Crash, for a dead process does nothing more. ``writes``
+    counts the writes so far.
     """
 
     def __init__(self, store: Store, *, at: int | None = None, after: bool = False) -> None:

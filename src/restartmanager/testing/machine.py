@@ -1,4 +1,4 @@
-"""The ports over a simulated World: processes, packages, files and the scanner (see ``world``)."""
+"""The simulated adapters for processes, packages, files and the scanner, over a World."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class SimulatedHandle:
 
 
 class SimulatedProcesses:
-    """The Processes port over a World, for one calling process."""
+    """The simulated adapter of the port Processes, for one calling process."""
 
     def __init__(self, world: World, caller: UniqueProcess) -> None:
         self._world = world
@@ -180,7 +180,7 @@ class SimulatedProcesses:
 
 
 class SimulatedPackages:
-    """The Packages port over a World."""
+    """The simulated adapter of the port Packages."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -193,7 +193,7 @@ class SimulatedPackages:
 
 
 class SimulatedFileIdentifier:
-    """The FileIdentifier port over a World."""
+    """The simulated adapter of the port FileIdentifier."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -222,7 +222,7 @@ class SimulatedFileIdentifier:
 
 
 class SimulatedScanner:
-    """The Scanner port over a World."""
+    """The simulated adapter of the port Scanner."""
 
     def __init__(self, world: World) -> None:
         self._world = world

@@ -1,4 +1,4 @@
-"""Records with something in every field, odd text included: what tests of adapters pass around."""
+"""Sample records for tests of adapters, with a value in every field, odd text included."""
 
 from __future__ import annotations
 

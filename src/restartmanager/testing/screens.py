@@ -1,4 +1,4 @@
-"""The port ``Screens`` over a simulated World: windows of processes, as a test has them."""
+"""The simulated adapter of the port ``Screens``: windows of processes, made by a test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ __all__ = ["SimulatedScreens"]
 
 
 class SimulatedScreens:
-    """Windows of a World. Who is asked to close exits, or puts up its question and stays."""
+    """The Screens of a World. A process whose windows are asked to close exits, or shows its
+    question and stays."""
 
     def __init__(self, world: World) -> None:
         self._world = world

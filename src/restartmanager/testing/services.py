@@ -1,4 +1,4 @@
-"""The port ServiceManager over a simulated World: units with tempers, and who depends on whom."""
+"""The simulated adapter of the port ``ServiceManager``: units with tempers and dependencies."""
 
 from __future__ import annotations
 
@@ -31,39 +31,40 @@ _UNKNOWN = "there is no such service"
 
 @dataclass(slots=True)
 class Unit:
-    """One service of a simulated machine, and how it behaves; times are seconds of the world."""
+    """A service of a simulated machine, and its behaviour; times are in seconds of the World."""
 
     executable: str
     aliases: frozenset[str] = frozenset()
     required_by: tuple[str, ...] = ()
-    """Who stops when it stops."""
+    """The services that stop when this one stops."""
     trigger: str = ""
-    """What could start it at any moment, as a socket does; active while it is not held."""
+    """A unit that could start the service at any moment, as a socket does. It is active while the
+    service is not held."""
     stops_after_s: float | None = 0.0
-    """From being told to stop until it has stopped; None: never by itself."""
+    """The time from a stop until it has stopped; None: it never stops by itself."""
     refuses_stop: bool = False
     starts: bool = True
     lives_s: float | None = None
-    """From its start until it fails."""
+    """The time from its start until it fails."""
     process: UniqueProcess | None = None
     held: bool = False
     stopping: bool = False
-    """It was told to stop, which cannot be taken back."""
+    """Whether it was told to stop, which cannot be taken back."""
     starts_count: int = 0
 
     def let_go(self, hold: Hold) -> None:
-        """What the hold names may start it again."""
+        """Let the units that the hold names start the service again."""
         self.held = self.held and self.trigger not in hold.triggers
 
 
 @dataclass
 class SimulatedServices:
-    """The services of a World by their names."""
+    """The ServiceManager of a World, with its services by name."""
 
     world: World
     units: dict[str, Unit] = field(default_factory=dict)
     adopted: dict[UniqueProcess, tuple[int, str]] = field(default_factory=dict)
-    """The processes that were put into scopes: whose, and what they are called."""
+    """The processes that were put into scopes: the user, and the name of the scope."""
 
     # -- what a test does ----------------------------------------------------------------------
 

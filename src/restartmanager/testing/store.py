@@ -1,4 +1,4 @@
-"""A Store in memory: for tests and for the simulated machine."""
+"""The store in memory, for tests and for the simulated machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["MemoryStore"]
 
 @dataclass(slots=True)
 class _Session:
-    """One session; dictionaries without values are sets that keep their order."""
+    """A session; dictionaries without values serve as sets that keep their order."""
 
     record: SessionRecord
     files: dict[FileResource, None] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class _Session:
 
 
 class MemoryStore:
-    """The Store of one process; what it holds is gone with it. Any thread may use it."""
+    """A Store that lives in the memory of one process. Any thread may use it."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, _Session] = {}
@@ -59,7 +59,7 @@ class MemoryStore:
             return self._find(key).record
 
     def exists(self) -> bool:
-        """Whether there is a memory already: always."""
+        """Whether there is a memory already: there always is."""
         return True
 
     def sessions(self) -> tuple[SessionRecord, ...]:

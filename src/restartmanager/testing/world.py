@@ -1,8 +1,9 @@
-"""A simulated machine: processes with tempers, files with versions, and a clock that jumps.
+"""The simulated machine: processes with tempers, files with versions, and a clock that jumps.
 
-A World is the Clock port itself; ``machine`` has the other ports over it. All is deterministic:
-nothing waits, time passes only when somebody waits for it. Installer authors can test their own
-code on it; our engine runs thousands of seeded lives on it.
+A World is itself an adapter of the port Clock; ``machine`` has adapters of other ports over it. The
+machine is deterministic: nothing waits in real time, and its time passes only when a caller waits.
+Installer authors can test their own code on it; the engine's tests run thousands of seeded lives on
+it.
 """
 
 from __future__ import annotations
@@ -36,19 +37,19 @@ _DEVICE = 1
 
 @dataclass(frozen=True, slots=True)
 class Temper:
-    """How a process behaves; times are in seconds of the world, None means never."""
+    """The behaviour of a process; times are in seconds of the World, None means never."""
 
     obeys_after_s: float | None = 0.0
-    """From a polite request to its exit."""
+    """The time from a polite request to the exit."""
     lives_s: float | None = None
-    """From its start until it exits without being asked."""
+    """The time from the start until it exits without being asked."""
     starts: bool = True
     """Whether the program can be run at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is behind an executable's path: the files it uses, and how it behaves."""
+    """The program behind an executable's path: the files that it uses, and its behaviour."""
 
     uses: tuple[str, ...] = ()
     temper: Temper = field(default_factory=Temper)
@@ -56,7 +57,7 @@ class Program:
 
 @dataclass(slots=True)
 class Life:
-    """One process of the world, dead or alive."""
+    """A process of the World, dead or alive."""
 
     facts: Process
     program: Program
@@ -65,17 +66,17 @@ class Life:
     registration: RestartRegistration | None = None
     signals: list[tuple[float, Signal]] = field(default_factory=list)
     at_gate: bool = False
-    """Whether it waits to run its program, and so uses nothing yet."""
+    """Whether the process waits to run its program, and so uses nothing yet."""
 
 
 @dataclass(slots=True)
 class World:
-    """The whole simulated machine; the methods are what a test does to it."""
+    """The whole simulated machine; a test acts on it by the methods."""
 
     time: float = 1000.0
     uid: int = 0
     gate_s: float = 0.0
-    """How long a process at the gate takes to notice that its installer is dead."""
+    """The time that a process at the gate takes to notice that its installer is dead."""
     files: dict[str, FileIdentity] = field(default_factory=dict)
     folders: dict[str, FileIdentity] = field(default_factory=dict)
     packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -88,7 +89,7 @@ class World:
     # -- what a test does ----------------------------------------------------------------------
 
     def install(self, path: str) -> FileIdentity:
-        """Put a new file at a path, beside nothing or in place of the old one."""
+        """Put a new file at a path, in place of the old one where there is one."""
         identity = FileIdentity(_DEVICE, next(self._numbers), int(self.time * 1e9), 1, 0)
         self.files[path] = identity
         return identity
@@ -98,11 +99,11 @@ class World:
         self.folders[path] = FileIdentity(_DEVICE, next(self._numbers), int(self.time * 1e9), 1, 0)
 
     def there(self, path: str) -> FileIdentity | None:
-        """What is at a path now, file or directory."""
+        """The identity of the file or directory at a path now; None when there is none."""
         return self.files.get(path) or self.folders.get(path)
 
     def hold(self, identity: UniqueProcess, path: str, *how: How) -> None:
-        """Let a process use what is at a path now, in these ways."""
+        """Let a process use the file at a path now, in these ways."""
         there = self.there(path)
         if there is None:
             raise KeyError(path)
@@ -119,7 +120,8 @@ class World:
         temper: Temper | None = None,
         cgroup: str | None = None,
     ) -> UniqueProcess:
-        """Start the program of that path; it holds what its program uses, as it is now."""
+        """Start the program at that path; the process holds the files of the program as they are
+        now."""
         program = self.programs.get(executable, Program())
         if temper is not None:
             program = replace(program, temper=temper)
@@ -153,7 +155,8 @@ class World:
             self._free_pids.append(identity.pid)
 
     def at(self, delay_s: float, event: Callable[[], object]) -> None:
-        """Have something happen so many seconds from now, as soon as somebody waits that long."""
+        """Have an event happen ``delay_s`` seconds from now, as soon as a caller waits that
+        long."""
         self.events.append((self.time + delay_s, event))
         self.events.sort(key=lambda item: item[0])
 
@@ -172,12 +175,12 @@ class World:
         ]
 
     def is_running(self, identity: UniqueProcess) -> bool:
-        """Whether it lives now."""
+        """Whether the process lives now."""
         life = self.lives.get(identity)
         return life is not None and (life.exits_at is None or life.exits_at > self.time)
 
     def signals(self, identity: UniqueProcess) -> list[Signal]:
-        """What it was sent so far."""
+        """The signals that the process was sent so far."""
         return [signal for _, signal in self.lives[identity].signals]
 
     # -- what the ports do ---------------------------------------------------------------------
@@ -192,7 +195,7 @@ class World:
             life.exits_at = exits_at if life.exits_at is None else min(life.exits_at, exits_at)
 
     def pass_time(self, until: float) -> None:
-        """Let time pass up to an instant, with all that happens on the way."""
+        """Let time pass up to an instant, with all events on the way."""
         while self.events and self.events[0][0] <= until:
             when, event = self.events.pop(0)
             self.time = max(self.time, when)
@@ -210,9 +213,9 @@ class World:
         return self.lives[parent].facts.process_group
 
     def now(self) -> float:
-        """The clock port: wall clock and monotonic clock are the same here."""
+        """The time of the World: wall clock and monotonic clock are the same here."""
         return self.time
 
     def monotonic(self) -> float:
-        """The clock port."""
+        """The time of the World."""
         return self.time

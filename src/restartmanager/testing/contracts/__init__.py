@@ -1,1 +1,1 @@
-"""What every adapter of a port must do: tests that the simulated and the real one pass."""
+"""Contract tests of the ports: tests that every adapter passes, simulated or real."""

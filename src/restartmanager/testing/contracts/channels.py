@@ -1,8 +1,7 @@
 # ruff: noqa: S101 - the assertions are what this module is for
-"""What every adapter of the port ``Channels`` must do: the same sentences for real applications and
-for simulated ones.
+"""Contract tests of the port ``Channels``, the same for real applications and simulated ones.
 
-Derive a class from `ChannelsContract` in a test module, give the hooks, and pytest runs them.
+Derive a class from `ChannelsContract` in a test module and define the hooks; pytest runs the tests.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _NO = "a call is in progress"
 
 
 class ChannelsContract:
-    """The sentences, and the hooks by which they get applications."""
+    """The tests, and the hooks by which they get applications."""
 
     # -- hooks -----------------------------------------------------------------------------------
 
@@ -58,7 +57,7 @@ class ChannelsContract:
         raise NotImplementedError
 
     def heard(self, process: Process, count: int) -> list[str]:
-        """The next so many things that it was told since it was last looked at."""
+        """The next ``count`` requests that it got since it was last looked at."""
         raise NotImplementedError
 
     # -- the query -------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 # ruff: noqa: S101 - the assertions are what this module is for
-"""What every adapter of the port ``Processes`` must do: the same sentences for the real machine and
-for the simulated one.
+"""Contract tests of the port ``Processes``, the same for the real machine and the simulated one.
 
-Derive a class from `ProcessesContract` in a test module, give the hooks, and pytest runs them::
+Derive a class from `ProcessesContract` in a test module and define the hooks; pytest runs the
+tests::
 
     class TestMyProcesses(ProcessesContract):
         @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ _E = TypeVar("_E", bound=BaseException)
 
 
 class ProcessesContract:
-    """The sentences, and the hooks by which they get processes."""
+    """The tests, and the hooks by which they get processes."""
 
     # -- hooks -----------------------------------------------------------------------------------
 
@@ -64,7 +64,7 @@ class ProcessesContract:
         return replace(recipe, executable="/nonexistent/program")
 
     def started(self, identity: UniqueProcess) -> None:
-        """Called with each process that a sentence starts, so that it can be cleared away."""
+        """Clear away a process that a test has started; called for each of them."""
 
     # -- looking ---------------------------------------------------------------------------------
 

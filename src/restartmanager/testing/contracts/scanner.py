@@ -1,7 +1,7 @@
-"""What every scanner must get right, as test methods over a machine of any kind.
+"""Contract tests of the port ``Scanner``, the same for a real machine and a simulated one.
 
-Derive a test class from ScannerContract, say in the hooks how files and processes come about on
-your machine (real, simulated), and let pytest collect it. A check that fails raises
+Derive a class from `ScannerContract` in a test module and define the hooks, by which files and
+processes come about on your machine; pytest runs the tests. A check that fails raises
 AssertionError.
 """
 
@@ -20,7 +20,7 @@ __all__ = ["ScannerContract"]
 
 
 class ScannerContract:
-    """The sentences that hold for every scanner. Hooks come first; none has a default."""
+    """The tests of a scanner, and the hooks by which they get files and processes."""
 
     def scanner(self) -> Scanner:
         """The scanner under test."""

@@ -1,8 +1,8 @@
 # ruff: noqa: S101 - the assertions are what this module is for
-"""What every adapter of the port ``Screens`` must do: the same sentences for a real X server with a
-window manager, and for a simulated one.
+"""Contract tests of the port ``Screens``, the same for a real X server with a window manager and
+for a simulated one.
 
-Derive a class from `ScreensContract` in a test module, give the hooks, and pytest runs them.
+Derive a class from `ScreensContract` in a test module and define the hooks; pytest runs the tests.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PATIENCE_S = 20.0
 
 
 class ScreensContract:
-    """The sentences, and the hooks by which they get programs with windows."""
+    """The tests, and the hooks by which they get programs with windows."""
 
     # -- hooks -----------------------------------------------------------------------------------
 

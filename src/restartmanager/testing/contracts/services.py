@@ -1,11 +1,10 @@
 # ruff: noqa: S101 - the assertions are what this module is for
-"""What every adapter of the port ``ServiceManager`` must do: the same sentences for real managers
-and for the simulated one.
+"""Contract tests of the port ``ServiceManager``, the same for real managers and the simulated one.
 
-Derive a class from `ServicesContract` in a test module, give the hooks that it has from
-`ServicesHooks`, and pytest runs them. A hook that makes a service returns when it is as it should
-be, and makes another one each time. Not every manager has every notion: a hook that may return None
-says so, and its sentences then hold without being tried.
+Derive a class from `ServicesContract` in a test module and define the hooks that it inherits from
+`ServicesHooks`; pytest runs the tests. A hook that makes a service makes another one each time, and
+returns when it is as it should be. Not every manager knows every notion: where a hook may return
+None, its documentation says so, and the tests that need it pass without being tried.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _ODD_NAMES = ("", " ", "-", "--help", ".", "..", "../cron", "a b", "a\nb", "a\0b
 
 
 class ServicesContract(ServicesHooks):
-    """The sentences."""
+    """The tests of a service manager."""
 
     # -- looking ---------------------------------------------------------------------------------
 

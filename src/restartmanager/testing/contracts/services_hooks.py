@@ -1,6 +1,6 @@
 # ruff: noqa: S101 - the assertions are what this module is for
-"""What the contract of service managers stands on: the hooks that give it services, and the tools
-with which its sentences stop, start and describe them."""
+"""Hooks that give services to the contract tests of service managers, and the helpers by which
+those tests stop, start and describe them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["PATIENCE_S", "SHORT_S", "ServicesHooks"]
 
 PATIENCE_S = 20.0
-"""How long anything may take; a manager waits longer than that for what is stubborn."""
+"""The time that any action may take; a manager waits longer than that for a stubborn service."""
 SHORT_S = 0.3
-"""How long what is stubborn gets before it is killed."""
+"""The time that a stubborn service has before it is killed."""
 
 
 class ServicesHooks:
-    """The hooks by which the sentences get services, and what they do with them."""
+    """The hooks by which the tests get services, and helpers that act on them."""
 
     # -- hooks -----------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 # ruff: noqa: S101 - these are tests: they assert
-"""What every Store must do, as tests: derive from StoreContract and say how to make yours."""
+"""Contract tests of the port ``Store``: derive from `StoreContract` and define ``make_store``."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ __all__ = ["StoreContract"]
 
 
 class StoreContract(StoreResourcesContract):
-    """Every sentence of ``ports.Store`` as a test. Override ``make_store``."""
+    """The tests of a store; those of resources and filters are inherited. Override
+    ``make_store``."""
 
     # -- sessions ------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 # ruff: noqa: S101 - these are tests: they assert
-"""What every Store must do with resources and filters: one half of StoreContract."""
+"""Contract tests of the port ``Store`` about resources and filters; `StoreContract` has the
+others."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ __all__ = ["StoreResourcesContract"]
 
 
 class StoreResourcesContract:
-    """The sentences of ``ports.Store`` about resources and filters. Override ``make_store``."""
+    """The tests of a store's resources and filters. Override ``make_store``."""
 
     def make_store(self) -> Store:
         """A new, empty store."""
