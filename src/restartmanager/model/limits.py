@@ -1,8 +1,8 @@
-"""Time limits: how long this product waits for what, all of them, in seconds.
+"""Time limits of the whole package, in seconds.
 
 The limits of an operation are a record, because callers and the environment may choose others. All
-others are constants. What is no limit but part of a technique (how often a lock is looked at, how
-exact a clock is) stays where the technique is.
+others are constants. A time that is no limit but part of a technique (how often a lock is tried,
+how exact a clock is) stays where the technique is.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class ResourceSpec(NamedTuple):
-    """What will be changed, as a caller names it: paths and names, not yet looked at.
+    """Resources as a caller names them: paths and names, before the files were looked at.
 
     ``packages`` stand for the files that they own.
     """

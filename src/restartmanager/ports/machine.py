@@ -1,4 +1,4 @@
-"""The doors to the machine: time, packages, desktop entries, the log, files and who uses them."""
+"""Ports to the machine: time, packages, desktop entries, the event log, files and their holders."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 class Clock(Protocol):
-    """Time, as seconds."""
+    """The port to clocks; all times are in seconds."""
 
     def now(self) -> float:
-        """Seconds since 1970: for records only, for it may jump."""
+        """The time since 1970. It may jump, so it is for records only."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since some instant, never going back: for deadlines."""
+        """The time since some instant. It never goes back, so deadlines are counted by it."""
         ...
 
 
 class Packages(Protocol):
-    """The package manager, asked for one thing."""
+    """The port to the package manager."""
 
     def files_of(self, name: str) -> tuple[str, ...]:
         """The paths that an installed package owns, without directories.
@@ -37,49 +37,50 @@ class Packages(Protocol):
 
 
 class Entries(Protocol):
-    """The desktop's own word on how applications are started."""
+    """The port to desktop entries, which say how applications are started."""
 
     def find(self, process: Process) -> Entry | None:
-        """The entry of the application that this process leads, by the name of its scope; None
-        where there is none that may be believed and started."""
+        """The entry of the application that this process leads, found by the name of its scope;
+        None where there is none that may be believed and started."""
         ...
 
 
 class NoEntries:
-    """Entries where nobody asks for them."""
+    """The Entries of a machine without a desktop."""
 
     def find(self, process: Process) -> Entry | None:  # noqa: ARG002 - as the port has it
-        """None."""
+        """No entry."""
         return None
 
 
 class FileIdentifier(Protocol):
-    """The file system, asked which files the caller's paths lead to."""
+    """The port to the file system, which says what files the caller's paths lead to."""
 
     def identify(self, files: Sequence[str], trees: Sequence[str]) -> Resources:
-        """Look at what will be changed as it is now, so that it is known again afterwards.
+        """The identities of files and trees as they are now, so that they are known again after the
+        change.
 
-        Relative paths are made absolute; files need not exist. Raises DirectoryAmongFilesError
-        for a directory among ``files``, UsageError for what cannot be a path and for a tree that
+        Relative paths are made absolute; files need not exist. Raises DirectoryAmongFilesError for
+        a directory among ``files``, UsageError for a text that cannot be a path and for a tree that
         is no directory.
         """
         ...
 
     def resources_at(self, paths: Sequence[str]) -> Resources:
-        """What these paths lead to, for a question that is asked at once: each directory is a tree,
-        all else a file, whatever there is now or will be then.
+        """The resources at these paths, for a question that is asked at once: each directory is a
+        tree, anything else a file, whether it exists or not.
 
-        Nothing is recorded, so it takes less than ``identify``, and nothing that was replaced
-        meanwhile is known again. Raises UsageError for what cannot be a path.
+        No identities are recorded, so this takes less than ``identify``, and a file that is
+        replaced meanwhile is not known again. Raises UsageError for a text that cannot be a path.
         """
         ...
 
 
 class Scanner(Protocol):
-    """The finder of holders."""
+    """The port that finds holders."""
 
     def find_holders(self, resources: Resources) -> Sighting:
-        """Who uses these files and trees now, in one look at the machine.
+        """The processes that use these files and trees now, found in one look at the machine.
 
         A file matches by the identity recorded at registration or by the one its path has now.
         Registered processes that still live are holders as well. Services are left to the service
@@ -89,15 +90,15 @@ class Scanner(Protocol):
         ...
 
     def find_stale(self, policy: Policy) -> Sighting:
-        """Who runs code that was replaced, without anything having been registered.
+        """The processes that run replaced code; no resources are needed.
 
-        What the policy leaves out of account is listed as ignored.
+        Replaced files that the policy leaves out of account are listed as ignored.
         """
         ...
 
 
 class Traces(Protocol):
-    """The log of this machine, which administrators read."""
+    """The port to the machine's own log, which administrators read."""
 
     def write(self, trace: Trace) -> None:
         """Write one line, or lose it: it never raises and never waits."""

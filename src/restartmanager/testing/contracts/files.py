@@ -1,7 +1,7 @@
-"""What every FileIdentifier must get right, as test methods over files of any kind.
+"""Contract tests of the port ``FileIdentifier``, the same for real files and simulated ones.
 
-Derive a test class from FileIdentifierContract, say in the hooks how files come about on your
-machine (real, simulated), and let pytest collect it. A check that fails raises AssertionError.
+Derive a class from `FileIdentifierContract` in a test module and define the hooks, by which files
+come about on your machine; pytest runs the tests. A check that fails raises AssertionError.
 """
 
 # ruff: noqa: S101 - these are tests: they assert
@@ -22,7 +22,7 @@ __all__ = ["FileIdentifierContract"]
 
 
 class FileIdentifierContract:
-    """The sentences that hold for every FileIdentifier. Hooks come first; none has a default."""
+    """The tests of a file identifier, and the hooks by which they get files."""
 
     def identifier(self) -> FileIdentifier:
         """The identifier under test."""
