@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 from restartmanager import rstrtmgr as rm
-from restartmanager.api.handles import KEY_VARIABLE
+from restartmanager.api.secondary import KEY_VARIABLE
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 

@@ -12,7 +12,7 @@ import os
 import sys
 
 from restartmanager import rstrtmgr as rm
-from restartmanager.api.handles import KEY_VARIABLE
+from restartmanager.api.secondary import KEY_VARIABLE
 
 
 def wmain(files: list[str]) -> int:

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # what type checkers take for true; importing typing costs milliseconds
 if TYPE_CHECKING:
-    from restartmanager.api.handles import JoinedSession, PrimarySession, Stopped
+    from restartmanager.api.primary import PrimarySession
     from restartmanager.api.questions import explain_busy, stale, who_uses
+    from restartmanager.api.secondary import JoinedSession
     from restartmanager.api.sessions import join_session, open_session, recover, start_session
+    from restartmanager.api.stopped import Stopped
     from restartmanager.errors import RestartManagerError
     from restartmanager.model import (
         Affected,
@@ -77,7 +79,9 @@ _HOMES = {
     "model.identity": ("UniqueProcess",),
     "model.progress": ("Progress",),
     "api.questions": ("explain_busy", "stale", "who_uses"),
-    "api.handles": ("JoinedSession", "PrimarySession", "Stopped"),
+    "api.primary": ("PrimarySession",),
+    "api.secondary": ("JoinedSession",),
+    "api.stopped": ("Stopped",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from cli.machinery import PATIENCE_S, RESTARTCTL, Machine
 from restartmanager import __version__
-from restartmanager.api.handles import KEY_VARIABLE
+from restartmanager.api.secondary import KEY_VARIABLE
 from restartmanager.cli import app
 from restartmanager.cli import options as shared_options
 from restartmanager.cli.commands import COMPLETION_VARIABLE, LazyGroup
@@ -104,7 +104,7 @@ def test_who_imports_nothing_of_other_verbs() -> None:
             "logging",
             "rich",
             "restartmanager.adapters.store",
-            "restartmanager.api.handles",
+            "restartmanager.api.primary",
         ),
         *(
             "restartmanager.engine.engine",

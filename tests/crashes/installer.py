@@ -13,7 +13,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from crashes.points import Points, numbered_engine
-from restartmanager.api.handles import JoinedSession, PrimarySession
+from restartmanager.api.primary import PrimarySession
+from restartmanager.api.secondary import JoinedSession
 
 if TYPE_CHECKING:
     from restartmanager.engine.engine import Engine

@@ -15,7 +15,9 @@ from jsonschema import Draft202012Validator
 import restartmanager
 from restartmanager import app, errors, rstrtmgr
 from restartmanager.adapters.policy_files import parse_policy
-from restartmanager.api.handles import JoinedSession, PrimarySession, Stopped
+from restartmanager.api.primary import PrimarySession
+from restartmanager.api.secondary import JoinedSession
+from restartmanager.api.stopped import Stopped
 from restartmanager.cli.exitcodes import ExitCode
 from support.paths import DOCS, ROOT, SOURCES
 

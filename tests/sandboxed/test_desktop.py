@@ -22,7 +22,7 @@ from support.units import library_at, systemctl
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from restartmanager.api.handles import PrimarySession
+    from restartmanager.api.primary import PrimarySession
 
 USER = os.environ.get("SYSTEMD_SANDBOX_USER", "")
 UID = int(os.environ.get("SYSTEMD_SANDBOX_UID", "0"))

@@ -20,7 +20,7 @@ from support.units import library_at, main_pid, maps, state, systemctl
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from restartmanager.api.handles import PrimarySession
+    from restartmanager.api.primary import PrimarySession
     from restartmanager.model import Affected, Application, Outcome
     from support.units import Units
 

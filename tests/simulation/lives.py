@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from restartmanager.api.handles import PrimarySession
+from restartmanager.api.primary import PrimarySession
 from restartmanager.errors import RestartManagerError
 from restartmanager.model import FilterAction, RestartRegistration
 from restartmanager.model.answers import Answer, AnswerKind, WindowKind, Windows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from restartmanager.api.handles import PrimarySession
+from restartmanager.api.primary import PrimarySession
 from restartmanager.engine.engine import Engine
 from restartmanager.engine.identifier import ResourceIdentifier
 from restartmanager.engine.inspector import Inspector

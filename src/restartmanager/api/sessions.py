@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from restartmanager.api.handles import KEY_VARIABLE, JoinedSession, PrimarySession
+from restartmanager.api.primary import PrimarySession
+from restartmanager.api.secondary import KEY_VARIABLE, JoinedSession
 from restartmanager.api.wiring import make_engine
 from restartmanager.errors import NoSuchSessionError, SessionRoleError, UsageError
 from restartmanager.rules.arguments import normalise_key

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from restartmanager.api.handles import PrimarySession
+    from restartmanager.api.primary import PrimarySession
     from restartmanager.model.progress import Progress
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 KEY_VARIABLE = "RESTARTMANAGER_SESSION_KEY"
-"""``restartmanager.api.handles`` has the same, and costs too much to import for this."""
+"""``restartmanager.api.secondary`` has the same, and costs too much to import for this."""
 
 
 class _AnyPath(click.Path):

@@ -14,7 +14,7 @@ from restartmanager.errors import ActionError, OperationCancelledError, RebootNe
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from restartmanager.api.handles import PrimarySession
+    from restartmanager.api.primary import PrimarySession
     from restartmanager.model import Outcome
     from restartmanager.model.progress import Progress
 

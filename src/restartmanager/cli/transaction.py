@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 from restartmanager.api import sessions
-from restartmanager.api.handles import PrimarySession
+from restartmanager.api.primary import PrimarySession
 from restartmanager.api.wiring import make_engine
 from restartmanager.cli.child import run_command
 from restartmanager.cli.exitcodes import ExitCode

@@ -27,7 +27,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from restartmanager.api import sessions
-from restartmanager.api.handles import PrimarySession
+from restartmanager.api.primary import PrimarySession
 from restartmanager.errors import (
     NoSuchSessionError,
     RestartManagerError,
@@ -53,7 +53,7 @@ from restartmanager.rstrtmgr.types import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from restartmanager.api.handles import JoinedSession
+    from restartmanager.api.secondary import JoinedSession
 
 __all__ = [  # noqa: RUF022 - in the order of their use
     "RmStartSession",

@@ -30,7 +30,7 @@ from support.simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, li
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from restartmanager.api.handles import PrimarySession
+    from restartmanager.api.primary import PrimarySession
     from restartmanager.model import Process, Recipe
     from restartmanager.model.identity import UniqueProcess
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.api.handles import PrimarySession
+from restartmanager.api.primary import PrimarySession
 from restartmanager.engine.logged import TracedEngine
 from restartmanager.errors import RebootNeededError, ShutdownError
 from restartmanager.model.progress import CancelToken

@@ -230,7 +230,7 @@ def test_refresh_everything_needs_no_registration(machine: Machine) -> None:
     old = machine.add("old.service")
     machine.world.install(LIBRARY)
     engine = machine.installer().engine()
-    from restartmanager.api.handles import PrimarySession
+    from restartmanager.api.primary import PrimarySession
 
     session = PrimarySession(engine, engine.start().key)
     (outcome,) = session.refresh(everything=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from restartmanager import errors
-from restartmanager.api.handles import JoinedSession
+from restartmanager.api.secondary import JoinedSession
 from restartmanager.model import (
     FilterAction,
     RebootReason,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from restartmanager import rstrtmgr as rm
 from restartmanager.api import sessions
-from restartmanager.api.handles import PrimarySession
+from restartmanager.api.primary import PrimarySession
 from restartmanager.errors import StoreBusyError, StoreFullError, UnsupportedError
 from restartmanager.model import (
     Application,

@@ -11,7 +11,7 @@ from restartmanager.model import FilterAction
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
-    from restartmanager.api.handles import PrimarySession
+    from restartmanager.api.primary import PrimarySession
     from restartmanager.cli.screen.choices import Row
     from restartmanager.model import Affected, Application, Outcome
     from restartmanager.model.identity import UniqueProcess

@@ -17,7 +17,7 @@ from restartmanager.errors import RestartManagerError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from restartmanager.api.handles import PrimarySession
+    from restartmanager.api.primary import PrimarySession
     from restartmanager.cli.transaction import Resources
 
 

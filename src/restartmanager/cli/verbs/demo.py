@@ -13,7 +13,7 @@ import click
 from restartmanager.cli.commands import Command, examples
 
 if TYPE_CHECKING:
-    from restartmanager.api.handles import PrimarySession
+    from restartmanager.api.primary import PrimarySession
     from restartmanager.cli.demo.stage import Stage
     from restartmanager.cli.output.console import Console
     from restartmanager.model import Application, Outcome

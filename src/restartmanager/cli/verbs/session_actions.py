@@ -16,7 +16,7 @@ from restartmanager.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from restartmanager.api.handles import PrimarySession
+    from restartmanager.api.primary import PrimarySession
     from restartmanager.model.identity import UniqueProcess
 
 

@@ -19,7 +19,8 @@ from restartmanager.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from restartmanager.api.handles import JoinedSession, PrimarySession
+    from restartmanager.api.primary import PrimarySession
+    from restartmanager.api.secondary import JoinedSession
 
 
 _LIST_LIMIT = 64 * 1024 * 1024
@@ -196,7 +197,7 @@ def _open_or_join(key: str) -> PrimarySession | JoinedSession:
 
 
 def _leave(session: PrimarySession | JoinedSession) -> None:
-    from restartmanager.api.handles import JoinedSession
+    from restartmanager.api.secondary import JoinedSession
 
     if isinstance(session, JoinedSession):
         session.end()

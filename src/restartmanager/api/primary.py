@@ -1,4 +1,4 @@
-"""The handles people hold on a session: the primary's, and the secondary's that can do less."""
+"""The handle of a session's primary, who leads it: filters, lists, and the transaction."""
 
 from __future__ import annotations
 
@@ -6,21 +6,16 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from restartmanager.errors import (
-    NoSuchSessionError,
-    RestartError,
-    RestartManagerError,
-    SessionBusyError,
-    SessionEndedError,
-)
-from restartmanager.model import Filter, FilterAction, ResourceSpec
+from restartmanager.api.secondary import SessionHandle
+from restartmanager.api.stopped import Stopped, beside
+from restartmanager.errors import RestartError, SessionBusyError, SessionEndedError
+from restartmanager.model import Filter, FilterAction
 from restartmanager.model.progress import CancelToken, Reporter
-from restartmanager.rules import arguments
-from restartmanager.rules.arguments import filter_target, normalise_key, relaunch_all
+from restartmanager.rules.arguments import filter_target, relaunch_all
 from restartmanager.rules.plan import ShutdownMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import Literal
 
@@ -31,85 +26,7 @@ if TYPE_CHECKING:
     from restartmanager.rules.arguments import PathLike
 
 
-KEY_VARIABLE = "RESTARTMANAGER_SESSION_KEY"
-"""The environment variable in which a primary hands the key to its secondaries."""
-
-
-class _Session:
-    """What both roles can do: register and leave."""
-
-    def __init__(self, engine: Engine, key: str) -> None:
-        self._engine = engine
-        self._key = normalise_key(key)
-        self._ended = False
-
-    @property
-    def key(self) -> str:
-        """The session key, 32 hexadecimal digits: who has it and is the same user may join."""
-        return self._key
-
-    def environ(self) -> dict[str, str]:
-        """The environment variable that hands the key to a secondary, as a dictionary."""
-        return {KEY_VARIABLE: self._key}
-
-    def register(
-        self,
-        *,
-        files: Iterable[PathLike] = (),
-        trees: Iterable[PathLike] = (),
-        packages: Iterable[str] = (),
-        services: Iterable[str] = (),
-        processes: Iterable[UniqueProcess] = (),
-    ) -> None:
-        """Register what will be changed; call it before anything is replaced.
-
-        ``files`` need not exist; relative paths are made absolute. ``trees`` are directories below
-        which anything may change. ``packages`` stand for the files that they own now. All of a
-        call is registered or nothing; what is registered already may be named again. Raises
-        DirectoryAmongFilesError, UsageError, UnsupportedError, StoreError.
-        """
-        with self._alive():
-            spec = ResourceSpec(
-                files=arguments.paths(files, "files"),
-                trees=arguments.paths(trees, "trees"),
-                packages=arguments.texts(packages, "packages"),
-                services=arguments.texts(services, "services"),
-                processes=arguments.unique_processes(processes),
-            )
-            self._engine.register(self._key, spec)
-
-    @contextmanager
-    def _alive(self) -> Iterator[None]:
-        """A session that is gone was ended, from the point of view of who has a handle on it."""
-        if self._ended:
-            raise SessionEndedError
-        try:
-            yield
-        except NoSuchSessionError as error:
-            raise SessionEndedError from error
-
-    def __repr__(self) -> str:
-        state = "ended" if self._ended else "open"
-        return f"<{type(self).__name__} {state}>"  # without the key, which is a secret
-
-
-class JoinedSession(_Session):
-    """A secondary's handle: it registers resources and leaves. Made by join_session."""
-
-    def end(self) -> None:
-        """Leave. The session lives on until its primary ends it."""
-        if not self._ended:
-            self._engine.leave(self._key)
-            self._ended = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
-
-
-class PrimarySession(_Session):
+class PrimarySession(SessionHandle):
     """The handle of who started the session. Made by start_session.
 
     As a context manager it brings back what is still stopped and ends the session on leaving, also
@@ -315,45 +232,5 @@ class PrimarySession(_Session):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with _beside(error, "Besides, ending the session failed"):
+        with beside(error, "Besides, ending the session failed"):
             self.end()
-
-
-class Stopped:
-    """What a shutdown stopped. As a context manager it brings everything back on leaving."""
-
-    def __init__(self, session: PrimarySession, outcomes: tuple[Outcome, ...]) -> None:
-        self._session = session
-        self.outcomes = outcomes
-        self.restarted: tuple[Outcome, ...] = ()
-        self._left = False
-
-    def leave_stopped(self) -> None:
-        """Do not bring anything back, neither here nor when the session ends."""
-        self._left = True
-        self._session.leave_stopped()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._left:
-            return
-        with _beside(error, "Besides, not everything came back"):
-            self.restarted = self._session.restart()
-
-
-@contextmanager
-def _beside(error: BaseException | None, what: str) -> Iterator[None]:
-    """Trouble in here is raised where there was none before; else it is a note on the error."""
-    try:
-        yield
-    except (RestartManagerError, OSError) as trouble:
-        if error is None:
-            raise
-        error.add_note(f"{what}: {trouble}")
