@@ -16,8 +16,8 @@ import shutil
 import subprocess
 import sys
 
+from restartmanager import KEY_VARIABLE
 from restartmanager import rstrtmgr as rm
-from restartmanager.api.secondary import KEY_VARIABLE
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 

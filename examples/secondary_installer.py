@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import sys
 
+from restartmanager import KEY_VARIABLE
 from restartmanager import rstrtmgr as rm
-from restartmanager.api.secondary import KEY_VARIABLE
 
 
 def wmain(files: list[str]) -> int:

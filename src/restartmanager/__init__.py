@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from restartmanager.api.questions import explain_busy, stale, who_uses
     from restartmanager.api.secondary import JoinedSession
     from restartmanager.api.sessions import join_session, open_session, recover, start_session
+    from restartmanager.api.settings import KEY_VARIABLE
     from restartmanager.api.stopped import Stopped
     from restartmanager.errors import RestartManagerError
     from restartmanager.model import (
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "KEY_VARIABLE",
     "Affected",
     "AppType",
     "Application",
@@ -74,6 +76,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "api.settings": ("KEY_VARIABLE",),
     "api.sessions": ("join_session", "open_session", "recover", "start_session"),
     "errors": ("RestartManagerError",),
     "model.identity": ("UniqueProcess",),

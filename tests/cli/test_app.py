@@ -15,9 +15,7 @@ from click.testing import CliRunner
 
 from cli.machinery import PATIENCE_S, RESTARTCTL, Machine
 from restartmanager import __version__
-from restartmanager.api.secondary import KEY_VARIABLE
 from restartmanager.cli import app
-from restartmanager.cli import options as shared_options
 from restartmanager.cli.commands import COMPLETION_VARIABLE, LazyGroup
 
 
@@ -124,10 +122,6 @@ def test_who_imports_nothing_of_other_verbs() -> None:
 
 def test_version(machine: Machine) -> None:
     assert machine.ok("--version") == f"restartctl {__version__}\n"
-
-
-def test_the_variable_is_the_librarys() -> None:
-    assert shared_options.KEY_VARIABLE == KEY_VARIABLE
 
 
 def test_without_a_verb(machine: Machine) -> None:

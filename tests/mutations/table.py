@@ -315,8 +315,8 @@ MUTATIONS = (
     Mutation(
         12,
         "api/settings.py",
-        '            raise UsageError(f"{STATE_VARIABLE} is {chosen!r}."',
-        '            UsageError(f"{STATE_VARIABLE} is {chosen!r}."',
+        '        raise _wrong(variable, "Give an absolute path.")',
+        '        _wrong(variable, "Give an absolute path.")',
         "tests/cli/test_trouble.py::test_a_relative_state_folder",
     ),
     Mutation(

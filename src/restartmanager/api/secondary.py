@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
+from restartmanager.api.settings import KEY_VARIABLE
 from restartmanager.errors import NoSuchSessionError, SessionEndedError
 from restartmanager.model import ResourceSpec
 from restartmanager.rules import arguments
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
     from restartmanager.engine.engine import Engine
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.rules.arguments import PathLike
-
-
-KEY_VARIABLE = "RESTARTMANAGER_SESSION_KEY"
-"""The environment variable in which a primary hands the key to its secondaries."""
 
 
 class SessionHandle:

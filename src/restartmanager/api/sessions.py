@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from restartmanager.api.primary import PrimarySession
-from restartmanager.api.secondary import KEY_VARIABLE, JoinedSession
+from restartmanager.api.secondary import JoinedSession
+from restartmanager.api.settings import KEY_VARIABLE
 from restartmanager.api.wiring import make_engine
 from restartmanager.errors import NoSuchSessionError, SessionRoleError, UsageError
 from restartmanager.rules.arguments import normalise_key

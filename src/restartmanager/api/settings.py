@@ -1,12 +1,8 @@
 """The settings: what the environment says, and what holds where it says nothing.
 
-A privileged program that sudo(8) started gets none of these variables:
-RESTARTMANAGER_STATE_DIR (where sessions are remembered), RESTARTMANAGER_TIMEOUT_S (how long an
-application may take to exit), RESTARTMANAGER_LEASES=0 (do not ask whether a file is in use by way
-of a lease), RESTARTMANAGER_KERNEL_ITERATOR=0 (do not ask the kernel by way of BPF),
-RESTARTMANAGER_POLICY_DIR (where rules beyond the package's are looked for),
-RESTARTMANAGER_SUPERVISORD (the socket of the only supervisord that is asked) and
-RESTARTMANAGER_TRACES=0 (tell the machine's log nothing).
+Nobody else spells the name of a variable; ``restartmanager.app`` has the one that a restart sets
+for the application. A privileged program that sudo(8) started gets none of them. A setting that
+makes no sense is a UsageError. Importing this costs next to nothing, for the command line does it.
 """
 
 from __future__ import annotations
@@ -15,20 +11,31 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING
 
-from restartmanager.errors import UsageError
-
 if TYPE_CHECKING:
+    from restartmanager.errors import UsageError
     from restartmanager.model.limits import TimeLimits
     from restartmanager.rules.policy import Policy
 
 
+KEY_VARIABLE = "RESTARTMANAGER_SESSION_KEY"
+"""The environment variable in which a primary hands the key to its secondaries."""
 STATE_VARIABLE = "RESTARTMANAGER_STATE_DIR"
+"""Where sessions are remembered, an absolute path."""
 TIMEOUT_VARIABLE = "RESTARTMANAGER_TIMEOUT_S"
+"""How long an application may take to exit, in seconds."""
 LEASES_VARIABLE = "RESTARTMANAGER_LEASES"
+"""0: do not ask whether a file is in use by way of a lease."""
 KERNEL_VARIABLE = "RESTARTMANAGER_KERNEL_ITERATOR"
+"""0: do not ask the kernel by way of BPF."""
 POLICY_VARIABLE = "RESTARTMANAGER_POLICY_DIR"
+"""Where rules beyond the package's are looked for, an absolute path."""
 SUPERVISORD_VARIABLE = "RESTARTMANAGER_SUPERVISORD"
+"""The socket of the only supervisord that is asked, an absolute path."""
 TRACES_VARIABLE = "RESTARTMANAGER_TRACES"
+"""0: tell the machine's log nothing."""
+DEBUG_VARIABLE = "RESTARTMANAGER_DEBUG"
+"""1: restartctl shows the traceback of an error."""
+
 _SHIPPED_POLICY = os.path.join(
     os.path.dirname(os.path.dirname(__file__)), "adapters", "policy.toml"
 )
@@ -36,22 +43,18 @@ _SHIPPED_POLICY = os.path.join(
 
 def supervisor_sockets() -> tuple[str, ...]:
     """Where a supervisord may be asked for its programs."""
+    chosen = _path_in(SUPERVISORD_VARIABLE)
+    if chosen:
+        return (chosen,)
     from restartmanager.adapters.services.detection import supervisor_sockets
 
-    chosen = os.environ.get(SUPERVISORD_VARIABLE)
-    if not chosen:
-        return supervisor_sockets()
-    if not os.path.isabs(chosen):
-        raise UsageError(f"{SUPERVISORD_VARIABLE} is {chosen!r}.", hint="Give an absolute path.")
-    return (chosen,)
+    return supervisor_sockets()
 
 
 def state_folder() -> str:
     """The folder in which this user's sessions are remembered."""
-    chosen = os.environ.get(STATE_VARIABLE)
+    chosen = _path_in(STATE_VARIABLE)
     if chosen:
-        if not os.path.isabs(chosen):
-            raise UsageError(f"{STATE_VARIABLE} is {chosen!r}.", hint="Give an absolute path.")
         return chosen
     if os.geteuid() == 0:
         return "/var/lib/restartmanager"
@@ -80,9 +83,7 @@ def limits() -> TimeLimits:
     except ValueError:
         seconds = -1.0
     if not 0 < seconds <= 3600:
-        raise UsageError(
-            f"{TIMEOUT_VARIABLE} is {text!r}.", hint="Give seconds, more than 0, up to 3600."
-        )
+        raise _wrong(TIMEOUT_VARIABLE, "Give seconds, more than 0, up to 3600.")
     return TimeLimits(application_s=seconds)
 
 
@@ -90,7 +91,7 @@ def wanted(variable: str) -> bool:
     """Whether something has not been switched off."""
     text = os.environ.get(variable, "")
     if text not in {"", "0", "1"}:
-        raise UsageError(f"{variable} is {text!r}.", hint="It is 0 for off or 1 for on.")
+        raise _wrong(variable, "It is 0 for off or 1 for on.")
     return text != "0"
 
 
@@ -115,10 +116,8 @@ def shipped_policy() -> Policy:
 
 def policy_folders() -> tuple[str, ...]:
     """Where further rules are looked for, the strongest last; root never looks into a home."""
-    chosen = os.environ.get(POLICY_VARIABLE)
+    chosen = _path_in(POLICY_VARIABLE)
     if chosen:
-        if not os.path.isabs(chosen):
-            raise UsageError(f"{POLICY_VARIABLE} is {chosen!r}.", hint="Give an absolute path.")
         return (chosen,)
     folders = ("/usr/lib/restartmanager/policy.d", "/etc/restartmanager/policy.d")
     if os.geteuid() == 0:
@@ -127,3 +126,17 @@ def policy_folders() -> tuple[str, ...]:
     if not os.path.isabs(base):
         base = os.path.join(os.path.expanduser("~"), ".config")
     return (*folders, os.path.join(base, "restartmanager", "policy.d"))
+
+
+def _path_in(variable: str) -> str:
+    """The absolute path in this variable; empty where there is none."""
+    chosen = os.environ.get(variable, "")
+    if chosen and not os.path.isabs(chosen):
+        raise _wrong(variable, "Give an absolute path.")
+    return chosen
+
+
+def _wrong(variable: str, hint: str) -> UsageError:
+    from restartmanager.errors import UsageError
+
+    return UsageError(f"{variable} is {os.environ.get(variable)!r}.", hint=hint)

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-DEBUG_VARIABLE = "RESTARTMANAGER_DEBUG"
-
-
 class _Verbs(LazyGroup):
     parts: ClassVar = {
         "who": Part("who:who", "Who uses these files?"),
@@ -120,6 +117,7 @@ def _tell_wrong_use(error: click.ClickException) -> int:
 
 
 def _tell_error(error: Exception) -> int:
+    from restartmanager.api.settings import DEBUG_VARIABLE
     from restartmanager.cli.exitcodes import code_of
     from restartmanager.cli.output.console import Console
     from restartmanager.cli.output.render import error_lines

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import click
 
+from restartmanager.api.settings import KEY_VARIABLE
+
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
-
-KEY_VARIABLE = "RESTARTMANAGER_SESSION_KEY"
-"""``restartmanager.api.secondary`` has the same, and costs too much to import for this."""
 
 
 class _AnyPath(click.Path):

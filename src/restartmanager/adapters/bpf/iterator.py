@@ -5,8 +5,7 @@ task and answer with the processes that use the files asked for: the same answer
 /proc, in a fraction of the time. It needs Linux 6.2 or one that has its repairs, type information
 (CONFIG_DEBUG_INFO_BTF), the rights of root, and the first pid namespace. Where one of these is
 missing, or the kernel refuses for another reason, everything here raises UnsupportedError and the
-caller reads /proc instead. Whether to ask at all is the caller's to decide, who also honours
-RESTARTMANAGER_KERNEL_ITERATOR=0 in the environment.
+caller reads /proc instead. Whether to ask at all is the caller's to decide.
 
 Nothing is believed without proof. On loading, and again with every question, a nameless file of our
 own is open and mapped, and the answer only counts when it names this process for that file.

@@ -17,6 +17,7 @@ import time
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.processes.pidfds import PidfdHandle, wait_for_exit
+from restartmanager.api.settings import STATE_VARIABLE
 from restartmanager.errors import ProcessError
 from restartmanager.model import Signal
 from restartmanager.model.identity import UniqueProcess
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
-_STATE_VARIABLE = "RESTARTMANAGER_STATE_DIR"
 _PATIENCE_S = 30.0
 _LIBRARIES = ("libm.", "libz.", "liblzma.", "libbz2.", "libffi.", "libcrypto.")
 """In this order, where this process has one of them: small ones that need nothing special."""
@@ -50,8 +50,8 @@ class Stage:
         self.folder = os.path.realpath(tempfile.mkdtemp(prefix="restartctl-demo-"))
         self._children: list[subprocess.Popen[bytes]] = []
         self._ours: list[UniqueProcess] = []
-        self._state_before = os.environ.get(_STATE_VARIABLE)
-        os.environ[_STATE_VARIABLE] = os.path.join(self.folder, "state")
+        self._state_before = os.environ.get(STATE_VARIABLE)
+        os.environ[STATE_VARIABLE] = os.path.join(self.folder, "state")
         try:
             self.library = self._copy_library()
         except BaseException:
@@ -131,9 +131,9 @@ class Stage:
                 if pipe is not None:
                     pipe.close()
         if self._state_before is None:
-            os.environ.pop(_STATE_VARIABLE, None)
+            os.environ.pop(STATE_VARIABLE, None)
         else:
-            os.environ[_STATE_VARIABLE] = self._state_before
+            os.environ[STATE_VARIABLE] = self._state_before
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

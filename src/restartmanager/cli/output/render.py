@@ -299,8 +299,10 @@ def error_lines(error: Exception, look: Look) -> list[str]:
     if isinstance(error, OSError) and error.strerror:
         about = f"{escape(str(error.filename))}: " if error.filename else ""
         return fill(about + escape(error.strerror), look.width, "restartctl: ", "  ")
+    from restartmanager.api.settings import DEBUG_VARIABLE
+
     kind = f"{type(error).__name__}: {escape(str(error))}"
     return [
         *fill(f"this should not happen ({kind}).", look.width, "restartctl: ", "  "),
-        *fill("please report it, with what RESTARTMANAGER_DEBUG=1 shows.", look.width, "  hint: "),
+        *fill(f"please report it, with what {DEBUG_VARIABLE}=1 shows.", look.width, "  hint: "),
     ]

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import click
 
+from restartmanager.api.settings import KEY_VARIABLE
 from restartmanager.cli.commands import LazyGroup, Part, examples
 
 
@@ -29,7 +30,7 @@ class _Steps(LazyGroup):
 @examples(
     (
         "An update script:",
-        "export RESTARTMANAGER_SESSION_KEY=$(restartctl session start)",
+        f"export {KEY_VARIABLE}=$(restartctl session start)",
     ),
     ("", "restartctl session register --file /usr/lib/libssl.so.3"),
     ("", "restartctl session shutdown && cp new.so /usr/lib/libssl.so.3"),
