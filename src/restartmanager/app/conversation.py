@@ -42,7 +42,7 @@ class Handlers:
     cancelled: Callable[[], Any] | None = None
 
 
-class Room:
+class SharedState:
     """The state that all conversations of one application share."""
 
     def __init__(self, handlers: Handlers) -> None:
@@ -55,8 +55,8 @@ class Room:
 class Conversation:
     """The conversation over one connection of a Restart Manager."""
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
+    def __init__(self, shared: SharedState) -> None:
+        self._shared = shared
         self._lines = LineReader()
         self._requests = 0
         self.over = False
@@ -94,20 +94,20 @@ class Conversation:
         return b""
 
     def _query(self, reason: EndReason) -> Step:
-        handler = self._room.handlers.query
+        handler = self._shared.handlers.query
         try:
             answer = None if handler is None else (yield partial(handler, reason))
         except Exception as error:  # noqa: BLE001 - whatever it is: who cannot tell is not closed
             _log("query", error)
             return Reply(ReplyKind.NO, f"its own check failed ({type(error).__name__})").line()
         if answer is None or answer is True or answer == "":
-            self._room.agreed.add(self)
+            self._shared.agreed.add(self)
             return Reply(ReplyKind.YES).line()
         return Reply(ReplyKind.NO, answer if isinstance(answer, str) else "").line()
 
     def _end(self, reason: EndReason) -> Step:
-        self._room.agreed.discard(self)
-        handler = self._room.handlers.end
+        self._shared.agreed.discard(self)
+        handler = self._shared.handlers.end
         if handler is None:
             return Reply(ReplyKind.SIGNAL).line()
         try:
@@ -122,11 +122,11 @@ class Conversation:
     def _leave(self) -> Generator[Callable[[], Any], Any, None]:
         """Tell the application to go on when the last Restart Manager that it agreed with has left
         without closing it."""
-        if self not in self._room.agreed:
+        if self not in self._shared.agreed:
             return
-        self._room.agreed.discard(self)
-        handler = self._room.handlers.cancelled
-        if handler is None or self._room.agreed:
+        self._shared.agreed.discard(self)
+        handler = self._shared.handlers.cancelled
+        if handler is None or self._shared.agreed:
             return
         try:
             yield handler

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Protocol
 
-    from restartmanager.app.conversation import Handlers, Room
+    from restartmanager.app.conversation import Handlers, SharedState
     from restartmanager.model.answers import EndReason
 
     class Listener(Protocol):
         """The server of the socket: ``serving`` has one for threads, ``looping`` one for event
         loops."""
 
-        room: Room
+        shared: SharedState
 
         def usable(self) -> bool:
             """Whether it still listens, so that new handlers can simply be given to it."""
@@ -82,7 +82,7 @@ def listen(
     handlers = Handlers(query, end, cancelled)
     with _current.lock:
         if isinstance(_current.listener, ThreadListener) and _current.listener.usable():
-            _current.listener.room.handlers = handlers
+            _current.listener.shared.handlers = handlers
         else:
             _take_over(ThreadListener, handlers)
 
@@ -103,7 +103,7 @@ def listen_in_loop(
     handlers = Handlers(query, end, cancelled)
     with _current.lock:
         if isinstance(_current.listener, LoopListener) and _current.listener.usable():
-            _current.listener.room.handlers = handlers
+            _current.listener.shared.handlers = handlers
         else:
             _take_over(LoopListener, handlers)
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from restartmanager.app.conversation import CONVERSATIONS, SILENCE_S, Conversation, Room
+from restartmanager.app.conversation import CONVERSATIONS, SILENCE_S, Conversation, SharedState
 from restartmanager.app.endpoint import Endpoint, accept
 from restartmanager.app.protocol import LINE_LIMIT
 
@@ -26,7 +26,7 @@ class LoopListener:
 
     def __init__(self, handlers: Handlers) -> None:
         self._loop = asyncio.get_running_loop()
-        self.room = Room(handlers)
+        self.shared = SharedState(handlers)
         self._endpoint = Endpoint()
         self._tasks: dict[asyncio.Task[None], socket.socket] = {}
         self._loop.add_reader(self._endpoint.socket, self._accept)
@@ -76,7 +76,7 @@ class LoopListener:
             self._loop.add_reader(self._endpoint.socket, self._accept)
 
     async def _serve(self, connection: socket.socket) -> None:
-        conversation = Conversation(self.room)
+        conversation = Conversation(self.shared)
         while not conversation.over:
             limit_s = SILENCE_S if conversation.silent else None
             try:

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from restartmanager.app.conversation import CONVERSATIONS, SILENCE_S, Conversation, Room, run
+from restartmanager.app.conversation import CONVERSATIONS, SILENCE_S, Conversation, SharedState, run
 from restartmanager.app.endpoint import Endpoint, accept, is_socket, socket_inode
 from restartmanager.app.protocol import LINE_LIMIT
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class _Line:
     """A connection with its conversation; ``give_up_at`` counts while no request has come."""
 
-    def __init__(self, connection: socket.socket, room: Room) -> None:
+    def __init__(self, connection: socket.socket, shared: SharedState) -> None:
         self.connection = connection
-        self.conversation = Conversation(room)
+        self.conversation = Conversation(shared)
         self.inode = socket_inode(connection)
         self.give_up_at = time.monotonic() + SILENCE_S
 
@@ -54,7 +54,7 @@ class ThreadListener:
     """
 
     def __init__(self, handlers: Handlers) -> None:
-        self.room = Room(handlers)
+        self.shared = SharedState(handlers)
         self._endpoint = Endpoint()
         self._lines: dict[int, _Line] = {}
         self._thread = threading.Thread(
@@ -104,7 +104,7 @@ class ThreadListener:
         if events:
             connection = accept(listener)
             if connection is not None:
-                self._lines[connection.fileno()] = _Line(connection, self.room)
+                self._lines[connection.fileno()] = _Line(connection, self.shared)
         self._drop()
         return True
 
