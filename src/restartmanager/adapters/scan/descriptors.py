@@ -44,8 +44,8 @@ class DescriptorReader:
         self._mounts = mounts
         self._inodes = targets.inodes
         self._devices = targets.devices
-        self._plain_inodes = targets.plain_inodes
-        self._removed = bool(targets.folders)
+        self._plain_inodes = targets.numbers.plain_inodes
+        self._removed = bool(targets.paths.below)
 
     def read(self, base: str, sockets: Collection[int]) -> Iterator[tuple[str, os.stat_result]]:
         """The link and the facts of each descriptor whose inode is that of a registered file, or

@@ -66,8 +66,8 @@ class MapReader:
         targets = self._targets
         return (
             mapping.inode in targets.inodes
-            or mapping.path.removesuffix(DELETED) in targets.other_paths
-            or targets.removed_below_tree(mapping.path) is not None
+            or mapping.path.removesuffix(DELETED) in targets.numbers.other_paths
+            or targets.paths.removed_below(mapping.path) is not None
         )
 
     def _settle(self, mapping: Mapping, line: bytes, text: bytes, base: str) -> Key | str | None:
@@ -82,23 +82,24 @@ class MapReader:
         if targets.at(key):
             return key
         path = mapping.path.removesuffix(DELETED)
-        others = targets.others(mapping.inode)
-        if others or path in targets.other_paths:
+        numbers = targets.numbers
+        others = numbers.others.get(mapping.inode, frozenset())
+        if others or path in numbers.other_paths:
             exact = _stat_key(f"{base}map_files/{map_files_name(line, text)}") or _stat_key(
                 f"{base}root{mapping.path}"
             )
             if exact is not None:
                 return exact if targets.at(exact) else None
-            if path in targets.other_paths and len(others) == 1 and sees_our_root(base):
+            if path in numbers.other_paths and len(others) == 1 and sees_our_root(base):
                 return next(iter(others))
-        removed = targets.removed_below_tree(mapping.path)
+        removed = targets.paths.removed_below(mapping.path)
         return removed if removed is not None and sees_our_root(base) else None
 
 
 def _needles(targets: Targets) -> tuple[bytes, ...]:
     """Texts of which one stands in the mappings of every process that has a target mapped; none
     where there are too many, or where more than the inode can make a mapping matter."""
-    if targets.folders or targets.other_paths or len(targets.inodes) > _NEEDLES:
+    if targets.paths.below or targets.numbers.other_paths or len(targets.inodes) > _NEEDLES:
         return ()
     return tuple(b"%d " % inode for inode in targets.inodes)
 

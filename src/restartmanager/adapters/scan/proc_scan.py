@@ -64,7 +64,7 @@ class ProcScanner:
         its own (unshare(2), CLONE_FILES), which is rare, and each costs as much as a process.
         """
         mounts = Mounts.read(self._proc)
-        targets = Targets(resources, mounts)
+        targets = Targets.look_up(resources, mounts)
         return self.find_users(targets, mounts, resources.processes, deep=deep)
 
     def find_users(

@@ -87,7 +87,7 @@ class LinuxScanner:
 
     def _look(self, resources: Resources) -> Sighting:
         mounts = Mounts.read(PROC)
-        targets = Targets(resources, mounts)
+        targets = Targets.look_up(resources, mounts)
         known = self._ask_kernel(targets, mounts) if self._kernel else None
         return self._processes.find_users(targets, mounts, resources.processes, known=known)
 
@@ -97,7 +97,8 @@ class LinuxScanner:
         Files that came and went below a tree have no identity to ask for, and sockets are known by
         their names only: there every process is read.
         """
-        if targets.any_folder or targets.socket_paths or not (targets and targets.settled):
+        paths = targets.paths
+        if paths.any_folder or paths.sockets or not (targets and targets.numbers.plain_devices):
             return None
         processes = pids(PROC)
         if len(processes) < _WORTH_ASKING:

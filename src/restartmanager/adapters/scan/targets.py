@@ -1,4 +1,4 @@
-"""The registered files as tables: is a file that a process uses one of them.
+"""The targets: the registered files as tables, which tell whether a used file is one of them.
 
 A file is known by device and inode, as recorded at registration and as its path leads now. On file
 systems without a disk of their own (btrfs, overlayfs) ``maps`` may name another device than
@@ -9,6 +9,8 @@ is settled one by one; on all others the device always counts.
 from __future__ import annotations
 
 import os
+from collections import defaultdict
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.adapters.proc.files import first_bytes, identity_of, walk
@@ -23,11 +25,15 @@ if TYPE_CHECKING:
     from restartmanager.adapters.proc.mounts import Mounts
     from restartmanager.model import FileIdentity, Resources
 
+    _Files = Mapping[Key, tuple[FileResource, ...]]
+    """Registered files by what was recorded for them, and by what their paths lead to now."""
+
 
 CLOCK_TICK_S = 0.01
 """How exact the start time of a process is, at best."""
 
 _LOOKED_INTO = 200
+"""Of so many files the first bytes are read to see whether they are scripts."""
 
 
 class Target(NamedTuple):
@@ -78,44 +84,94 @@ class Target(NamedTuple):
         return self.now is not None and self.now.ctime_ns / 1e9 >= started_at + CLOCK_TICK_S
 
 
-class Targets:
-    """What to look for, taken from the resources and from a look at their paths now.
+class Paths(NamedTuple):
+    """The registered paths as text, and what was found at them when they were looked up."""
 
-    Paths are looked up here, once for each scan: a registered path on a network mount that hangs
-    blocks it, as any use of that path would. What is in use is looked at once more when it is
-    found; all else may have been seen in the listing of its folder only.
+    registered: frozenset[str]
+    gone: frozenset[str]
+    """Those that lead nowhere."""
+    sockets: frozenset[str]
+    """Those that are sockets, or could have been."""
+    below: tuple[str, ...]
+    """How the path of everything in a registered tree begins."""
+    any_folder: bool
+    """Whether a directory is among them, which can be a working or root directory."""
+
+    def removed_below(self, text: str) -> str | None:
+        """The path in the text of a link when it is that of a file removed from a tree."""
+        if text.endswith(DELETED) and text.startswith(self.below):
+            return text.removesuffix(DELETED)
+        return None
+
+
+class Numbers(NamedTuple):
+    """How the kernel calls the targets where stat(2) calls them otherwise."""
+
+    plain_devices: bool
+    """Whether its own device and inode are those of stat(2), for all of them: not on btrfs,
+    overlayfs and remote file systems."""
+    plain_inodes: bool
+    """Whether the inode in ``fdinfo`` is enough to rule a file out."""
+    others: Mapping[int, frozenset[Key]]
+    """The files whose device ``maps`` may call by another number, by inode."""
+    other_paths: frozenset[str]
+    """The real paths of those, whose inode may be another as well."""
+
+    @classmethod
+    def of(cls, files: _Files, mounts: Mounts) -> Numbers:
+        """Those of these files, as their file systems are mounted now."""
+        devices = {device: found[0].path for (device, _), found in files.items()}
+        odd = {each for each, path in devices.items() if not mounts.plain_devices(each, path)}
+        others: dict[int, frozenset[Key]] = defaultdict(frozenset)
+        paths: list[str] = []
+        for key in (key for key in files if key[0] in odd) if odd else ():
+            others[key[1]] |= {key}
+            paths += (file.path for file in files[key])
+        return cls(
+            plain_devices=not odd,
+            plain_inodes=all(mounts.plain_inodes(*device) for device in devices.items()),
+            others=dict(others),
+            other_paths=frozenset(_real_paths(paths)),
+        )
+
+
+class Targets:
+    """The files to look for, as they were recorded and as their paths lead now; see ``look_up``.
+
+    Of what is in use, each file is looked at once more when it is found (``at``): it may have been
+    seen in the listing of its folder only.
     """
 
-    def __init__(self, resources: Resources, mounts: Mounts) -> None:
+    def __init__(self, files: _Files, paths: Paths, numbers: Numbers) -> None:
+        self._files = files
+        self._found: dict[Key, tuple[Target, ...]] = {}
+        self.paths = paths
+        self.numbers = numbers
+        self.inodes = frozenset(inode for _, inode in files)
+        self.devices = frozenset(device for device, _ in files)
+
+    @classmethod
+    def look_up(cls, resources: Resources, mounts: Mounts) -> Targets:
+        """The targets that these resources stand for at this moment.
+
+        Every path is looked up here, once for each scan: a registered path on a network mount that
+        hangs blocks it, as any use of that path would.
+        """
         files, leads = _look(resources, mounts)
-        self._paths = frozenset(file.path for file in files)
-        self._files = _by_key(files, leads)
-        self._targets: dict[Key, tuple[Target, ...]] = {}
-        self._any_script: bool | None = None
-        self.folders = tuple(prefix for tree in resources.trees for prefix in _prefixes(tree.path))
-        self.any_folder = bool(resources.trees or leads.directories)
-        """Whether a directory is among them, which can be a working or root directory."""
-        unled = [file for file in files if file.path not in leads.keys]
-        self.gone = frozenset(file.path for file in unled if _led_to(file, leads) is None)
-        """The paths that lead nowhere."""
-        self.socket_paths = self.gone | leads.sockets
-        """The paths that are sockets, or could have been."""
-        self.inodes = frozenset(inode for _, inode in self._files)
-        devices = {key[0]: files[0].path for key, files in self._files.items()}
-        self.devices = frozenset(devices)
-        self.settled = all(mounts.plain_devices(*device) for device in devices.items())
-        """Whether the kernel's own device and inode are those of stat(2), for all of them: not on
-        btrfs, overlayfs and remote file systems."""
-        self.plain_inodes = all(mounts.plain_inodes(*device) for device in devices.items())
-        """Whether the inode in ``fdinfo`` is enough to rule a file out."""
-        self._others: dict[int, frozenset[Key]] = {}
-        self.other_paths: frozenset[str] = frozenset()
-        """The real paths of files that ``maps`` may call by another number."""
-        if not self.settled:
-            self._note_others(mounts, devices)
+        table = _by_key(files, leads)
+        unled = (file for file in files if file.path not in leads.keys)
+        gone = frozenset(file.path for file in unled if _led_to(file, leads) is None)
+        paths = Paths(
+            registered=frozenset(file.path for file in files),
+            gone=gone,
+            sockets=gone | leads.sockets,
+            below=tuple(prefix for tree in resources.trees for prefix in _prefixes(tree.path)),
+            any_folder=bool(resources.trees or leads.directories),
+        )
+        return cls(table, paths, Numbers.of(table, mounts))
 
     def __bool__(self) -> bool:
-        return bool(self._paths or self.folders)
+        return bool(self.paths.registered or self.paths.below)
 
     @property
     def keys(self) -> frozenset[Key]:
@@ -127,9 +183,9 @@ class Targets:
         files = self._files.get(key)
         if files is None:
             return ()
-        if key not in self._targets:
-            self._targets[key] = tuple(_target(file) for file in files)
-        return self._targets[key]
+        if key not in self._found:
+            self._found[key] = tuple(_target(file) for file in files)
+        return self._found[key]
 
     def doubtful(self, key: Key) -> bool:
         """Whether a file with this device and inode may be a later one: some path that it was
@@ -142,33 +198,13 @@ class Targets:
         targets = self.at(key)
         return not self.doubtful(key) and not any(target.changed_in_place for target in targets)
 
-    def others(self, inode: int) -> frozenset[Key]:
-        """The files with this inode whose device ``maps`` may call by another number."""
-        return self._others.get(inode, frozenset())
-
-    @property
+    @cached_property
     def any_script(self) -> bool:
         """Whether an interpreter could have been started with one of them: only then do arguments
         have to be read. Of many files some are taken to be scripts without a look at each."""
-        if self._any_script is None:
-            self._any_script = len(self._paths) > _LOOKED_INTO or any(
-                could_be_script(path, first_bytes(path, HEAD_BYTES)) for path in self._paths
-            )
-        return self._any_script
-
-    def removed_below_tree(self, text: str) -> str | None:
-        """The path in ``text`` when it is that of a file removed from a registered tree."""
-        if text.endswith(DELETED) and text.startswith(self.folders):
-            return text.removesuffix(DELETED)
-        return None
-
-    def _note_others(self, mounts: Mounts, devices: Mapping[int, str]) -> None:
-        plain = {device: mounts.plain_devices(device, path) for device, path in devices.items()}
-        others = {key: files for key, files in self._files.items() if not plain[key[0]]}
-        for device, inode in others:
-            self._others[inode] = self.others(inode) | {(device, inode)}
-        self.other_paths = frozenset(
-            _real_paths(f.path for files in others.values() for f in files)
+        paths = self.paths.registered
+        return len(paths) > _LOOKED_INTO or any(
+            could_be_script(path, first_bytes(path, HEAD_BYTES)) for path in paths
         )
 
 
@@ -193,7 +229,7 @@ def _led_to(file: FileResource, leads: Leads) -> Key | None:
     return _key(file.identity) if key is None and file.path in leads.hidden else key
 
 
-def _by_key(files: Iterable[FileResource], leads: Leads) -> Mapping[Key, tuple[FileResource, ...]]:
+def _by_key(files: Iterable[FileResource], leads: Leads) -> _Files:
     """The files by the one recorded and the one there now, where there is one."""
     found: dict[Key, tuple[FileResource, ...]] = {}
     for file in files:

@@ -47,7 +47,7 @@ class Finder:
         self._mounts = mounts
         self._maps = MapReader(targets)
         self._descriptors = DescriptorReader(targets, mounts)
-        self._sockets = BoundSockets(targets.socket_paths)
+        self._sockets = BoundSockets(targets.paths.sockets)
         self._scripts = ScriptReader(mounts, targets.devices)
 
     def find(
@@ -94,7 +94,7 @@ class Finder:
             yield from self._use(How.EXECUTABLE, os.stat(base + "exe"))
 
     def _folders(self, base: str) -> Iterator[Use]:
-        if not self._targets.any_folder:
+        if not self._targets.paths.any_folder:
             return
         for name, how in (("cwd", How.CWD), ("root", How.ROOT)):
             if self._may_hang(base + name):
@@ -131,11 +131,11 @@ class Finder:
             yield from self._use(how, facts)
             return
         whole = os.path.normpath(os.path.join(_text(base + "cwd"), path))
-        if whole in self._targets.gone and sees_our_root(base):
+        if whole in self._targets.paths.gone and sees_our_root(base):
             yield Use(how, whole)
 
     def _removed(self, how: How, base: str, link: str) -> Iterator[Use]:
-        path = self._targets.removed_below_tree(_text(link))
+        path = self._targets.paths.removed_below(_text(link))
         if path is not None and sees_our_root(base):
             yield Use(how, path)
 

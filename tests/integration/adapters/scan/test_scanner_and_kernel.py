@@ -156,7 +156,7 @@ def test_what_was_told_of_a_process_with_the_same_number_is_not_believed(
     child = spawn.ready(PYTHON, "-c", "print('r', flush=True); input()")
     resources = identify([str(data)], [])
     mounts = Mounts.read("/proc")
-    targets = Targets(resources, mounts)
+    targets = Targets.look_up(resources, mounts)
     told = {child.pid: [Use(How.OPEN, key) for key in targets.keys]}
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
     for asked_at, believed in ((now - 3600, False), (now + 1, True)):
@@ -178,7 +178,7 @@ def test_only_a_file_that_is_as_recorded_can_have_no_old_users(data: Path, chang
             data.unlink()
         case "linked":  # its change time is another one
             data.with_name("link").hardlink_to(data)
-    targets = Targets(resources, Mounts.read("/proc"))
+    targets = Targets.look_up(resources, Mounts.read("/proc"))
     recorded = resources.files[0].identity
     assert recorded is not None
     assert not targets.unchanged((recorded.device, recorded.inode))
@@ -191,7 +191,7 @@ def test_a_search_for_scripts_doubts_all_that_it_has_not_seen(tmp_path: Path, sp
     gone = spawn.ready(PYTHON, "-c", "print('r', flush=True)")
     gone.wait()
     mounts = Mounts.read("/proc")
-    targets = Targets(identify([str(script)], []), mounts)
+    targets = Targets.look_up(identify([str(script)], []), mounts)
     everybody = {user.pid, gone.pid, os.getpid(), os.getppid()}
     with ScriptSearch(targets, mounts, everybody - {os.getppid()}) as search:
         pass
@@ -201,7 +201,7 @@ def test_a_search_for_scripts_doubts_all_that_it_has_not_seen(tmp_path: Path, sp
 
 def test_where_no_file_can_be_a_script_nobody_is_doubted(data: Path) -> None:
     mounts = Mounts.read("/proc")
-    targets = Targets(identify([str(data)], []), mounts)
+    targets = Targets.look_up(identify([str(data)], []), mounts)
     with ScriptSearch(targets, mounts, [os.getpid()]) as search:
         pass
     assert not search.doubtful({os.getpid(), 1})

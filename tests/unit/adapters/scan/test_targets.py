@@ -135,11 +135,11 @@ def test_a_file_is_found_by_its_old_and_its_new_identity(tmp_path: Path) -> None
     path = tmp_path / "file"
     path.write_bytes(b"x")
     facts = path.stat()
-    targets = Targets(Resources(files=(FileResource(str(path), OLD),)), Mounts(()))
+    targets = Targets.look_up(Resources(files=(FileResource(str(path), OLD),)), Mounts(()))
     for key in ((OLD.device, OLD.inode), (facts.st_dev, facts.st_ino)):
         assert [target.path for target in targets.at(key)] == [str(path)]
     assert targets.at((OLD.device, facts.st_ino)) == ()
-    assert not targets.any_folder
+    assert not targets.paths.any_folder
 
 
 # -- whole looks -------------------------------------------------------------------------------
