@@ -1,8 +1,12 @@
-"""Asking the kernel itself who holds files and which code runs: BPF iterators, loaded from plain
-Python.
+"""Questions to the kernel itself, who holds files and which code runs: by BPF iterators.
 
-``iterator`` is the door. Behind it: ``loaded`` and ``code`` (programs in the kernel, and the proof
-of their answers), ``program`` and ``code_program`` (what the kernel runs), ``instructions`` (of
-what they consist), ``bpf`` (the system call), ``facts`` and ``btf`` (the numbers about the running
-kernel, kept and read). No compiler and no library takes part.
+``iterator`` is the door. Behind it, from above to below:
+
+- ``loader`` and ``running_code`` load programs, ask, and prove the answers;
+- ``holders_program`` and ``running_code_program`` are what the kernel runs, put together from
+  ``program_parts`` and ``instructions``;
+- ``kernel_layout`` keeps the numbers about the running kernel, which ``btf`` reads;
+- ``syscall`` is the system call.
+
+They are loaded from plain Python: no compiler and no library takes part.
 """

@@ -1,8 +1,7 @@
 """The programs that the kernel runs for each descriptor, each mapping and each task.
 
-Each looks a file up in the map of targets and, when it is there, writes one record. The verifier
-checks every step against the kernel's types: pointers are followed one member at a time, and one
-that may be null is compared with zero first, as newer kernels demand.
+Each looks a file up in the map of targets and, when it is there, writes one record. See
+``program_parts`` for what the verifier demands.
 """
 
 from __future__ import annotations
@@ -11,33 +10,34 @@ import struct
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.bpf.instructions import (
-    CONTEXT,
-    FILE_ARGUMENT,
     FRAME,
     R0,
     R1,
     R2,
-    R3,
     R8,
-    TASK,
-    VMA_ARGUMENT,
     Label,
     Lines,
     Program,
     assemble,
-    begin,
-    end,
-    jump_if_different,
     jump_if_zero,
     load32,
     load64,
-    look_up,
-    pass_over_kernel_threads,
     put,
-    put_frame_address,
     store32,
     store64,
-    write,
+)
+from restartmanager.adapters.bpf.program_parts import (
+    CONTEXT,
+    FILE_ARGUMENT,
+    TASK,
+    VMA_ARGUMENT,
+    begin,
+    end,
+    look_up,
+    number_file,
+    pass_over_kernel_threads,
+    pass_over_later_threads,
+    write_from_frame,
 )
 from restartmanager.model import How
 
@@ -111,9 +111,7 @@ def _task_program(facts: KernelFacts, map_fd: int) -> Lines:
         *pass_over_kernel_threads(facts),
         load64(R8, TASK, facts.task_mm),
         jump_if_zero(R8, "directories"),
-        load32(R1, TASK, facts.task_pid),
-        load32(R2, TASK, facts.task_tgid),
-        jump_if_different(R1, R2, "executable"),
+        *pass_over_later_threads(facts, "executable"),
         put(R1, 0),
         *_write_record(facts, RUNNING),
         Label("executable"),
@@ -140,12 +138,7 @@ def _task_program(facts: KernelFacts, map_fd: int) -> Lines:
 def _report(facts: KernelFacts, map_fd: int, kind: How, otherwise: str) -> Lines:
     """Write a record if the inode in r1 is that of a target, else jump."""
     return [
-        jump_if_zero(R1, otherwise),
-        load64(R2, R1, facts.inode_number),
-        store64(FRAME, _KEY_AT, R2),
-        load64(R1, R1, facts.inode_super_block),
-        jump_if_zero(R1, otherwise),
-        load32(R2, R1, facts.super_block_device),
+        *number_file(facts, FRAME, _KEY_AT, otherwise),
         store64(FRAME, _KEY_AT + 8, R2),
         *look_up(map_fd, _KEY_AT),
         jump_if_zero(R0, otherwise),
@@ -162,7 +155,5 @@ def _write_record(facts: KernelFacts, kind: int) -> Lines:
         store32(FRAME, _RECORD_AT + 8, R1),
         put(R1, kind),
         store32(FRAME, _RECORD_AT + 12, R1),
-        *put_frame_address(R2, _RECORD_AT),
-        put(R3, RECORD.size),
-        *write(facts),
+        *write_from_frame(facts, _RECORD_AT, RECORD.size),
     ]

@@ -1,7 +1,7 @@
-"""What the programs in the kernel are put together from: instructions, and how they are encoded.
+"""The instructions that programs in the kernel are put together from, and their encoding.
 
-They are short enough to be written instruction by instruction (Documentation/bpf/standardization/
-instruction-set.rst), which spares a compiler on the machine.
+The programs are short enough to be written instruction by instruction, which spares a compiler on
+the machine (kernel: Documentation/bpf/standardization/instruction-set.rst).
 """
 
 from __future__ import annotations
@@ -12,23 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from restartmanager.adapters.bpf.btf import KernelFacts
 
-
-# Registers (r1 to r5 are lost in a call, r6 to r9 are kept) and what the programs keep in them.
 R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, FRAME = range(11)
-CONTEXT, TASK = R6, R7
-
-# Where each iterator's context has its arguments; ``btf`` makes sure of it.
-META_ARGUMENT, TASK_ARGUMENT, VMA_ARGUMENT, FILE_ARGUMENT = 0, 8, 16, 24
-
-# Helper functions: include/uapi/linux/bpf.h.
-MAP_LOOKUP_ELEM = 1
-MAP_UPDATE_ELEM = 2
-SEQ_WRITE = 127
-D_PATH = 147
-
-KERNEL_THREAD = 0x0020_0000  # PF_KTHREAD in include/linux/sched.h
+"""The registers. In r1 a program gets its context; r1 to r5 are lost in a call, r6 to r9 are kept;
+the last one is the address above the stack."""
 
 
 class Instruction(NamedTuple):
@@ -191,46 +178,3 @@ def call(helper: int) -> Instruction:
 
 
 EXIT = Instruction(0x95)
-
-
-# -- what all programs have in common ----------------------------------------------------------
-
-
-def begin() -> Lines:
-    """Keep the context and the task; the last call of an iteration comes without a task."""
-    return [
-        copy(CONTEXT, R1),
-        load64(TASK, CONTEXT, TASK_ARGUMENT),
-        jump_if_zero(TASK, "end"),
-    ]
-
-
-def end() -> Lines:
-    """Return 0: go on to the next object."""
-    return [Label("end"), put(R0, 0), EXIT]
-
-
-def pass_over_kernel_threads(facts: KernelFacts) -> Lines:
-    """Such a task may borrow a process's memory for a while."""
-    return [
-        load32(R1, TASK, facts.task_flags),
-        jump_if_any_bit(R1, KERNEL_THREAD, "end"),
-    ]
-
-
-def look_up(map_fd: int, key_at: int) -> Lines:
-    """The address of the value under the key at this place on the stack, or zero."""
-    return [*put_map(R1, map_fd), *put_frame_address(R2, key_at), call(MAP_LOOKUP_ELEM)]
-
-
-def write(facts: KernelFacts) -> Lines:
-    """Write the record at r2, as long as r3 says.
-
-    What bpf_seq_write() returns is not zero when there was no room: then the kernel takes back all
-    that was written for this object and comes again with an empty buffer.
-    """
-    return [
-        load64(R1, CONTEXT, META_ARGUMENT),
-        load64(R1, R1, facts.meta_seq),
-        call(SEQ_WRITE),
-    ]

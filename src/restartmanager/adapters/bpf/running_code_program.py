@@ -2,7 +2,7 @@
 
 A file is told once, with the process that was started first of those seen with it, and again when
 one comes that was started still earlier. One that was removed is told once for each process, for
-those are what is looked for. What was told is kept in a map. See ``instructions`` for what the
+those are what is looked for. What was told is kept in a map. See ``program_parts`` for what the
 verifier demands.
 """
 
@@ -12,10 +12,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.bpf.instructions import (
-    CONTEXT,
-    D_PATH,
     FRAME,
-    MAP_UPDATE_ELEM,
     R0,
     R1,
     R2,
@@ -23,36 +20,41 @@ from restartmanager.adapters.bpf.instructions import (
     R4,
     R8,
     R9,
-    TASK,
-    VMA_ARGUMENT,
     Label,
     Lines,
     Program,
     add,
     assemble,
-    begin,
     call,
     copy,
-    end,
     jump,
     jump_if_at_most,
     jump_if_beyond,
-    jump_if_different,
     jump_if_not_zero,
     jump_if_positive,
     jump_if_zero,
     jump_unless_any_bit,
     load32,
     load64,
-    look_up,
-    pass_over_kernel_threads,
     put,
     put_frame_address,
     put_map,
     store32,
     store32_number,
     store64,
+)
+from restartmanager.adapters.bpf.program_parts import (
+    CONTEXT,
+    TASK,
+    VMA_ARGUMENT,
+    begin,
+    end,
+    look_up,
+    number_file,
+    pass_over_kernel_threads,
+    pass_over_later_threads,
     write,
+    write_from_frame,
 )
 
 if TYPE_CHECKING:
@@ -75,6 +77,10 @@ TOLD_VALUE = struct.Struct("=Q")
 """The start of the process it was told with."""
 
 PATH_MAX = 4096  # include/uapi/linux/limits.h
+
+# Helper functions: include/uapi/linux/bpf.h.
+_MAP_UPDATE_ELEM = 2
+_D_PATH = 147
 
 _EXECUTABLE = 0x4  # VM_EXEC in include/linux/mm.h
 _KEY_AT = -TOLD_KEY.size
@@ -122,7 +128,7 @@ def _code_program(facts: KernelFacts, told: int, room: int) -> Lines:
         *put_frame_address(R2, _KEY_AT),
         *put_frame_address(R3, _START_AT),
         put(R4, 0),
-        call(MAP_UPDATE_ELEM),
+        call(_MAP_UPDATE_ELEM),
         *end(),
     ]
 
@@ -157,12 +163,7 @@ def _put_together(facts: KernelFacts, room: int) -> Lines:
         copy(R8, R0),
         store64(R8, 0, R1),
         load64(R1, R9, facts.file_inode),
-        jump_if_zero(R1, "end"),
-        load64(R2, R1, facts.inode_number),
-        store64(R8, 8, R2),
-        load64(R1, R1, facts.inode_super_block),
-        jump_if_zero(R1, "end"),
-        load32(R2, R1, facts.super_block_device),
+        *number_file(facts, R8, 8, "end"),
         store32(R8, 16, R2),
         load32(R2, FRAME, _REMOVED_AT),
         store32(R8, 20, R2),
@@ -173,7 +174,7 @@ def _put_together(facts: KernelFacts, room: int) -> Lines:
         copy(R2, R8),
         add(R2, CODE.size),
         put(R3, PATH_MAX),
-        call(D_PATH),
+        call(_D_PATH),
         jump_if_positive(R0, "path"),
         put(R0, 0),
         Label("path"),
@@ -192,9 +193,7 @@ def _process_program(facts: KernelFacts) -> Lines:
         *pass_over_kernel_threads(facts),
         load64(R1, TASK, facts.task_mm),
         jump_if_zero(R1, "end"),
-        load32(R1, TASK, facts.task_pid),
-        load32(R2, TASK, facts.task_tgid),
-        jump_if_different(R1, R2, "end"),
+        *pass_over_later_threads(facts, "end"),
         load64(R8, TASK, facts.task_fs),
         jump_if_zero(R8, "end"),
         load64(R2, TASK, facts.task_start),
@@ -205,8 +204,6 @@ def _process_program(facts: KernelFacts) -> Lines:
         store64(FRAME, _RECORD_AT + 16, R2),
         store32(FRAME, _RECORD_AT + 24, R1),
         store32_number(FRAME, _RECORD_AT + 28, 0),
-        *put_frame_address(R2, _RECORD_AT),
-        put(R3, PROCESS.size),
-        *write(facts),
+        *write_from_frame(facts, _RECORD_AT, PROCESS.size),
         *end(),
     ]

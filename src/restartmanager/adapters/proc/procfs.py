@@ -30,7 +30,8 @@ PROC = "/proc"
 DELETED = " (deleted)"
 """What the kernel appends to the path of a removed file; a file may also be called that."""
 
-_PF_KTHREAD = 0x00200000
+PF_KTHREAD = 0x0020_0000
+"""The flag of a kernel thread (include/linux/sched.h)."""
 _SMALL = 16 * 1024
 _ARGUMENTS_LIMIT = 6 * 1024 * 1024  # execve(2): the kernel itself takes no more than this
 _VANISHED = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
@@ -75,7 +76,7 @@ class ProcStat(NamedTuple):
     @property
     def kernel_thread(self) -> bool:
         """Whether the kernel runs it, without a program (PF_KTHREAD)."""
-        return bool(self.flags & _PF_KTHREAD)
+        return bool(self.flags & PF_KTHREAD)
 
     @property
     def zombie_leader(self) -> bool:

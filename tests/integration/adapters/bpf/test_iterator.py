@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from restartmanager.adapters.bpf import instructions, loader
 from restartmanager.adapters.bpf import kernel_layout as kernel_facts
+from restartmanager.adapters.bpf import loader, program_parts
+from restartmanager.adapters.bpf.instructions import Instruction
 from restartmanager.adapters.bpf.iterator import KernelIterator, why_unavailable
 from restartmanager.adapters.bpf.loader import Answer, Hit
 from restartmanager.errors import UnsupportedError
@@ -358,8 +359,8 @@ def test_nothing_stays_open_after_a_refusal(
 def test_a_program_that_the_verifier_refuses_is_explained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    no_exit = instructions.Instruction(0xB7)
-    monkeypatch.setattr(instructions, "EXIT", no_exit)
+    no_exit = Instruction(0xB7)
+    monkeypatch.setattr(program_parts, "EXIT", no_exit)
     before = open_descriptors()
     with pytest.raises(UnsupportedError, match="refused to load the program rm_open") as caught:
         KernelIterator().__enter__()
