@@ -11,6 +11,7 @@ from restartmanager.engine.identifier import ResourceIdentifier
 from restartmanager.engine.inspector import Inspector
 from restartmanager.model import RestartRegistration
 from restartmanager.model.limits import TimeLimits
+from restartmanager.ports.machine import NoEventLog
 from restartmanager.rules.policy import Policy
 from restartmanager.testing.channels import SimulatedChannels
 from restartmanager.testing.machine import (
@@ -26,7 +27,7 @@ from restartmanager.testing.world import Program, Temper, World
 if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.ports.applications import Channels, Screens
-    from restartmanager.ports.machine import Entries
+    from restartmanager.ports.machine import Entries, EventLog
     from restartmanager.ports.store import Store
 
 LIBRARY = "/usr/lib/libwidget.so"
@@ -57,6 +58,7 @@ class Installer:
     screens: Screens | None = None
     entries: Entries | None = None
     variables: dict[str, str] = field(default_factory=dict)
+    event_log: EventLog = field(default_factory=NoEventLog)
 
     def __post_init__(self) -> None:
         self.shell = self.world.run("/bin/bash", terminal=True)
@@ -88,6 +90,7 @@ class Installer:
             self.world,
             TimeLimits(),
             self.variables,
+            self.event_log,
         )
 
     def session(self) -> PrimarySession:

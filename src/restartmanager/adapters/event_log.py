@@ -1,4 +1,4 @@
-"""Traces in the system's journal, or in syslog where there is none; port ``Traces``.
+"""Events in the system's journal, or in syslog where there is none; port ``EventLog``.
 
 One datagram each, sent without waiting: a log that is not there, is full or hangs changes nothing.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from restartmanager.rules.events import Trace
+    from restartmanager.rules.events import Event
 
 
 _JOURNAL = "/run/systemd/journal/socket"
@@ -23,23 +23,16 @@ _USER = 1 << 3
 _SYSLOG_BYTES = 4000
 
 
-class SystemTraces:
+class SystemEventLog:
     """Writes to the first log of this machine that takes it."""
 
     def __init__(self, journal: str = _JOURNAL, syslog: str = _SYSLOG) -> None:
         self._journal = journal
         self._syslog = syslog
 
-    def write(self, trace: Trace) -> None:
-        if not _sent(self._journal, _as_fields(trace)):
-            _sent(self._syslog, _as_line(trace))
-
-
-class NoTraces:
-    """Tells nobody anything."""
-
-    def write(self, trace: Trace) -> None:
-        del trace
+    def write(self, event: Event) -> None:
+        if not _sent(self._journal, _as_fields(event)):
+            _sent(self._syslog, _as_line(event))
 
 
 def _sent(path: str, data: bytes) -> bool:
@@ -51,36 +44,36 @@ def _sent(path: str, data: bytes) -> bool:
     return True
 
 
-def _as_fields(trace: Trace) -> bytes:
+def _as_fields(event: Event) -> bytes:
     """As the journal wants it (systemd: docs/JOURNAL_NATIVE_PROTOCOL.md); no value has a line
     feed, for all of them are escaped."""
-    return "".join(f"{name}={value}\n" for name, value in _fields(trace)).encode("utf-8", "replace")
+    return "".join(f"{name}={value}\n" for name, value in _fields(event)).encode("utf-8", "replace")
 
 
-def _fields(trace: Trace) -> Iterator[tuple[str, object]]:
-    yield "MESSAGE", _message(trace)
-    yield "MESSAGE_ID", trace.event.value
-    yield "PRIORITY", _priority(trace)
+def _fields(event: Event) -> Iterator[tuple[str, object]]:
+    yield "MESSAGE", _message(event)
+    yield "MESSAGE_ID", event.kind.value
+    yield "PRIORITY", _priority(event)
     yield "SYSLOG_IDENTIFIER", _PROGRAM
-    yield "RM_EVENT", trace.event.name.lower()
-    if trace.session:
-        yield "RM_SESSION", trace.session
-    for name, number in trace.counts:
+    yield "RM_EVENT", event.kind.name.lower()
+    if event.session:
+        yield "RM_SESSION", event.session
+    for name, number in event.counts:
         yield f"RM_{name.upper()}", number
-    for outcome in trace.outcomes:
+    for outcome in event.outcomes:
         yield "RM_OUTCOME", outcome
 
 
-def _as_line(trace: Trace) -> bytes:
+def _as_line(event: Event) -> bytes:
     """As syslog(3) writes it, in one line."""
-    text = "; ".join((_message(trace), *trace.outcomes))
-    line = f"<{_USER | _priority(trace)}>{_PROGRAM}[{os.getpid()}]: {text}"
+    text = "; ".join((_message(event), *event.outcomes))
+    line = f"<{_USER | _priority(event)}>{_PROGRAM}[{os.getpid()}]: {text}"
     return line.encode("utf-8", "replace")[:_SYSLOG_BYTES]
 
 
-def _message(trace: Trace) -> str:
-    return f"{trace.session}: {trace.message}" if trace.session else trace.message
+def _message(event: Event) -> str:
+    return f"{event.session}: {event.message}" if event.session else event.message
 
 
-def _priority(trace: Trace) -> int:
-    return _WARNING if trace.failed else _INFO
+def _priority(event: Event) -> int:
+    return _WARNING if event.failed else _INFO

@@ -9,9 +9,9 @@ import os
 from typing import TYPE_CHECKING
 
 from restartmanager.api.settings import (
+    EVENTS_VARIABLE,
     KERNEL_VARIABLE,
     LEASES_VARIABLE,
-    TRACES_VARIABLE,
     cache_folder,
     limits,
     policy,
@@ -35,14 +35,15 @@ def make_engine() -> Engine:
     """The engine for the calling user on this machine."""
     from restartmanager.adapters.desktop.entry_lookup import DesktopEntries
     from restartmanager.adapters.desktop.screens import DesktopScreens
-    from restartmanager.adapters.event_log import NoTraces, SystemTraces
+    from restartmanager.adapters.event_log import SystemEventLog
     from restartmanager.adapters.store.sqlite import SqliteStore
-    from restartmanager.engine.logged import TracedEngine
+    from restartmanager.engine.engine import Engine
+    from restartmanager.ports.machine import NoEventLog
 
     inspector = make_inspector()
     inspector.screens = DesktopScreens()
     inspector.entries = DesktopEntries()
-    return TracedEngine(
+    return Engine(
         store=SqliteStore(state_folder()),
         identifier=make_identifier(),
         inspector=inspector,
@@ -51,7 +52,7 @@ def make_engine() -> Engine:
         clock=inspector.clock,
         limits=limits(),
         variables=os.environ,
-        traces=SystemTraces() if wanted(TRACES_VARIABLE) else NoTraces(),
+        event_log=SystemEventLog() if wanted(EVENTS_VARIABLE) else NoEventLog(),
     )
 
 

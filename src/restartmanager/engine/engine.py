@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,10 @@ from restartmanager.engine.refresh import Refresh
 from restartmanager.engine.restart import Restart, Stale
 from restartmanager.engine.shutdown import Shutdown
 from restartmanager.errors import (
+    ActionError,
     FilterNotFoundError,
     NoSuchSessionError,
+    OperationCancelledError,
     OutOfSequenceError,
     RefreshError,
     RestartError,
@@ -31,20 +34,21 @@ from restartmanager.model.journal import JournalEntry, Operation, SessionRecord
 from restartmanager.model.limits import TimeLimits
 from restartmanager.model.progress import CancelToken, Reporter
 from restartmanager.ports.applications import NoScreens
-from restartmanager.ports.machine import NoEntries
-from restartmanager.rules import arguments
+from restartmanager.ports.machine import NoEntries, NoEventLog
+from restartmanager.rules import arguments, events
+from restartmanager.rules.events import EventKind
 from restartmanager.rules.history import merge_history
 from restartmanager.rules.plan import ShutdownMode, plan_refresh, plan_shutdown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from restartmanager.engine.identifier import ResourceIdentifier
     from restartmanager.engine.inspector import Inspector
     from restartmanager.model import Affected, Resources, ResourceSpec
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.ports.applications import Channels
-    from restartmanager.ports.machine import Clock
+    from restartmanager.ports.machine import Clock, EventLog
     from restartmanager.ports.processes import Processes
     from restartmanager.ports.store import Store
 
@@ -68,6 +72,7 @@ class Engine:
     limits: TimeLimits = field(default_factory=TimeLimits)
     variables: Mapping[str, str] = field(default_factory=dict)
     """The environment of the calling process."""
+    event_log: EventLog = field(default_factory=NoEventLog)
     _unfinished: set[str] = field(default_factory=set)
 
     # -- start, join, end ----------------------------------------------------------------------
@@ -89,6 +94,7 @@ class Engine:
             expires_at=now + expires_after_s if expires_after_s is not None else None,
         )
         self.store.create_session(record, limit=MAX_SESSIONS)
+        self.event_log.write(events.started(record.key, detached=detached))
         return record
 
     def join(self, key: str) -> SessionRecord:
@@ -110,6 +116,7 @@ class Engine:
     def end(self, key: str) -> None:
         """Forget a session and all that belongs to it; what is stopped stays stopped."""
         self.store.delete_session(key)
+        self.event_log.write(events.ended(key))
 
     def is_abandoned(self, record: SessionRecord) -> bool:
         """Whether nobody will ever end this session: its owner is dead, or its time is over."""
@@ -157,6 +164,11 @@ class Engine:
 
     def affected(self, key: str, *, relaunch_all: bool = False) -> Affected:
         """The list, computed anew and merged with what this session has done (RmGetList)."""
+        found = self._affected(key, relaunch_all=relaunch_all)
+        self.event_log.write(events.listed(key, found))
+        return found
+
+    def _affected(self, key: str, *, relaunch_all: bool) -> Affected:
         members = self.store.session(key).members
         filters = self.store.filters(key)
         journal = self.store.journal(key)
@@ -183,17 +195,18 @@ class Engine:
         an application says no, ShutdownError when something did not stop, OperationCancelledError
         when called off.
         """
-        with self._claims.claim(key, Operation.SHUTDOWN):
-            affected = self.affected(key, relaunch_all=relaunch_all)
+        with (
+            self._told(EventKind.SHUT_DOWN, key, ShutdownError) as outcomes,
+            self._claims.claim(key, Operation.SHUTDOWN),
+        ):
+            affected = self._affected(key, relaunch_all=relaunch_all)
             plan = plan_shutdown(affected.applications, self.store.filters(key), mode)
             work = Shutdown(
                 self._context(key, reporter or Reporter(), cancel),
                 first_sequence=_last_sequence(self.store.journal(key)),
             )
-            outcomes = work.carry_out(plan)
-        if any(outcome.failed for outcome in outcomes):
-            raise ShutdownError(outcomes)
-        return outcomes
+            outcomes.extend(work.carry_out(plan))
+        return tuple(outcomes)
 
     def restart(
         self, key: str, *, reporter: Reporter | None = None, cancel: CancelToken
@@ -205,11 +218,12 @@ class Engine:
         """
         if not self.store.session(key).shut_down:
             raise OutOfSequenceError("Restart", "shutdown")
-        with self._claims.claim(key, Operation.RESTART):
-            outcomes = self._restart(key, reporter or Reporter(), cancel)
-        if any(outcome.failed for outcome in outcomes):
-            raise RestartError(outcomes)
-        return outcomes
+        with (
+            self._told(EventKind.RESTARTED, key, RestartError) as outcomes,
+            self._claims.claim(key, Operation.RESTART),
+        ):
+            outcomes.extend(self._restart(key, reporter or Reporter(), cancel))
+        return tuple(outcomes)
 
     def refresh(  # noqa: PLR0913 - each is one independent wish
         self,
@@ -228,7 +242,10 @@ class Engine:
         RefreshError when something is not up to date afterwards that should be,
         OperationCancelledError when called off.
         """
-        with self._claims.claim(key, Operation.SHUTDOWN):
+        with (
+            self._told(EventKind.REFRESHED, key, RefreshError) as outcomes,
+            self._claims.claim(key, Operation.SHUTDOWN),
+        ):
             filters = self.store.filters(key)
             affected = self._outdated(key, everything=everything, relaunch_all=relaunch_all)
             work = Refresh(
@@ -238,14 +255,12 @@ class Engine:
                 filters=filters,
             )
             plan = plan_refresh(affected.applications, filters, force=force)
-            outcomes = work.carry_out(plan)
-        if any(outcome.failed for outcome in outcomes):
-            raise RefreshError(outcomes)
-        return outcomes
+            outcomes.extend(work.carry_out(plan))
+        return tuple(outcomes)
 
     def _outdated(self, key: str, *, everything: bool, relaunch_all: bool) -> Affected:
         if not everything:
-            return self.affected(key, relaunch_all=relaunch_all)
+            return self._affected(key, relaunch_all=relaunch_all)
         members = self.store.session(key).members
         return self.inspector.stale(members=members, relaunch_all=relaunch_all)
 
@@ -265,6 +280,8 @@ class Engine:
                 with CancelToken() as never:
                     outcomes += self._restart(record.key, Reporter(), never)
                 self.store.delete_session(record.key)
+        if outcomes:
+            self.event_log.write(events.acted(EventKind.RECOVERED, "", outcomes))
         return tuple(outcomes)
 
     def _restart(self, key: str, reporter: Reporter, cancel: CancelToken) -> tuple[Outcome, ...]:
@@ -274,6 +291,22 @@ class Engine:
             filters=self.store.filters(key),
         )
         return work.carry_out(self.store.journal(key))
+
+    @contextmanager
+    def _told(
+        self, kind: EventKind, key: str, failure: Callable[[Sequence[Outcome]], ActionError]
+    ) -> Iterator[list[Outcome]]:
+        """The list for the outcomes of an operation. They are told to the event log, and so is what
+        called the operation off; ``failure`` is raised where one of them failed."""
+        outcomes: list[Outcome] = []
+        try:
+            yield outcomes
+            if any(outcome.failed for outcome in outcomes):
+                raise failure(outcomes)
+        except (ActionError, OperationCancelledError) as error:
+            self.event_log.write(events.acted(kind, key, error.outcomes, error.message))
+            raise
+        self.event_log.write(events.acted(kind, key, outcomes))
 
     @property
     def _claims(self) -> Claims:

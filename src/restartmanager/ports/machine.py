@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from restartmanager.model import Entry, Process, Resources, Sighting
-    from restartmanager.rules.events import Trace
+    from restartmanager.rules.events import Event
     from restartmanager.rules.policy import Policy
 
 
@@ -97,9 +97,16 @@ class Scanner(Protocol):
         ...
 
 
-class Traces(Protocol):
+class EventLog(Protocol):
     """The port to the machine's own log, which administrators read."""
 
-    def write(self, trace: Trace) -> None:
+    def write(self, event: Event) -> None:
         """Write one line, or lose it: it never raises and never waits."""
         ...
+
+
+class NoEventLog:
+    """The EventLog of a caller who wants none."""
+
+    def write(self, event: Event) -> None:
+        """No line."""

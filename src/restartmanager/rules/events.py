@@ -27,8 +27,9 @@ _OUTCOMES_LIMIT = 50
 _TEXT_LIMIT = 300
 
 
-class Event(StrEnum):
-    """What happened; the value is its message id (systemd.journal-fields(7)), the same for ever."""
+class EventKind(StrEnum):
+    """The kind of an event; the value is its message id (systemd.journal-fields(7)), the same for
+    ever."""
 
     STARTED = "9b5d51cecab44c9b8a754a69d99d9599"
     LISTED = "fcd1007dfbe2463db3025610633f6751"
@@ -40,11 +41,11 @@ class Event(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class Event:
     """One line for the log. ``session`` is a fingerprint of the key, empty for none; ``counts``
     and ``outcomes`` are what the line says, to be filtered by."""
 
-    event: Event
+    kind: EventKind
     message: str
     session: str = ""
     failed: bool = False
@@ -52,13 +53,13 @@ class Trace:
     outcomes: tuple[str, ...] = ()
 
 
-def started(key: str, *, detached: bool) -> Trace:
+def started(key: str, *, detached: bool) -> Event:
     """A session was started."""
     owner = "that no process owns " if detached else ""
-    return _trace(Event.STARTED, key, f"session {owner}started")
+    return _event(EventKind.STARTED, key, f"session {owner}started")
 
 
-def listed(key: str, affected: Affected) -> Trace:
+def listed(key: str, affected: Affected) -> Event:
     """The list of a session was made."""
     running = [app for app in affected.applications if app.status & Status.RUNNING]
     blocking = sum(bool(app.reboot_reasons) for app in running)
@@ -68,17 +69,17 @@ def listed(key: str, affected: Affected) -> Trace:
         ("unexplained", len(affected.unexplained)),
         ("not_inspectable", affected.not_inspectable),
     )
-    return _trace(Event.LISTED, key, "listed who is affected", counts=counts)
+    return _event(EventKind.LISTED, key, "listed who is affected", counts=counts)
 
 
-def acted(event: Event, key: str, outcomes: Sequence[Outcome], trouble: str = "") -> Trace:
+def acted(kind: EventKind, key: str, outcomes: Sequence[Outcome], trouble: str = "") -> Event:
     """Applications were closed, or brought back. ``trouble`` is why it did not go on."""
-    words = event.name.lower().replace("_", " ")
+    words = kind.name.lower().replace("_", " ")
     counts = tuple(
         (result.value, sum(outcome.result is result for outcome in outcomes)) for result in Result
     )
-    return _trace(
-        event,
+    return _event(
+        kind,
         key,
         f"{words}: {trouble}" if trouble else words,
         failed=bool(trouble) or any(outcome.failed for outcome in outcomes),
@@ -87,24 +88,24 @@ def acted(event: Event, key: str, outcomes: Sequence[Outcome], trouble: str = ""
     )
 
 
-def ended(key: str) -> Trace:
+def ended(key: str) -> Event:
     """A session was ended."""
-    return _trace(Event.ENDED, key, "session ended")
+    return _event(EventKind.ENDED, key, "session ended")
 
 
-def _trace(  # noqa: PLR0913 - the fields
-    event: Event,
+def _event(  # noqa: PLR0913 - the fields
+    kind: EventKind,
     key: str,
     message: str,
     *,
     failed: bool = False,
     counts: tuple[tuple[str, int], ...] = (),
     outcomes: tuple[str, ...] = (),
-) -> Trace:
+) -> Event:
     numbers = ", ".join(f"{number} {what.replace('_', ' ')}" for what, number in counts)
     text = f"{message} ({numbers})" if numbers else message
     session = sha256(key.encode("ascii")).hexdigest()[:12] if key else ""
-    return Trace(event, _short(text), session, failed, counts, outcomes)
+    return Event(kind, _short(text), session, failed, counts, outcomes)
 
 
 def _words(outcome: Outcome) -> str:

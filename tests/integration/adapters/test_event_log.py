@@ -1,4 +1,4 @@
-"""Traces as a log receives them: real datagrams."""
+"""Events as a log receives them: real datagrams."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from restartmanager.adapters import event_log as adapter
-from restartmanager.adapters.event_log import SystemTraces
-from restartmanager.rules.events import Event, Trace
+from restartmanager.adapters.event_log import SystemEventLog
+from restartmanager.rules.events import Event, EventKind
 from support.paths import DOCS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TRACE = Trace(
-    Event.SHUT_DOWN,
+EVENT = Event(
+    EventKind.SHUT_DOWN,
     "shut down (1 done, 1 failed)",
     "0123456789ab",
     failed=True,
@@ -40,10 +40,10 @@ def log(tmp_path: Path) -> Iterator[socket.socket]:
 
 
 def test_the_journal_gets_fields(log: socket.socket, tmp_path: Path) -> None:
-    SystemTraces(str(tmp_path / "log"), "/nowhere").write(TRACE)
+    SystemEventLog(str(tmp_path / "log"), "/nowhere").write(EVENT)
     assert log.recv(100_000).decode().splitlines() == [
         "MESSAGE=0123456789ab: shut down (1 done, 1 failed)",
-        f"MESSAGE_ID={Event.SHUT_DOWN.value}",
+        f"MESSAGE_ID={EventKind.SHUT_DOWN.value}",
         "PRIORITY=4",
         "SYSLOG_IDENTIFIER=restartmanager",
         "RM_EVENT=shut_down",
@@ -56,7 +56,7 @@ def test_the_journal_gets_fields(log: socket.socket, tmp_path: Path) -> None:
 
 
 def test_without_a_journal_syslog_gets_a_line(log: socket.socket, tmp_path: Path) -> None:
-    SystemTraces("/nowhere", str(tmp_path / "log")).write(TRACE)
+    SystemEventLog("/nowhere", str(tmp_path / "log")).write(EVENT)
     assert log.recv(100_000).decode() == (
         f"<12>restartmanager[{os.getpid()}]: 0123456789ab: shut down (1 done, 1 failed); "
         "stop done: editor (process 7); stop failed: player (process 8): no"
@@ -64,19 +64,19 @@ def test_without_a_journal_syslog_gets_a_line(log: socket.socket, tmp_path: Path
 
 
 def test_a_log_that_is_missing_or_full_disturbs_nobody(log: socket.socket, tmp_path: Path) -> None:
-    SystemTraces("/nowhere", "/nowhere").write(TRACE)
-    SystemTraces(str(tmp_path), str(tmp_path)).write(TRACE)
-    full = SystemTraces(str(tmp_path / "log"), "/nowhere")
+    SystemEventLog("/nowhere", "/nowhere").write(EVENT)
+    SystemEventLog(str(tmp_path), str(tmp_path)).write(EVENT)
+    full = SystemEventLog(str(tmp_path / "log"), "/nowhere")
     for _ in range(2000):  # nobody reads: it would wait for ever
-        full.write(TRACE)
+        full.write(EVENT)
     assert log.recv(100_000)
 
 
 def test_a_flood_is_cut_for_syslog(log: socket.socket, tmp_path: Path) -> None:
-    many = Trace(Event.SHUT_DOWN, "x", outcomes=("y" * 300,) * 50)
-    SystemTraces("/nowhere", str(tmp_path / "log")).write(many)
+    many = Event(EventKind.SHUT_DOWN, "x", outcomes=("y" * 300,) * 50)
+    SystemEventLog("/nowhere", str(tmp_path / "log")).write(many)
     assert len(log.recv(100_000)) == 4000
-    SystemTraces(str(tmp_path / "log"), "/nowhere").write(many)
+    SystemEventLog(str(tmp_path / "log"), "/nowhere").write(many)
     assert len(log.recv(100_000)) > 15_000
 
 
@@ -84,7 +84,7 @@ SCRIPT = """
 import sys
 from restartmanager.adapters import event_log
 event_log._JOURNAL = sys.argv[1]
-event_log.SystemTraces.__init__.__defaults__ = (sys.argv[1], "/nowhere")
+event_log.SystemEventLog.__init__.__defaults__ = (sys.argv[1], "/nowhere")
 import restartmanager as rm
 with rm.start_session() as session:
     session.register(files=["/bin/sh"])
@@ -119,7 +119,7 @@ def test_every_session_is_told(log: socket.socket, tmp_path: Path, wanted: str) 
 def test_the_message_ids_are_those_of_the_documentation() -> None:
     page = DOCS / "reference" / "settings.md"
     rows = re.findall(r"\| `([0-9a-f]{32})` \| `(\w+)` \|", page.read_text(encoding="utf-8"))
-    assert dict(rows) == {e.value: e.name.lower() for e in Event}
+    assert dict(rows) == {e.value: e.name.lower() for e in EventKind}
 
 
 def test_the_real_places_are_roots() -> None:

@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.api.primary import PrimarySession
-from restartmanager.engine.logged import TracedEngine
-from restartmanager.errors import RebootNeededError, ShutdownError
-from restartmanager.model.progress import CancelToken
+from restartmanager.errors import (
+    OperationCancelledError,
+    OutOfSequenceError,
+    RebootNeededError,
+    ShutdownError,
+)
 from restartmanager.testing.world import Temper
 from support.simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_world
 
 if TYPE_CHECKING:
-    from restartmanager.engine.engine import Engine
-    from restartmanager.rules.events import Trace
+    from restartmanager.api.primary import PrimarySession
+    from restartmanager.rules.events import Event
     from restartmanager.testing.world import World
 
 
@@ -23,13 +25,13 @@ class Log:
     """Keeps what it is told."""
 
     def __init__(self) -> None:
-        self.traces: list[Trace] = []
+        self.events: list[Event] = []
 
-    def write(self, trace: Trace) -> None:
-        self.traces.append(trace)
+    def write(self, event: Event) -> None:
+        self.events.append(event)
 
-    def events(self) -> list[str]:
-        return [trace.event.name.lower() for trace in self.traces]
+    def kinds(self) -> list[str]:
+        return [event.kind.name.lower() for event in self.events]
 
 
 @pytest.fixture
@@ -37,38 +39,20 @@ def log() -> Log:
     return Log()
 
 
-def traced(plain: Engine, log: Log) -> TracedEngine:
-    """The same engine, with its deeds told."""
-    return TracedEngine(
-        plain.store,
-        plain.identifier,
-        plain.inspector,
-        plain.processes,
-        plain.channels,
-        plain.clock,
-        traces=log,
-    )
-
-
-def traced_session(world: World, log: Log) -> PrimarySession:
-    installer = Installer(world)
-    plain = installer.engine()
-    engine = traced(plain, log)
-    session = PrimarySession(engine, engine.start().key)
-    session.register(files=[LIBRARY])
-    return session
+def logged_session(world: World, log: Log) -> PrimarySession:
+    return Installer(world, event_log=log).session()
 
 
 def test_a_transaction_tells_its_story(log: Log) -> None:
     world = library_world()
     world.run(EDITOR, registration=REGISTERED)
     world.run(VIEWER)
-    with traced_session(world, log) as session:
+    with logged_session(world, log) as session:
         session.affected()
         with session.shutdown():
             world.install(LIBRARY)
-    assert log.events() == ["started", "listed", "shut_down", "restarted", "ended"]
-    _, listed, shut_down, restarted, _ = log.traces
+    assert log.kinds() == ["started", "listed", "shut_down", "restarted", "ended"]
+    _, listed, shut_down, restarted, _ = log.events
     assert dict(listed.counts)["applications"] == 2
     assert dict(shut_down.counts) == {"done": 2, "failed": 0, "skipped": 0}
     assert shut_down.message == "shut down (2 done, 0 skipped, 0 failed)"
@@ -77,41 +61,62 @@ def test_a_transaction_tells_its_story(log: Log) -> None:
         "stop done: viewer",
     ]
     assert dict(restarted.counts) == {"done": 1, "failed": 0, "skipped": 1}
-    assert not any(trace.failed for trace in log.traces)
-    assert len({trace.session for trace in log.traces}) == 1
-    assert not any(session.key[:8] in repr(trace) for trace in log.traces)
-    assert len({trace.event.value for trace in log.traces}) == 5
+    assert not any(event.failed for event in log.events)
+    assert len({event.session for event in log.events}) == 1
+    assert not any(session.key[:8] in repr(event) for event in log.events)
+    assert len({event.kind.value for event in log.events}) == 5
 
 
 def test_what_did_not_stop_is_told(log: Log) -> None:
     world = library_world(editor=Temper(obeys_after_s=None))
     world.run(EDITOR, registration=REGISTERED)
-    session = traced_session(world, log)
+    session = logged_session(world, log)
     with pytest.raises(ShutdownError):
         session.shutdown()
-    trace = log.traces[-1]
-    assert trace.failed
-    assert trace.message.startswith("shut down: Not everything could be shut down.")
-    assert "did not exit within 30 seconds" in trace.outcomes[0]
+    event = log.events[-1]
+    assert event.failed
+    assert event.message.startswith("shut down: Not everything could be shut down.")
+    assert "did not exit within 30 seconds" in event.outcomes[0]
 
 
-def test_a_refusal_and_a_call_off_are_told(log: Log) -> None:
+def test_a_refusal_is_told(log: Log) -> None:
     world = library_world()
     world.hold(world.run("/usr/bin/other", uid=7), LIBRARY)
     world.uid = 1000
-    session = traced_session(world, log)
+    session = logged_session(world, log)
     with pytest.raises(RebootNeededError):
         session.shutdown()
-    assert log.traces[-1].failed
-    assert "Nothing was shut down" in log.traces[-1].message
+    assert log.events[-1].failed
+    assert "Nothing was shut down" in log.events[-1].message
+
+
+def test_a_call_off_is_told_with_the_outcomes_so_far(log: Log) -> None:
+    world = library_world(editor=Temper(obeys_after_s=20.0))
+    world.run(EDITOR)
+    world.run(VIEWER)
+    session = logged_session(world, log)
+    world.at(3.0, session.cancel)
+    with pytest.raises(OperationCancelledError):
+        session.shutdown()
+    event = log.events[-1]
+    assert event.failed
+    assert event.message.startswith("shut down: Shutdown was cancelled.")
+    assert dict(event.counts)["done"] == 1
+
+
+def test_a_refusal_before_the_operation_tells_nothing(log: Log) -> None:
+    session = logged_session(library_world(), log)
+    with pytest.raises(OutOfSequenceError):
+        session.restart()
+    assert log.kinds() == ["started"]
 
 
 def test_what_processes_chose_is_escaped_and_cut(log: Log) -> None:
     world = library_world()
     hostile = "/usr/bin/" + "\x1b[2J\n\udcff" + "x" * 5000
     world.hold(world.run(hostile), LIBRARY)
-    traced_session(world, log).shutdown()
-    (outcome,) = log.traces[-1].outcomes
+    logged_session(world, log).shutdown()
+    (outcome,) = log.events[-1].outcomes
     assert outcome.isprintable()
     assert len(outcome) <= 310
 
@@ -122,18 +127,15 @@ def test_a_recovery_is_told_when_there_was_something_to_do(log: Log) -> None:
     world.run(EDITOR, registration=REGISTERED)
     installer.session().shutdown()
     world.end(installer.me)
-    plain = Installer(world, installer.store).engine()
-    engine = traced(plain, log)
+    engine = Installer(world, installer.store, event_log=log).engine()
     engine.recover()
     engine.recover()
-    assert log.events() == ["recovered"]
-    assert dict(log.traces[0].counts)["done"] == 1
+    assert log.kinds() == ["recovered"]
+    assert dict(log.events[0].counts)["done"] == 1
 
 
-def test_busy_sessions_tell_nothing_twice(log: Log) -> None:
-    """The list that a shutdown makes for itself is no list that somebody asked for."""
-    world = library_world()
-    session = traced_session(world, log)
-    with CancelToken():
-        session.shutdown()
-    assert log.events() == ["started", "shut_down"]
+def test_the_list_that_an_operation_makes_for_itself_is_not_told(log: Log) -> None:
+    session = logged_session(library_world(), log)
+    session.shutdown()
+    session.refresh()
+    assert log.kinds() == ["started", "shut_down", "refreshed"]
