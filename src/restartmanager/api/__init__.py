@@ -1,1 +1,1 @@
-"""The Python front door: sessions, questions, settings, and the choice of adapters."""
+"""The Python API: sessions, questions, settings, and the choice of adapters."""

@@ -1,4 +1,4 @@
-"""The front door to questions: who uses this, who is stale. Nothing is changed or remembered."""
+"""The Python API of questions: who uses this, who is stale. Nothing is changed or remembered."""
 
 from __future__ import annotations
 

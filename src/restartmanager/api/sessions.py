@@ -1,4 +1,4 @@
-"""The front door to sessions: starting, joining, recovering (``questions`` has the other door)."""
+"""The Python API of sessions: starting, joining, opening and recovering them."""
 
 from __future__ import annotations
 

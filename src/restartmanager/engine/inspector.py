@@ -1,7 +1,7 @@
 """From one look at the machine to the applications on it: who uses what, and who is stale.
 
-Here the facts beyond the holders themselves are gathered, which the rules in ``affected`` need:
-their ancestors, who the caller is, what they registered about coming back.
+The inspector gathers the facts beyond the holders that ``rules.applications`` needs: their
+ancestors, who the caller is, what they registered about coming back.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The one-call front doors: who uses this, and an OSError that names who."""
+"""Questions by one call: who uses this, and an OSError that names who."""
 
 from __future__ import annotations
 

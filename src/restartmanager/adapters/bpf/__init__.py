@@ -1,6 +1,6 @@
 """Questions to the kernel itself, who holds files and which code runs: by BPF iterators.
 
-``iterator`` is the door. Behind it, from above to below:
+Callers use ``iterator``. Behind it, from above to below:
 
 - ``loader`` and ``running_code`` load programs, ask, and prove the answers;
 - ``holders_program`` and ``running_code_program`` are what the kernel runs, put together from

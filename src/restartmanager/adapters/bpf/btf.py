@@ -1,11 +1,11 @@
-"""What must be known of the running kernel's structures, read from its own type information.
+"""Facts about the running kernel's structures, read from its own type information.
 
 The kernel describes its types in BTF, in ``/sys/kernel/btf/vmlinux`` (Documentation/bpf/btf.rst).
 The programs of this package need some sixteen numbers of it: where certain members lie, and the
 ids of the functions that they attach to. Nothing is looked up by a structure's name, which need
 not be unique: the way starts at the iterators' own arguments and follows the types from there.
 
-Everything here is a pure function of bytes, safe with any; ``facts`` reads the real ones.
+Everything here is a pure function of bytes, safe with any; ``kernel_layout`` reads the real ones.
 """
 
 from __future__ import annotations
@@ -229,8 +229,8 @@ class _Types:
     def function(self, name: bytes, parameters: Sequence[bytes]) -> tuple[int, list[int]]:
         """The id of a function, and the types of its parameters.
 
-        An iterator's parameters are what a program finds in its context, eight bytes each: with
-        others than those known here, ``program`` would have to be another one.
+        A program finds the parameters of its iterator in its context, eight bytes each. With others
+        than those known here, another program would be needed.
         """
         function = self.root(_FUNCTION, name)
         prototype = self._type(self._type(function).value)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class DesktopEntries:
-    """The entries of this machine, as far as the caller may believe them (``places``)."""
+    """The entries of this machine, as far as the caller may believe them (``entry_places``)."""
 
     def find(self, process: Process) -> Entry | None:
         """The entry after which the unit of this process is called, with a program to run; None

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 FILE_SYSTEMS = frozenset({"btrfs", "ext2", "ext3", "ext4", "tmpfs", "xfs"})
-"""Where the answer is right: each was tried with every way to use a file (test_oracle). Elsewhere
+"""Where the answer is right: each was tried with every way to use a file (test_leases). Elsewhere
 it may be wrong: overlayfs calls free what is mapped, for the mapping holds the file below."""
 
 _OLDEST_KERNEL = (5, 3)  # before "locks: eliminate false positive conflicts for write lease"

@@ -320,7 +320,7 @@ def test_the_shipped_policy_does_not_ignore(path: str) -> None:
     assert shipped_policy().ignores(path) is None
 
 
-# -- the front door ----------------------------------------------------------------------------
+# -- the Python API ----------------------------------------------------------------------------
 
 
 def test_stale_names_the_cure(spawn: Spawn, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:

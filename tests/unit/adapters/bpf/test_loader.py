@@ -79,7 +79,7 @@ def test_kinds_that_are_not_proven_are_left_out() -> None:
     assert found.hits == {FOUND}
 
 
-# -- the door ----------------------------------------------------------------------------------
+# -- the iterator ------------------------------------------------------------------------------
 
 
 @pytest.fixture
