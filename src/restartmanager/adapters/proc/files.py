@@ -18,44 +18,6 @@ from restartmanager.model import FileIdentity, FileResource, Resources, TreeReso
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-import ctypes
-import struct
-
-_AT_FDCWD = -100
-
-
-_STATX_BTIME = 0x800
-
-
-_SIZE = 256
-
-
-_MASK = struct.Struct("=I")
-
-
-_BTIME = struct.Struct("=qI")
-
-
-_BTIME_OFFSET = 0x50
-"""Of ``stx_btime`` in ``struct statx`` (linux/stat.h), the same on every architecture."""
-
-
-def birth_time(path: str) -> float | None:
-    """When the file at this path was made, in seconds since 1970; None where nobody knows: there
-    is no file, the file system does not remember, or the C library is too old (glibc before 2.28).
-    """
-    buffer = ctypes.create_string_buffer(_SIZE)
-    try:
-        statx = ctypes.CDLL(None).statx
-        failed = statx(_AT_FDCWD, os.fsencode(path), 0, _STATX_BTIME, buffer)
-    except (AttributeError, OSError, ValueError):
-        return None
-    (mask,) = _MASK.unpack_from(buffer, 0)
-    if failed or not mask & _STATX_BTIME:
-        return None
-    seconds, nanoseconds = _BTIME.unpack_from(buffer, _BTIME_OFFSET)
-    return float(seconds + nanoseconds / 1e9)
-
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: who has a lease is not waited for
 

@@ -19,7 +19,7 @@ import stat
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from restartmanager.adapters.proc.files import birth_time
+from restartmanager.adapters.proc.birth import birth_time
 from restartmanager.adapters.proc.maps import CUT, Mapping, map_files_name, parse_mapping, portions
 from restartmanager.adapters.proc.mounts import Mounts
 from restartmanager.adapters.proc.procfs import DELETED, PROC, ProcDirectory, boot_time, pids

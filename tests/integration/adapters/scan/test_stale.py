@@ -13,7 +13,7 @@ import pytest
 
 import restartmanager as rm
 from restartmanager.adapters.bpf.iterator import why_unavailable
-from restartmanager.adapters.proc.files import birth_time
+from restartmanager.adapters.proc.birth import birth_time
 from restartmanager.adapters.scan.proc_scan import ProcScanner
 from restartmanager.adapters.scan.scanner import LinuxScanner
 from restartmanager.adapters.scan.targets import CLOCK_TICK_S

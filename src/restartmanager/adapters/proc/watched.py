@@ -1,0 +1,241 @@
+"""Looks that end, whatever becomes of what they look at.
+
+The kernel lets a reader of ``cmdline``, ``environ``, ``auxv`` or ``maps`` wait while the memory of
+that process is locked, and a process can keep its memory locked for ever: by a page fault in a file
+whose file system never answers (FUSE, a dead server). A file system that does not answer holds up
+whoever looks at its files, too. No time limit ends such a wait, and no signal but one that kills.
+
+So a look runs in a thread of its own, which notes what it is about to wait for. The caller watches:
+when the thread has waited for one thing too long, the thread is abandoned, that thing counts as
+unresponsive, and the look is made again without it. An abandoned thread goes on waiting, at no
+cost, and ends as soon as it can.
+
+Threads are made by ``_thread``: ``threading`` takes a millisecond to import, at every start.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import time
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+from restartmanager.model.limits import UNRESPONSIVE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Set
+
+_Found = TypeVar("_Found")
+_INTERVAL_S = 0.25
+_STACK_BYTES = 256 * 1024
+_PROC = "/proc/"
+
+_looks: dict[int, _Look[object]] = {}
+"""The look that each thread works for."""
+
+_asked: set[str] = set()
+"""Whom a thread is waiting for, to know when it answers again."""
+
+_silent: set[str] = set()
+"""Those of them that have not answered in time. Both sets are changed by single operations only,
+which the interpreter makes one after the other."""
+
+
+class UnresponsiveError(PermissionError):
+    """What is asked has not answered in time, and is not asked again.
+
+    It is a PermissionError because whoever meets one goes on in the same way: this process cannot
+    be looked into, the others can. ``subject`` is the folder of a process, or a path.
+    """
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(f"{subject} does not answer")
+        self.subject = subject
+
+
+class _AbandonedError(BaseException):
+    """Ends a thread whose look is being made again by another one."""
+
+
+def waits_for(subject: str) -> None:
+    """Say what the calling thread is about to wait for: a folder such as ``/proc/1/``, or a path.
+
+    To be followed by ``has_it``. Raises UnresponsiveError where that is known not to answer.
+    Outside a watched look it does nothing.
+    """
+    ident = _thread.get_ident()
+    look = _looks.get(ident)
+    if look is None:
+        return
+    if look.abandoned:
+        raise _AbandonedError
+    if subject in look.avoided:
+        look.passed_over.add(subject)
+        raise UnresponsiveError(subject)
+    look.waits[ident] = (subject,)
+
+
+def has_it() -> None:
+    """Say that the wait is over, however it ended."""
+    ident = _thread.get_ident()
+    look = _looks.get(ident)
+    if look is not None:
+        look.waits.pop(ident, None)
+
+
+def watched(look: Callable[[], _Found]) -> _Found:
+    """Make this look, which must change nothing, so that it ends; what it found.
+
+    Within a watched look it is a plain call. Raises what the look raises.
+    """
+    if _thread.get_ident() in _looks:
+        return look()
+    avoided = set(_silent)
+    while True:
+        one = _Look(look, avoided)
+        one.begin()
+        late = one.wait()
+        if not late:
+            return one.result()
+        avoided = avoided | late | _silent_now(late)
+
+
+def helps(work: Callable[[], object]) -> Callable[[], object]:
+    """The same work, for another thread to do for the look of the calling thread: it is watched
+    as part of it."""
+    look = _looks.get(_thread.get_ident())
+    if look is None:
+        return work
+
+    def helping() -> object:
+        ident = _thread.get_ident()
+        _looks[ident] = look
+        try:
+            return work()
+        except _AbandonedError:
+            return None
+        finally:
+            look.waits.pop(ident, None)
+            _looks.pop(ident, None)
+
+    return helping
+
+
+def passed_over() -> tuple[int, ...]:
+    """The numbers of the processes that this look has passed over because they do not answer."""
+    look = _looks.get(_thread.get_ident())
+    subjects = look.passed_over if look is not None else ()
+    numbers = (subject.removeprefix(_PROC).partition("/")[0] for subject in subjects)
+    return tuple(sorted(int(number) for number in numbers if number.isdigit()))
+
+
+class _Look(Generic[_Found]):
+    """One try at a look, and the thread that makes it.
+
+    ``waits`` has what each of its threads waits for, in a tuple that is made for that one wait:
+    the same tuple after a while means the same wait.
+    """
+
+    def __init__(self, look: Callable[[], _Found], avoided: Set[str]) -> None:
+        self._look = look
+        self.avoided = avoided
+        self._done = _thread.allocate_lock()
+        self._found: _Found | None = None
+        self._error: BaseException | None = None
+        self.waits: dict[int, tuple[str]] = {}
+        self.passed_over: set[str] = set()
+        self.abandoned = False
+
+    def begin(self) -> None:
+        self._done.acquire()
+        _thread.start_new_thread(self._run, ())
+
+    def _run(self) -> None:
+        ident = _thread.get_ident()
+        _looks[ident] = cast("_Look[object]", self)
+        try:
+            self._found = self._look()
+        except _AbandonedError:
+            pass
+        except BaseException as error:  # noqa: BLE001 - handed on to the caller
+            self._error = error
+        finally:
+            _looks.pop(ident, None)
+            self._done.release()
+
+    def wait(self) -> set[str]:
+        """Wait until it is done; what does not answer, which means that it is abandoned."""
+        before: dict[tuple[str], float] = {}
+        try:
+            while not self._done.acquire(timeout=_INTERVAL_S):
+                now = time.monotonic()
+                waits = list(self.waits.values())
+                before = {wait: _since(wait, before, now) for wait in waits}
+                late = {w[0] for w, since in before.items() if now - since >= UNRESPONSIVE_S}
+                if late:
+                    self.abandoned = True
+                    return late
+        except BaseException:
+            self.abandoned = True
+            raise
+        return set()
+
+    def result(self) -> _Found:
+        if self._error is not None:
+            raise self._error
+        return cast("_Found", self._found)
+
+
+def _since(wait: tuple[str], before: dict[tuple[str], float], now: float) -> float:
+    """Since when this very wait has been seen; equal ones are told apart by their identity."""
+    return next((since for seen, since in before.items() if seen is wait), now)
+
+
+# -- who does not answer ---------------------------------------------------------------------------
+
+
+def _silent_now(late: set[str]) -> set[str]:
+    """Who does not answer now, of these and, where one of them is a process, of all processes.
+
+    Each is asked in a thread of its own, all at once, so that a hundred that do not answer take no
+    longer than one. The threads of those go on waiting: the next looks need not find them again.
+    """
+    subjects = set(late)
+    if any(subject.startswith(_PROC) for subject in late):
+        subjects |= {f"{_PROC}{name}/" for name in os.listdir(_PROC) if name.isdigit()}
+    before = _thread.stack_size(_STACK_BYTES)
+    try:
+        for subject in subjects - _asked:
+            _asked.add(subject)
+            try:
+                _thread.start_new_thread(_ask, (subject,))
+            except RuntimeError:  # there are as many threads as there may be: its turn will come
+                _asked.discard(subject)
+                break
+    finally:
+        _thread.stack_size(before)
+    deadline = time.monotonic() + UNRESPONSIVE_S
+    while _asked & subjects and time.monotonic() < deadline:
+        time.sleep(_INTERVAL_S / 10)
+    silent = _asked & subjects
+    _silent.update(silent)
+    _silent.intersection_update(_asked)  # who has answered between the last two lines
+    return silent
+
+
+def _ask(subject: str) -> None:
+    """Wait for the answer of one of them, however long that takes."""
+    try:
+        if subject.startswith(_PROC):
+            descriptor = os.open(subject + "cmdline", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.read(descriptor, 1)
+            finally:
+                os.close(descriptor)
+        else:
+            os.stat(subject)
+    except (OSError, ValueError):  # it is gone, or closed to us: that is an answer
+        pass
+    finally:
+        _asked.discard(subject)
+        _silent.discard(subject)

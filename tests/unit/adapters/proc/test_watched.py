@@ -1,0 +1,161 @@
+"""A look ends, whatever becomes of what it waits for."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from restartmanager.adapters.proc import watched as module
+from restartmanager.adapters.proc.watched import (
+    UnresponsiveError,
+    has_it,
+    helps,
+    passed_over,
+    waits_for,
+    watched,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OURSELVES = f"/proc/{os.getpid()}/"
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(module, "UNRESPONSIVE_S", 0.2)
+    monkeypatch.setattr(module, "_INTERVAL_S", 0.02)
+    yield
+    module._silent.clear()
+
+
+class Hanging:
+    """Something that one waits for until it is let go."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+        self.waits = 0
+
+    def ask(self, subject: str) -> str:
+        waits_for(subject)
+        try:
+            self.waits += 1
+            assert self.released.wait(30)
+        finally:
+            has_it()
+        return "an answer"
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    made = Hanging()
+    yield made
+    made.released.set()
+
+
+def test_what_is_found_and_what_is_raised_reach_the_caller() -> None:
+    assert watched(lambda: 7) == 7
+    with pytest.raises(LookupError, match="nothing"):
+        watched(lambda: [][0] if False else (_ for _ in ()).throw(LookupError("nothing")))
+
+
+def test_it_runs_in_a_thread_of_its_own_and_one_within_in_the_same() -> None:
+    outer = _thread.get_ident()
+    found = watched(lambda: (_thread.get_ident(), watched(_thread.get_ident)))
+    assert found[0] == found[1] != outer
+
+
+def test_outside_a_look_nothing_is_noted() -> None:
+    waits_for("/proc/1/")
+    has_it()
+    assert passed_over() == ()
+
+
+def test_who_does_not_answer_is_passed_over(hanging: Hanging) -> None:
+    def look() -> tuple[str, tuple[int, ...]]:
+        try:
+            hanging.ask("/proc/0/")
+        except PermissionError as error:
+            return str(error), passed_over()
+        raise AssertionError
+
+    begun = time.monotonic()
+    assert watched(look) == ("/proc/0/ does not answer", (0,))
+    assert time.monotonic() - begun < 10
+    assert hanging.waits == 1
+
+
+def test_a_path_that_does_not_answer_is_named(hanging: Hanging) -> None:
+    with pytest.raises(UnresponsiveError) as caught:
+        watched(lambda: hanging.ask("/mnt/dead/file"))
+    assert caught.value.subject == "/mnt/dead/file"
+
+
+def test_who_is_slow_now_and_then_is_waited_for() -> None:
+    """Many short waits for one subject are no long one, nor is thinking about an answer."""
+
+    def look() -> int:
+        end = time.monotonic() + 0.6
+        rounds = 0
+        while time.monotonic() < end:
+            waits_for(OURSELVES)
+            has_it()
+            rounds += 1
+        return rounds
+
+    assert watched(look) > 10
+
+
+def test_an_abandoned_look_does_nothing_more(hanging: Hanging) -> None:
+    went_on = []
+
+    def look() -> str:
+        try:
+            hanging.ask("/proc/0/")
+        except PermissionError:
+            return "without"
+        waits_for("/proc/1/")
+        went_on.append("an abandoned look")
+        return "with"
+
+    assert watched(look) == "without"
+    threads = _thread._count()
+    hanging.released.set()
+    while _thread._count() >= threads > 1 and not went_on:
+        time.sleep(0.01)
+    assert went_on == []
+
+
+def test_a_helping_thread_is_watched_as_well(hanging: Hanging) -> None:
+    def look() -> str:
+        refused = []
+
+        def work() -> None:
+            try:
+                hanging.ask("/proc/0/")
+            except PermissionError as error:
+                refused.append(str(error))
+
+        thread = threading.Thread(target=helps(work), daemon=True)
+        thread.start()
+        thread.join()
+        return refused[0]
+
+    assert watched(look) == "/proc/0/ does not answer"
+
+
+def test_an_interrupted_caller_leaves_at_once(
+    hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "UNRESPONSIVE_S", 30.0)
+    monkeypatch.setattr(module.time, "monotonic", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        watched(lambda: hanging.ask("/proc/0/"))
