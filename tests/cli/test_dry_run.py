@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-
-import pytest
 
 from cli.machinery import Machine, assert_valid
-from cli.samples import EDITOR, HOSTILE, LOGIN, MANAGER, NGINX, STOPPED
+from cli.samples import EDITOR, HOSTILE, LOGIN, NGINX
 from restartmanager.cli.output.console import Look
 from restartmanager.cli.output.json_documents import dumps, plan_document
-from restartmanager.cli.preview import of_refresh, of_restart, of_shutdown, preview_lines
-from restartmanager.errors import RebootNeededError, ShutdownError
-from restartmanager.model import Filter, FilterAction, FilterTrigger
-from restartmanager.model.journal import JournalEntry, JournalStep
+from restartmanager.cli.preview import preview_lines
 from restartmanager.rules.plan import ShutdownMode
+from restartmanager.rules.preview import of_shutdown
 
 PLAIN = Look()
 PARTIAL = ShutdownMode(partial=True)
-NO_RESTART = Filter("nginx", FilterTrigger.SERVICE, FilterAction.NO_RESTART)
 
 EDITOR_FACTS = "editor  pid 900, user uid 987654321, on a terminal"
 NGINX_FACTS = "nginx  pids 812, 813, user uid 987654321, service nginx.service"
@@ -37,39 +31,6 @@ def test_a_shutdown_in_its_order_with_what_comes_of_it() -> None:
         "  login  pid 77, user uid 987654321: it carries a login session",
     ]
     assert_valid("plan", json.loads(dumps(plan_document(preview))))
-
-
-def test_what_a_shutdown_would_refuse() -> None:
-    with pytest.raises(RebootNeededError):
-        of_shutdown([NGINX, LOGIN], [], ShutdownMode())
-    with pytest.raises(ShutdownError):
-        of_shutdown([EDITOR], [], ShutdownMode(only_registered=True))
-
-
-def test_a_restart_goes_backwards_and_leaves_what_does_not_come_back() -> None:
-    entries = [
-        JournalEntry(1, STOPPED, JournalStep.STOPPED, 0),
-        JournalEntry(2, replace(EDITOR, status=STOPPED.status), JournalStep.STOPPED, 0),
-        JournalEntry(3, NGINX, JournalStep.STARTED, 0),
-        JournalEntry(4, replace(NGINX, status=STOPPED.status), JournalStep.STOPPED, 0),
-    ]
-    preview = of_restart(entries, [NO_RESTART])
-    assert [(item.step, item.application.name) for item in preview.steps] == [
-        ("leave", "nginx"),
-        ("leave", "editor"),
-        ("start", "player"),
-    ]
-    assert preview.steps[0].message == "stays closed: a filter excludes it from being brought back"
-
-
-def test_a_refresh() -> None:
-    preview = of_refresh([NGINX, MANAGER, EDITOR], [])
-    assert [(item.step, item.application.name) for item in preview.steps] == [
-        ("re-execute", "systemd"),
-        ("restart", "nginx"),
-    ]
-    reloaded = of_refresh([replace(NGINX, reload_suffices=True)], [])
-    assert [item.step for item in reloaded.steps] == ["reload"]
 
 
 def test_hostile_names() -> None:

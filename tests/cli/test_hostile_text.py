@@ -54,8 +54,9 @@ from restartmanager.model import (
 )
 from restartmanager.model.escaping import escape
 from restartmanager.model.identity import UniqueProcess
-from restartmanager.model.journal import JournalEntry, JournalStep, SessionRecord
+from restartmanager.model.journal import JournalEntry, JournalStep
 from restartmanager.model.progress import Progress
+from restartmanager.model.sessions import SessionDetails, SessionInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,7 +115,7 @@ entries = st.builds(
     message=texts,
 )
 filters = st.builds(Filter, texts, st.just(FilterTrigger.SERVICE), st.sampled_from(FilterAction))
-RECORD = SessionRecord("0" * 32, 1.0, "b" * 32)
+SESSION = SessionInfo("0" * 32, 1.0, "b" * 32)
 OURS = re.compile(r"\x1b\[[0-9]*m")
 
 
@@ -153,7 +154,9 @@ def test_outcomes_and_progress(outcome: Outcome, look: Look, message: str) -> No
 def test_sessions(journal: tuple[JournalEntry, ...], item: Filter, look: Look) -> None:
     assert harmless(session_views._journal_lines(journal, look))
     assert harmless(escape(cell) for cell in session_filters._row(item))
-    document = session_document(RECORD, Resources(), [item], journal, abandoned=False)
+    details = SessionDetails(SESSION, Resources(), (item,), journal)
+    assert harmless(session_views._session_lines(details))
+    document = session_document(details)
     for text in (dumps(document), dumps(filters_document([item]))):
         assert harmless(text.split("\n"))
 

@@ -1,4 +1,4 @@
-"""The handle of a session's primary, who leads it: filters, lists, and the transaction."""
+"""The handle of a session's primary, who leads it: filters, lists, transaction, previews."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Self
 
 from restartmanager.api.secondary import SessionHandle
 from restartmanager.api.stopped import Stopped, beside
-from restartmanager.errors import RestartError, SessionBusyError, SessionEndedError
+from restartmanager.errors import (
+    OutOfSequenceError,
+    RestartError,
+    SessionBusyError,
+    SessionEndedError,
+)
 from restartmanager.model import Filter, FilterAction
 from restartmanager.model.progress import CancelToken, Reporter
 from restartmanager.rules.arguments import filter_target, relaunch_all
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
     from restartmanager.engine.engine import Engine
     from restartmanager.model import Affected, Outcome, Resources
     from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.journal import JournalEntry
+    from restartmanager.model.preview import Preview
     from restartmanager.model.progress import Progress
     from restartmanager.rules.arguments import PathLike
 
@@ -181,6 +188,69 @@ class PrimarySession(SessionHandle):
         with self._lock:
             if self._running is not None:
                 self._running.cancel()
+
+    # -- what was done, and what would be ------------------------------------------------------
+
+    def journal(self) -> tuple[JournalEntry, ...]:
+        """What this session has done with which application, in the order of their stops.
+
+        ``owed`` of an entry says that the application waits to be brought back.
+        """
+        with self._alive():
+            entries = self._engine.store.journal(self._key)
+        return tuple(entry.without_recipe() for entry in entries)
+
+    def preview_shutdown(
+        self,
+        *,
+        force: bool = False,
+        only_registered: bool = False,
+        partial: bool = False,
+        relaunch: Literal["registered", "all"] = "registered",
+    ) -> Preview:
+        """What ``shutdown`` would do now with the same arguments. Nobody is asked whether it may.
+
+        Raises RebootNeededError and ShutdownError where that would refuse to begin.
+        """
+        from restartmanager.rules.preview import of_shutdown
+
+        mode = ShutdownMode(force=force, only_registered=only_registered, partial=partial)
+        affected = self.affected(relaunch=relaunch)
+        return of_shutdown(affected.applications, self.filters(), mode)
+
+    def preview_restart(self) -> Preview:
+        """What ``restart`` would bring back now. Raises OutOfSequenceError before any shutdown."""
+        from restartmanager.rules.preview import of_restart
+
+        with self._alive():
+            if not self._engine.store.session(self._key).shut_down:
+                raise OutOfSequenceError("Restart", "shutdown")
+        return of_restart(self.journal(), self.filters())
+
+    def preview_refresh(
+        self, *, everything: bool = False, relaunch: Literal["registered", "all"] = "registered"
+    ) -> Preview:
+        """What ``refresh`` would do now with the same arguments."""
+        from restartmanager.rules.preview import of_refresh
+
+        with self._alive():
+            found = self._engine.outdated(
+                self._key, everything=everything, relaunch_all=relaunch_all(relaunch)
+            )
+        return of_refresh(found.applications, self.filters())
+
+    def preview_end(self, *, leave_stopped: bool = False) -> Preview:
+        """What ``end`` would bring back now with the same argument."""
+        from restartmanager.model.preview import Preview
+        from restartmanager.rules.preview import of_restart
+
+        journal = self.journal()
+        owes = any(entry.owed for entry in journal)
+        if leave_stopped or self._leave_stopped or not owes:
+            return Preview("end")
+        return of_restart(journal, self.filters(), "end")
+
+    # -- the end -------------------------------------------------------------------------------
 
     def leave_stopped(self) -> None:
         """Do not bring anything back on leaving the block or ending the session."""

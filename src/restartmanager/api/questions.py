@@ -15,8 +15,10 @@ from restartmanager.rules import arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Literal
 
     from restartmanager.model import Affected, Application
+    from restartmanager.model.preview import Preview
 
 
 _BUSY = frozenset(
@@ -44,6 +46,17 @@ def stale() -> Affected:
     the evidence; ``ignored`` has what the policy leaves out of account, with the reason.
     """
     return _users_only(make_inspector().stale())
+
+
+def preview_refresh(*, relaunch: Literal["registered", "all"] = "registered") -> Preview:
+    """What ``PrimarySession.refresh(everything=True)`` would do now, in a session without filters.
+
+    ``relaunch`` as there. What would be left alone is among the steps, with the reason.
+    """
+    from restartmanager.rules.preview import of_refresh
+
+    found = make_inspector().stale(relaunch_all=arguments.relaunch_all(relaunch))
+    return of_refresh(found.applications, ())
 
 
 def _users_only(affected: Affected) -> Affected:

@@ -1,4 +1,4 @@
-"""What both roles can do with a session, and the handle of a secondary, who can do no more."""
+"""The handle of a secondary, and what both roles can do with a session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Python API of sessions: starting, joining, opening and recovering them."""
+"""The Python API of sessions: starting, joining, recovering, calling off."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from restartmanager.errors import NoSuchSessionError, SessionRoleError, UsageErr
 from restartmanager.rules.arguments import normalise_key
 
 if TYPE_CHECKING:
+    from restartmanager.engine.engine import Engine
     from restartmanager.model import Outcome
+    from restartmanager.model.sessions import SessionInfo
 
 
 def start_session(*, expires_after_s: float | None = None) -> PrimarySession:
@@ -25,6 +27,12 @@ def start_session(*, expires_after_s: float | None = None) -> PrimarySession:
     """
     engine = make_engine()
     engine.recover()
+    return PrimarySession(engine, engine.start(expires_after_s=expires_after_s).key)
+
+
+def new_session(*, expires_after_s: float | None = None) -> PrimarySession:
+    """As ``start_session``, with what dead installers left stopped left as it is."""
+    engine = make_engine()
     return PrimarySession(engine, engine.start(expires_after_s=expires_after_s).key)
 
 
@@ -49,14 +57,38 @@ def open_session(key: str) -> PrimarySession:
     Raises NoSuchSessionError, and SessionRoleError where a living process owns it.
     """
     engine = make_engine()
-    record = engine.store.session(normalise_key(key))
-    if engine.is_abandoned(record):
-        raise NoSuchSessionError("It has expired, or its installer is no longer running.")
-    if record.owner is not None:
-        raise SessionRoleError("do that")
-    return PrimarySession(engine, record.key)
+    return PrimarySession(engine, _led_by_key(engine, key))
+
+
+def cancel_operation(key: str) -> SessionInfo | None:
+    """Call off the shutdown or restart that another process carries out on a session.
+
+    For sessions that no process owns, as ``open_session``. That process is interrupted (SIGINT):
+    restartctl then calls the operation off, and a Python program gets KeyboardInterrupt. It is a
+    request and may come too late: what was not yet stopped is left alone, what was stopped stays
+    so until restart.
+
+    Gives the session with that process as its ``worker``; None where nothing runs. Raises
+    NoSuchSessionError, SessionRoleError, UsageError where the caller itself is the worker,
+    ProcessAccessError.
+    """
+    from restartmanager.model.sessions import SessionInfo
+
+    engine = make_engine()
+    record = engine.interrupt(_led_by_key(engine, key))
+    return None if record is None else SessionInfo.of(record, abandoned=False)
 
 
 def recover() -> tuple[Outcome, ...]:
     """Bring back what dead installers of this user left stopped; what became of each."""
     return make_engine().recover()
+
+
+def _led_by_key(engine: Engine, key: str) -> str:
+    """The key as the store has it, of a session that whoever has the key may lead."""
+    record = engine.store.session(normalise_key(key))
+    if engine.is_abandoned(record):
+        raise NoSuchSessionError("It has expired, or its installer is no longer running.")
+    if record.owner is not None:
+        raise SessionRoleError("do that")
+    return record.key

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 from restartmanager.api import sessions
-from restartmanager.api.primary import PrimarySession
-from restartmanager.api.wiring import make_engine
 from restartmanager.cli.child import run_command
 from restartmanager.cli.exitcodes import ExitCode
 from restartmanager.cli.interrupts import Interrupts
@@ -38,6 +36,7 @@ from restartmanager.model.escaping import escape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from restartmanager.api.primary import PrimarySession
     from restartmanager.model import Affected
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import Progress
@@ -99,11 +98,9 @@ class Transaction:
     def _start(self) -> PrimarySession:
         """A session, after what an earlier one left closed was brought back; a dry run leaves even
         that alone."""
-        if self._wishes.dry_run:
-            engine = make_engine()
-            return PrimarySession(engine, engine.start().key)
-        recover_first()
-        return sessions.start_session()
+        if not self._wishes.dry_run:
+            recover_first()
+        return sessions.new_session()
 
     def _trouble(self, error: RestartManagerError) -> int:
         """The exit status where the command could not be run."""

@@ -24,11 +24,13 @@ from restartmanager.errors import (
     NoSuchSessionError,
     OperationCancelledError,
     OutOfSequenceError,
+    ProcessGoneError,
     RefreshError,
     RestartError,
     ShutdownError,
+    UsageError,
 )
-from restartmanager.model import Filter, FilterTrigger, Outcome
+from restartmanager.model import Filter, FilterTrigger, Outcome, Signal
 from restartmanager.model.identity import boot_id
 from restartmanager.model.journal import JournalEntry, Operation, SessionRecord
 from restartmanager.model.limits import TimeLimits
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger(__name__)
+
+_INTERRUPTIBLE = frozenset({Operation.SHUTDOWN, Operation.RESTART})
 
 MAX_SESSIONS = 64
 """Open sessions of one user at a time (RmStartSession)."""
@@ -247,7 +251,7 @@ class Engine:
             self._claims.claim(key, Operation.SHUTDOWN),
         ):
             filters = self.store.filters(key)
-            affected = self._outdated(key, everything=everything, relaunch_all=relaunch_all)
+            affected = self.outdated(key, everything=everything, relaunch_all=relaunch_all)
             work = Refresh(
                 self._context(key, reporter or Reporter(), cancel),
                 read_journal=lambda: self.store.journal(key),
@@ -258,7 +262,11 @@ class Engine:
             outcomes.extend(work.carry_out(plan))
         return tuple(outcomes)
 
-    def _outdated(self, key: str, *, everything: bool, relaunch_all: bool) -> Affected:
+    def outdated(
+        self, key: str, *, everything: bool = False, relaunch_all: bool = False
+    ) -> Affected:
+        """The applications that a refresh looks at: who uses the registered resources, or, with
+        ``everything``, whatever runs replaced code."""
         if not everything:
             return self._affected(key, relaunch_all=relaunch_all)
         members = self.store.session(key).members
@@ -267,6 +275,27 @@ class Engine:
     def owes(self, key: str) -> bool:
         """Whether something that this session stopped still waits to be brought back."""
         return any(entry.owed for entry in self.store.journal(key))
+
+    def interrupt(self, key: str) -> SessionRecord | None:
+        """Interrupt the process that is shutting this session down or bringing back (SIGINT).
+
+        Gives the record with that process; None where nothing runs. Raises UsageError where it is
+        the calling process, ProcessAccessError where it may not be interrupted.
+        """
+        record = self.store.session(key)
+        if record.worker is None or record.operation not in _INTERRUPTIBLE:
+            return None
+        if record.worker == self.processes.current():
+            raise UsageError(
+                "The operation runs in this very process.",
+                hint="cancel() of the session's own handle calls it off.",
+            )
+        try:
+            with self.processes.open(record.worker) as worker:
+                worker.send(Signal.INTERRUPT)
+        except ProcessGoneError:
+            return None
+        return record
 
     def recover(self) -> tuple[Outcome, ...]:
         """Bring back what dead installers of this user left stopped, and forget their sessions.

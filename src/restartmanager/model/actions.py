@@ -44,6 +44,8 @@ class Filter(NamedTuple):
 class Signal(StrEnum):
     """A signal, called by its meaning."""
 
+    INTERRUPT = "interrupt"
+    """SIGINT: what Ctrl-C sends, by which an operation is called off."""
     TERMINATE = "terminate"
     """SIGTERM: a request to exit."""
     HANG_UP = "hang-up"

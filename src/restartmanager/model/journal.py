@@ -6,7 +6,7 @@ is known. So a process that finds the journal after a crash can tell what may ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,10 @@ class JournalEntry:
     def owed(self) -> bool:
         """Whether the application may have to be brought back, and nobody has tried to."""
         return self.step in _OWED
+
+    def without_recipe(self) -> JournalEntry:
+        """The entry as others may see it: the environment in a recipe may hold passwords."""
+        return self if self.recipe is None else replace(self, recipe=None)
 
     @property
     def worth_a_try(self) -> bool:

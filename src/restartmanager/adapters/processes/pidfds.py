@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 
 _NUMBERS = {
+    Signal.INTERRUPT: signals.SIGINT,
     Signal.TERMINATE: signals.SIGTERM,
     Signal.HANG_UP: signals.SIGHUP,
     Signal.KILL: signals.SIGKILL,

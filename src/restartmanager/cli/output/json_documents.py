@@ -21,7 +21,7 @@ from restartmanager.model import words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from restartmanager.cli.output.records import Check, Preview
+    from restartmanager.cli.output.records import Check
     from restartmanager.model import (
         Affected,
         Application,
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
         Filter,
         Outcome,
         Process,
-        Resources,
     )
     from restartmanager.model.identity import UniqueProcess
-    from restartmanager.model.journal import JournalEntry, SessionRecord
+    from restartmanager.model.preview import Preview
+    from restartmanager.model.sessions import SessionDetails, SessionInfo
 
 
 _MARK = "\ufffd"
@@ -146,33 +146,27 @@ def plan_document(preview: Preview) -> dict[str, Any]:
     }
 
 
-def sessions_document(found: Iterable[tuple[SessionRecord, bool]]) -> dict[str, Any]:
-    """``restartmanager/sessions/1``: records, and whether each is abandoned."""
+def sessions_document(sessions: Iterable[SessionInfo]) -> dict[str, Any]:
+    """``restartmanager/sessions/1``."""
     return {
         "schema": "restartmanager/sessions/1",
-        "sessions": [_session(record, abandoned=abandoned) for record, abandoned in found],
+        "sessions": [_session(session) for session in sessions],
     }
 
 
-def session_document(
-    record: SessionRecord,
-    resources: Resources,
-    filters: Iterable[Filter],
-    journal: Iterable[JournalEntry],
-    *,
-    abandoned: bool,
-) -> dict[str, Any]:
+def session_document(details: SessionDetails) -> dict[str, Any]:
     """``restartmanager/session/1``: all that is remembered of one, but no secrets."""
+    resources = details.resources
     return {
         "schema": "restartmanager/session/1",
-        **_session(record, abandoned=abandoned),
+        **_session(details.session),
         "resources": {
             "files": len(resources.files),
             "trees": len(resources.trees),
             "services": len(resources.services),
             "processes": len(resources.processes),
         },
-        "filters": [_filter(item) for item in filters],
+        "filters": [_filter(item) for item in details.filters],
         "journal": [
             {
                 "sequence": entry.sequence,
@@ -182,7 +176,7 @@ def session_document(
                 "started_as": entry.started_as and entry.started_as.pid,
                 "application": _application(entry.application),
             }
-            for entry in journal
+            for entry in details.journal
         ],
     }
 
@@ -214,17 +208,17 @@ def doctor_document(checks: Iterable[Check], *, sound: bool) -> dict[str, Any]:
     }
 
 
-def _session(record: SessionRecord, *, abandoned: bool) -> dict[str, Any]:
+def _session(session: SessionInfo) -> dict[str, Any]:
     return {
-        "key": record.key,
-        "created_at": record.created_at,
-        "expires_at": record.expires_at,
-        "owner": record.owner and record.owner.pid,
-        "members": [member.pid for member in record.members],
-        "shut_down": record.shut_down,
-        "operation": record.operation,
-        "worker": record.worker and record.worker.pid,
-        "abandoned": abandoned,
+        "key": session.key,
+        "created_at": session.created_at,
+        "expires_at": session.expires_at,
+        "owner": session.owner and session.owner.pid,
+        "members": [member.pid for member in session.members],
+        "shut_down": session.shut_down,
+        "operation": session.operation,
+        "worker": session.worker and session.worker.pid,
+        "abandoned": session.abandoned,
     }
 
 

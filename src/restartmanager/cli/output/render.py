@@ -12,12 +12,9 @@ from restartmanager.errors import ActionError, RestartManagerError
 from restartmanager.model import (
     AppType,
     How,
-    Required,
-    RestartBy,
     Result,
     Status,
     Step,
-    words,
 )
 from restartmanager.model.escaping import escape
 
@@ -38,18 +35,6 @@ _TYPES = {
     AppType.CONSOLE: "on a terminal",
     AppType.SHELL: "the desktop itself",
     AppType.CONTAINER: "in a container",
-}
-_COMES_BACK = {
-    RestartBy.UNIT: "by its service manager",
-    RestartBy.REGISTERED: "by the command it registered",
-    RestartBy.DESKTOP: "by its desktop entry",
-    RestartBy.COMMAND: "by the command it was started with",
-}
-_CURE = {
-    Required.RELOGIN: "; the change takes a new login",
-    Required.MANAGER_REEXEC: "; the change takes a re-execution of the service manager",
-    Required.SOFT_REBOOT: "; the change takes a soft reboot",
-    Required.REBOOT: "; the change takes a reboot",
 }
 
 
@@ -222,20 +207,9 @@ def use_words(path: str, how: Sequence[How]) -> str:
 
 def fate_words(application: Application) -> str:
     """What shutting down and restarting means for it, or has meant."""
-    status = application.status
-    reason = escape(application.reason)
-    if status & Status.SHUTDOWN_MASKED:
-        return "is left alone: a filter excludes it"
-    if application.reboot_reasons:
-        why = reason or ", ".join(words(application.reboot_reasons))
-        return f"cannot be closed: {why}{_CURE.get(application.required, '')}"
-    if status & (Status.RESTARTED | Status.ERROR_ON_RESTART | Status.ERROR_ON_STOP):
-        return reason
-    if status & Status.RESTART_MASKED:
-        return "stays closed: a filter excludes it from being brought back"
-    if application.restartable:
-        return f"comes back {_COMES_BACK[application.restart_by]}"
-    return f"stays closed: {reason or 'it registered nothing to come back by'}"
+    from restartmanager.rules.preview import fate
+
+    return escape(fate(application))
 
 
 # -- what became of it -------------------------------------------------------------------------

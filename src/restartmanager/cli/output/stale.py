@@ -9,13 +9,14 @@ from restartmanager.cli.output.render import application_lines, count, pid_words
 from restartmanager.cli.output.text import fill
 from restartmanager.model import How, RebootReason, Required
 from restartmanager.model.escaping import escape
+from restartmanager.model.preview import PlannedStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from restartmanager.cli.output.console import Look
     from restartmanager.model import Affected, Application, Ignored
-    from restartmanager.rules.plan import RefreshPlan
+    from restartmanager.model.preview import Preview
 
 
 _CURES = {
@@ -25,6 +26,12 @@ _CURES = {
     Required.MANAGER_REEXEC: "Re-execute the service manager for",
     Required.SOFT_REBOOT: "Soft-reboot the machine for",
     Required.REBOOT: "Reboot the machine for",
+}
+_RESTARTED = {
+    PlannedStep.REEXECUTE: "Run their program anew:",
+    PlannedStep.RELOAD: "Reloaded by their manager:",
+    PlannedStep.RESTART: "Restarted by their manager:",
+    PlannedStep.RENEW: "Closed and brought back:",
 }
 _INDENT = "  "
 
@@ -54,23 +61,18 @@ def ignored_lines(ignored: Sequence[Ignored], look: Look) -> list[str]:
     return lines
 
 
-def refresh_lines(plan: RefreshPlan, look: Look) -> list[str]:
+def refresh_lines(preview: Preview, look: Look) -> list[str]:
     """What would be restarted, how, and what is left alone for which reason."""
-    closed = [app for stage in plan.closing.stages for app in stage]
-    reloaded = [app for app in plan.services if app.reload_suffices]
     lines: list[str] = []
-    for words, applications in (
-        ("Run their program anew:", plan.managers),
-        ("Reloaded by their manager:", reloaded),
-        ("Restarted by their manager:", [app for app in plan.services if app not in reloaded]),
-        ("Closed and brought back:", closed),
-    ):
-        if applications:
-            lines += [words, *fill(", ".join(map(_called, applications)), look.width, _INDENT)]
-    if plan.closing.settled:
+    for step, heading in _RESTARTED.items():
+        called = [_called(item.application) for item in preview.steps if item.step is step]
+        if called:
+            lines += [heading, *fill(", ".join(called), look.width, _INDENT)]
+    left = [item for item in preview.steps if item.step is PlannedStep.LEAVE]
+    if left:
         lines.append("Left alone:")
-        for outcome in plan.closing.settled:
-            text = f"{_called(outcome.application)}: {escape(outcome.message)}"
+        for item in left:
+            text = f"{_called(item.application)}: {escape(item.message)}"
             lines += fill(text, look.width, _INDENT, _INDENT * 2)
     return lines
 

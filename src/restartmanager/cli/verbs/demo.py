@@ -246,9 +246,9 @@ class _Play:
 
 def _restarted_in(key: str) -> set[UniqueProcess]:
     """What was started before an interruption: the journal knows it before it runs."""
-    from restartmanager.api.wiring import make_engine
+    from restartmanager.api.journal import read_session
 
-    journal = make_engine().store.journal(key)
+    journal = read_session(key).journal
     return {entry.started_as for entry in journal if entry.started_as is not None}
 
 

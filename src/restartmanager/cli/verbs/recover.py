@@ -32,10 +32,10 @@ def recover(*, dry_run: bool, as_json: bool) -> int:
     from restartmanager.errors import RestartError
 
     if dry_run:
-        from restartmanager.api.wiring import make_engine
+        from restartmanager.api.journal import preview_recovery
         from restartmanager.cli import preview
 
-        preview.show(preview.of_recovery(make_engine()), as_json=as_json)
+        preview.show(preview_recovery(), as_json=as_json)
         return ExitCode.DONE
     outcomes = sessions.recover()
     error = RestartError(outcomes) if any(outcome.failed for outcome in outcomes) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
@@ -14,10 +14,6 @@ from restartmanager.cli.options import (
     mode_options,
     relaunch_option,
 )
-
-if TYPE_CHECKING:
-    from restartmanager.api.primary import PrimarySession
-    from restartmanager.model.identity import UniqueProcess
 
 
 @examples(
@@ -57,11 +53,11 @@ def shutdown(  # noqa: PLR0913 - each is one independent wish
     session = open_session(key)
     if dry_run:
         from restartmanager.cli import preview
-        from restartmanager.rules.plan import ShutdownMode
 
-        mode = ShutdownMode(force=force, partial=partial, only_registered=only_registered)
-        applications = session.affected(relaunch=relaunch).applications
-        preview.show(preview.of_shutdown(applications, session.filters(), mode), as_json=as_json)
+        seen = session.preview_shutdown(
+            force=force, partial=partial, only_registered=only_registered, relaunch=relaunch
+        )
+        preview.show(seen, as_json=as_json)
         return ExitCode.DONE
     act(
         "shutdown",
@@ -100,7 +96,9 @@ def restart(key: str, *, dry_run: bool, as_json: bool) -> int:
 
     session = open_session(key)
     if dry_run:
-        preview_restart(session, "restart", as_json=as_json)
+        from restartmanager.cli import preview
+
+        preview.show(session.preview_restart(), as_json=as_json)
         return ExitCode.DONE
     act("restart", session, lambda on_event: session.restart(on_event=on_event), as_json=as_json)
     return ExitCode.DONE
@@ -141,8 +139,7 @@ def refresh(
     if dry_run:
         from restartmanager.cli import preview
 
-        applications = session.affected(relaunch=relaunch).applications
-        preview.show(preview.of_refresh(applications, session.filters()), as_json=as_json)
+        preview.show(session.preview_refresh(relaunch=relaunch), as_json=as_json)
         return ExitCode.DONE
     act(
         "refresh",
@@ -152,19 +149,6 @@ def refresh(
         as_json=as_json,
     )
     return ExitCode.DONE
-
-
-def preview_restart(session: PrimarySession, operation: str, *, as_json: bool) -> None:
-    """Say what a restart would bring back; ``operation`` is what it would be part of."""
-    from restartmanager.api.wiring import make_engine
-    from restartmanager.cli import preview
-    from restartmanager.errors import OutOfSequenceError
-
-    store = make_engine().store
-    if operation == "restart" and not store.session(session.key).shut_down:
-        raise OutOfSequenceError("Restart", "shutdown")
-    journal = store.journal(session.key)
-    preview.show(preview.of_restart(journal, session.filters(), operation), as_json=as_json)
 
 
 @examples(("From another terminal:", "restartctl session cancel 0123456789abcdef0123456789abcdef"))
@@ -177,35 +161,13 @@ def cancel(key: str) -> int:
     a request, and may come too late. The session of an installer that runs can be called off by
     that installer only.
     """
-    from restartmanager.api.sessions import open_session
-    from restartmanager.api.wiring import make_engine
+    from restartmanager.api.sessions import cancel_operation
     from restartmanager.cli.exitcodes import ExitCode
-    from restartmanager.model.journal import Operation
 
-    session = open_session(key)
-    record = make_engine().store.session(session.key)
-    worker, operation = record.worker, record.operation
-    if worker is None or operation not in {Operation.SHUTDOWN, Operation.RESTART}:
+    session = cancel_operation(key)
+    if session is None or session.worker is None:
         click.echo("Nothing is running.")
-    elif _interrupt(worker):
-        click.echo(f"Process {worker.pid} was asked to call off its {operation}.")
     else:
-        click.echo("Nothing is running any more.")
+        asked = f"Process {session.worker.pid} was asked to call off its {session.operation}."
+        click.echo(asked)
     return ExitCode.DONE
-
-
-def _interrupt(worker: UniqueProcess) -> bool:
-    """Send SIGINT to exactly this process; False when it has exited."""
-    import signal
-
-    from restartmanager.adapters.processes.pidfds import PidfdHandle
-    from restartmanager.errors import ProcessAccessError, ProcessGoneError
-
-    try:
-        with PidfdHandle(worker) as handle:  # which has made sure that it is the one
-            signal.pidfd_send_signal(handle.fileno(), signal.SIGINT)
-    except (ProcessGoneError, ProcessLookupError):
-        return False
-    except PermissionError:
-        raise ProcessAccessError(worker.pid, "interrupt it") from None
-    return True

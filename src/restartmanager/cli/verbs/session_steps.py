@@ -141,17 +141,20 @@ def end(key: str, *, leave_stopped: bool, dry_run: bool, as_json: bool) -> int:
     interrupted while bringing back (the session is not ended: try again).
     """
     from restartmanager.api.sessions import open_session
-    from restartmanager.api.wiring import make_engine
     from restartmanager.cli.exitcodes import ExitCode
     from restartmanager.cli.progress import act
     from restartmanager.errors import RestartError
 
     session = open_session(key)
     if dry_run:
-        _preview_end(session, leave_stopped=leave_stopped, as_json=as_json)
+        from restartmanager.cli import preview
+
+        preview.show(session.preview_end(leave_stopped=leave_stopped), as_json=as_json)
+        if not as_json:
+            click.echo("The session would be ended.")
         return ExitCode.DONE
     try:
-        if not leave_stopped and make_engine().owes(session.key):
+        if not leave_stopped and any(entry.owed for entry in session.journal()):
             act(
                 "end",
                 session,
@@ -167,19 +170,6 @@ def end(key: str, *, leave_stopped: bool, dry_run: bool, as_json: bool) -> int:
         raise
     session.end(leave_stopped=True)
     return ExitCode.DONE
-
-
-def _preview_end(session: PrimarySession, *, leave_stopped: bool, as_json: bool) -> None:
-    from restartmanager.cli import preview
-    from restartmanager.cli.output.records import Preview
-    from restartmanager.cli.verbs.session_actions import preview_restart
-
-    if leave_stopped:
-        preview.show(Preview("end", ()), as_json=as_json)
-    else:
-        preview_restart(session, "end", as_json=as_json)
-    if not as_json:
-        click.echo("The session would be ended.")
 
 
 # -- both roles --------------------------------------------------------------------------------

@@ -14,8 +14,9 @@ from restartmanager.cli.options import json_option, key_argument, relaunch_optio
 
 if TYPE_CHECKING:
     from restartmanager.cli.output.console import Look
-    from restartmanager.model import Affected, Resources
-    from restartmanager.model.journal import JournalEntry, SessionRecord
+    from restartmanager.model import Affected
+    from restartmanager.model.journal import JournalEntry
+    from restartmanager.model.sessions import SessionDetails, SessionInfo
 
 
 @examples(
@@ -71,13 +72,12 @@ def list_lines(affected: Affected, look: Look) -> list[str]:
 @json_option
 def ls(*, as_json: bool) -> int:
     """List the open sessions of this user."""
-    from restartmanager.api.wiring import make_engine
+    from restartmanager.api.journal import sessions
     from restartmanager.cli.exitcodes import ExitCode
     from restartmanager.cli.output.console import Console
     from restartmanager.cli.output.text import table
 
-    engine = make_engine()
-    found = [(record, engine.is_abandoned(record)) for record in engine.store.sessions()]
+    found = sessions()
     out = Console(sys.stdout)
     if as_json:
         from restartmanager.cli.output.json_documents import dumps, sessions_document
@@ -87,8 +87,8 @@ def ls(*, as_json: bool) -> int:
         out.say("No open sessions.")
     else:
         rows = [
-            (record.key, _ago(record.created_at), _owner(record), _state(record, abandoned))
-            for record, abandoned in found
+            (session.key, _ago(session.created_at), _owner(session), _state(session))
+            for session in found
         ]
         out.lines(table(("KEY", "STARTED", "OWNER", "STATE"), rows, out.look.width, whole={0}))
     return ExitCode.DONE
@@ -103,34 +103,27 @@ def show(key: str, *, as_json: bool) -> int:
 
     Works for every session of this user, whoever started it, also for one whose installer died.
     """
-    from restartmanager.api.wiring import make_engine
+    from restartmanager.api.journal import read_session
     from restartmanager.cli.exitcodes import ExitCode
     from restartmanager.cli.output.console import Console
-    from restartmanager.rules.arguments import normalise_key
 
-    engine = make_engine()
-    key = normalise_key(key)
-    record = engine.store.session(key)
-    abandoned = engine.is_abandoned(record)
-    resources, journal = engine.store.resources(key), engine.store.journal(key)
+    details = read_session(key)
     out = Console(sys.stdout)
     if as_json:
         from restartmanager.cli.output.json_documents import dumps, session_document
 
-        filters = engine.store.filters(key)
-        out.say(dumps(session_document(record, resources, filters, journal, abandoned=abandoned)))
+        out.say(dumps(session_document(details)))
         return ExitCode.DONE
-    out.lines(_record_lines(record, resources, len(engine.store.filters(key)), abandoned=abandoned))
-    out.lines(_journal_lines(journal, out.look))
+    out.lines(_session_lines(details))
+    out.lines(_journal_lines(details.journal, out.look))
     return ExitCode.DONE
 
 
-def _record_lines(
-    record: SessionRecord, resources: Resources, filters: int, *, abandoned: bool
-) -> list[str]:
+def _session_lines(details: SessionDetails) -> list[str]:
     from restartmanager.cli.output.render import count
     from restartmanager.cli.output.text import columns
 
+    session, resources = details.session, details.resources
     registered = [
         count(len(items), one, many)
         for items, one, many in (
@@ -141,14 +134,14 @@ def _record_lines(
         )
         if items
     ]
-    expires = "" if record.expires_at is None else f", expires {_at(record.expires_at)}"
-    members = ", ".join(str(member.pid) for member in record.members)
+    expires = "" if session.expires_at is None else f", expires {_at(session.expires_at)}"
+    members = ", ".join(str(member.pid) for member in session.members)
     rows = [
-        ("started", _at(record.created_at) + expires),
-        ("owner", _owner(record)),
-        ("state", _state(record, abandoned)),
+        ("started", _at(session.created_at) + expires),
+        ("owner", _owner(session)),
+        ("state", _state(session)),
         ("registered", ", ".join(registered) or "nothing"),
-        ("filters", str(filters or "none")),
+        ("filters", str(len(details.filters) or "none")),
         ("joined", f"process {members}" if members else "nobody now"),
     ]
     return columns(rows)
@@ -176,16 +169,16 @@ def _journal_lines(journal: tuple[JournalEntry, ...], look: Look) -> list[str]:
     return ["", *table(heads, rows, look.width)] if rows else []
 
 
-def _owner(record: SessionRecord) -> str:
-    return "no process" if record.owner is None else f"process {record.owner.pid}"
+def _owner(session: SessionInfo) -> str:
+    return "no process" if session.owner is None else f"process {session.owner.pid}"
 
 
-def _state(record: SessionRecord, abandoned: bool) -> str:  # noqa: FBT001 - the one other fact
-    if record.operation is not None and record.worker is not None:
-        return f"{record.operation} by {record.worker.pid}"
-    if abandoned:
+def _state(session: SessionInfo) -> str:
+    if session.operation is not None and session.worker is not None:
+        return f"{session.operation} by {session.worker.pid}"
+    if session.abandoned:
         return "abandoned"
-    return "shut down" if record.shut_down else "open"
+    return "shut down" if session.shut_down else "open"
 
 
 def _ago(then: float) -> str:

@@ -110,23 +110,20 @@ def _restart(
 ) -> int:
     """Say what will be restarted, ask, and do it."""
     from restartmanager.api import questions, sessions
-    from restartmanager.api.wiring import make_inspector
     from restartmanager.cli.exitcodes import ExitCode
     from restartmanager.cli.output.console import Console, somebody_is_there
     from restartmanager.cli.output.stale import refresh_lines
     from restartmanager.cli.progress import act
-    from restartmanager.rules.plan import plan_refresh
 
-    affected = make_inspector().stale(relaunch_all=relaunch == "all")
-    plan = plan_refresh(affected.applications, ())
+    planned = questions.preview_refresh(relaunch=relaunch)
     if dry_run and as_json:
         from restartmanager.cli import preview
 
-        preview.show(preview.of_refresh(affected.applications, ()), as_json=True)
+        preview.show(planned, as_json=True)
         return ExitCode.NO
     notes = Console(sys.stderr)
-    notes.lines(refresh_lines(plan, notes.look))
-    if dry_run or not len(plan):
+    notes.lines(refresh_lines(planned, notes.look))
+    if dry_run or planned.idle:
         return ExitCode.NO
     if not yes and somebody_is_there() and not notes.agreed("Go on?"):
         notes.say("Nothing was restarted.")
