@@ -38,6 +38,10 @@ WINDOWS_S = 5.0
 """How long it may take to find out which applications have windows, for all of them together. Who
 does not answer by then counts as without windows."""
 
+UNRESPONSIVE_S = 2.0
+"""How long a look at another process, or at a file, may wait for one answer of the kernel. As a
+rule that takes microseconds; with memory swapped out to a slow disk, some tens of milliseconds."""
+
 # -- services --------------------------------------------------------------------------------------
 
 SERVICE_COMMAND_S = 90.0

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from restartmanager.model.limits import UNRESPONSIVE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Set
+    from collections.abc import Callable, Set as AbstractSet
 
 _Found = TypeVar("_Found")
 _INTERVAL_S = 0.25
@@ -136,7 +136,7 @@ class _Look(Generic[_Found]):
     the same tuple after a while means the same wait.
     """
 
-    def __init__(self, look: Callable[[], _Found], avoided: Set[str]) -> None:
+    def __init__(self, look: Callable[[], _Found], avoided: AbstractSet[str]) -> None:
         self._look = look
         self.avoided = avoided
         self._done = _thread.allocate_lock()
