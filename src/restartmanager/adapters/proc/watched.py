@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from restartmanager.model.limits import UNRESPONSIVE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Set as AbstractSet
+    from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
 
 _Found = TypeVar("_Found")
 _INTERVAL_S = 0.25

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -151,13 +152,18 @@ def test_a_helping_thread_is_watched_as_well(hanging: Hanging) -> None:
     assert watched(look) == "/proc/0/ does not answer"
 
 
-def test_an_interrupted_caller_leaves_at_once(
-    hanging: Hanging, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted() -> float:
+def test_an_interrupted_caller_leaves_at_once(hanging: Hanging) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "UNRESPONSIVE_S", 30.0)
-    monkeypatch.setattr(time, "monotonic", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        watched(lambda: hanging.ask("/proc/0/"))
+    def look() -> str:
+        signal.raise_signal(signal.SIGUSR1)
+        return hanging.ask("/proc/0/")
+
+    before = signal.signal(signal.SIGUSR1, interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            watched(look)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert hanging.waits <= 1
