@@ -180,7 +180,7 @@ def test_what_nobody_expected(machine: Machine) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_what_nobody_expected_with_its_trace(machine: Machine) -> None:
+def test_what_nobody_expected_with_its_traceback(machine: Machine) -> None:
     done = _fails(machine, RESTARTMANAGER_DEBUG="1")
     assert done.returncode == 8
     assert "Traceback (most recent call last):" in done.stderr

@@ -42,8 +42,11 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line for the log. ``session`` is a fingerprint of the key, empty for none; ``counts``
-    and ``outcomes`` are what the line says, to be filtered by."""
+    """An event, which is one line of the log.
+
+    ``session`` is a fingerprint of the key, empty for none. ``counts`` and ``outcomes`` say what
+    the line says, so that lines can be filtered by them.
+    """
 
     kind: EventKind
     message: str
@@ -54,13 +57,13 @@ class Event:
 
 
 def started(key: str, *, detached: bool) -> Event:
-    """A session was started."""
+    """The event of a session's start."""
     owner = "that no process owns " if detached else ""
     return _event(EventKind.STARTED, key, f"session {owner}started")
 
 
 def listed(key: str, affected: Affected) -> Event:
-    """The list of a session was made."""
+    """The event of a list that a session has made."""
     running = [app for app in affected.applications if app.status & Status.RUNNING]
     blocking = sum(bool(app.reboot_reasons) for app in running)
     counts = (
@@ -73,7 +76,7 @@ def listed(key: str, affected: Affected) -> Event:
 
 
 def acted(kind: EventKind, key: str, outcomes: Sequence[Outcome], trouble: str = "") -> Event:
-    """Applications were closed, or brought back. ``trouble`` is why it did not go on."""
+    """The event of an operation on applications; ``trouble`` is why it did not go on."""
     words = kind.name.lower().replace("_", " ")
     counts = tuple(
         (result.value, sum(outcome.result is result for outcome in outcomes)) for result in Result
@@ -89,7 +92,7 @@ def acted(kind: EventKind, key: str, outcomes: Sequence[Outcome], trouble: str =
 
 
 def ended(key: str) -> Event:
-    """A session was ended."""
+    """The event of a session's end."""
     return _event(EventKind.ENDED, key, "session ended")
 
 
