@@ -60,18 +60,18 @@ def _is_path(name: str) -> bool:
 
 # -- python(1) ---------------------------------------------------------------------------------
 
-_PYTHON = Syntax(  # -Q is Python 2, --jit is PyPy
+PYTHON = Syntax(  # -Q is Python 2, --jit is PyPy
     valued=names("c m W X Q --check-hash-based-pycs --jit"), last=names("c m")
 )
 _LIBRARY = re.compile(r"(?:python|pypy)[0-9]\.[0-9]{1,2}t?")
 
 
 def _python(executable: str, arguments: Sequence[str]) -> tuple[Script, ...]:
-    line = read(_PYTHON, arguments[1:])
+    line = read(PYTHON, arguments[1:])
     module = "".join(line.values("m"))
     if module:
         first = () if line.has("I", "P") else ("",)
-        return _module(module, (*first, *_library_folders(executable, arguments[0])))
+        return _module(module, (*first, *library_folders(executable, arguments[0])))
     path = "" if line.has("c", "m") else _operand(line)
     return _at(path, os.path.join(path, "__main__.py"))
 
@@ -87,7 +87,7 @@ def _module(name: str, folders: Sequence[str]) -> tuple[Script, ...]:
     return _at(*(os.path.join(folder, inner + end) for folder in folders for end in ends))
 
 
-def _library_folders(executable: str, command: str) -> tuple[str, ...]:
+def library_folders(executable: str, command: str) -> tuple[str, ...]:
     """The folders in which this interpreter keeps its modules.
 
     The executable of a virtual environment is the one it was made from; Python itself finds the
@@ -117,8 +117,8 @@ def _prefix(program: str) -> str | None:
 
 # -- perl (perl -h), ruby (its doc/options), lua(1) --------------------------------------------
 
-_PERL = Syntax(valued=names("I e E"), joined=names("C D F M V i m x : ="))
-_RUBY = Syntax(
+PERL = Syntax(valued=names("I e E"), joined=names("C D F M V i m x : ="))
+RUBY = Syntax(
     valued=names(
         "C E I X e r --encoding --external-encoding --internal-encoding --disable --enable "
         "--backtrace-limit"
@@ -129,12 +129,12 @@ _LUA = Syntax(valued=names("e l j"), joined=names("O"), last=names("b"))
 
 
 def _perl(_executable: str, arguments: Sequence[str]) -> tuple[Script, ...]:
-    line = read(_PERL, arguments[1:])
+    line = read(PERL, arguments[1:])
     return () if line.has("e", "E") else _searched(line)
 
 
 def _ruby(_executable: str, arguments: Sequence[str]) -> tuple[Script, ...]:
-    line = read(_RUBY, arguments[1:])
+    line = read(RUBY, arguments[1:])
     loaded = [f"{path.removesuffix('.rb')}.rb" for path in line.values("r") if _is_path(path)]
     scripts = [Script((path,)) for path in loaded]
     return (*scripts, *(() if line.has("e") else _searched(line)))

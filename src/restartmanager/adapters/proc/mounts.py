@@ -27,6 +27,7 @@ _REMOTE = (
 _IN_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs", "hugetlbfs"})
 _PLAIN_INODES = _IN_MEMORY | {"btrfs", "zfs", "bcachefs"}
 _NFS_VOLUMES = "fs/nfsfs/volumes"  # has those as well that were unmounted lazily
+_SERVED_BY = re.compile(rb",user_id=([0-9]{1,10})(?=,|$)")
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 _LIMIT = 16 * 1024 * 1024
 
@@ -68,6 +69,25 @@ def types_by_mount(own: str) -> dict[bytes, str]:
         line.partition(b" ")[0]: os.fsdecode(line.partition(b" - ")[2].partition(b" ")[0])
         for line in lines
     }
+
+
+def server_of_mount(number: bytes | None) -> int:
+    """The user whose own process answers for the mounted file system with this number (fuse(4));
+    0 where the kernel does, or root. Raises OSError; LookupError where no such mount is seen."""
+    with open("/proc/thread-self/mountinfo", "rb") as file:
+        text = file.read(_LIMIT)
+    for line in text.split(b"\n"):
+        if line.partition(b" ")[0] == number:
+            return parse_server(line)
+    raise LookupError(number)
+
+
+def parse_server(line: bytes) -> int:
+    """The user in a line of a ``mountinfo`` file whose process answers for that file system."""
+    type_name, _, rest = line.partition(b" - ")[2].partition(b" ")
+    options = rest.rpartition(b" ")[2]  # before them is a name that the user chose
+    found = _SERVED_BY.search(options) if type_name.startswith(b"fuse") else None
+    return int(found[1]) if found else 0
 
 
 def parse_mountinfo(text: bytes) -> tuple[Mount, ...]:
