@@ -1,4 +1,4 @@
-"""Previews: what an operation would do to which application, before it is done."""
+"""Previews of operations: the steps that an operation would take, before it begins."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ class PlannedStep(StrEnum):
     """The step that an operation would take with one application."""
 
     CLOSE = "close"
-    """It is closed, or as a service stopped."""
+    """The application is closed; a service is stopped."""
     START = "start"
-    """It is brought back."""
+    """The application is brought back."""
     RESTART = "restart"
-    """Its service manager restarts it."""
+    """The service manager restarts the service."""
     RELOAD = "reload"
-    """Its service manager reloads it."""
+    """The service manager reloads the service."""
     RENEW = "renew"
-    """It is closed and brought back at once."""
+    """The application is closed and brought back at once."""
     REEXECUTE = "re-execute"
     """The service manager runs its own program anew."""
     LEAVE = "leave"
-    """It is left alone, or left closed; the message says why."""
+    """The application is left alone, or left closed; the message says why."""
 
 
 class Planned(NamedTuple):
-    """One application in a preview; ``message`` says what comes of it, or why it is left."""
+    """A step of a preview, for one application. ``message`` says what comes of it, or why it is
+    left."""
 
     step: PlannedStep
     application: Application
@@ -39,7 +40,7 @@ class Planned(NamedTuple):
 
 
 class Preview(NamedTuple):
-    """What an operation would do, in its order, if it began now."""
+    """The steps, in order, that an operation would take if it began now."""
 
     operation: Literal["shutdown", "restart", "refresh", "end", "recover"]
     steps: tuple[Planned, ...] = ()

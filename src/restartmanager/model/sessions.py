@@ -1,4 +1,4 @@
-"""Sessions as any process of their user may see them: records without secrets, for reading."""
+"""Sessions as any process of their user may see them: records for reading, without secrets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo(SessionRecord):
-    """One session, as it was when it was looked at. The key is a secret of its user.
+    """A session as it was when it was looked at. The key is a secret of its user.
 
     ``created_at`` and ``expires_at`` are seconds since 1970.
     """
@@ -31,7 +31,7 @@ class SessionInfo(SessionRecord):
 
 
 class SessionDetails(NamedTuple):
-    """All that is remembered of one session, but no secrets beside its key."""
+    """Everything that is remembered of one session, but for secrets other than its key."""
 
     session: SessionInfo
     resources: Resources

@@ -71,13 +71,13 @@ def elements(count: int, values: Sequence[_T] | None, kind: type[_T]) -> Sequenc
 
 
 def living(processes: Sequence[RM_UNIQUE_PROCESS]) -> list[UniqueProcess]:
-    """Those of the processes that may exist: a forged one is accepted, and never touched."""
+    """The processes that may exist; an impossible one is accepted, and never touched."""
     identities = [process.identity() for process in processes]
     return [identity for identity in identities if identity is not None]
 
 
 def filter_action(number: int) -> FilterAction:
-    """What a filter forbids."""
+    """The action that a filter forbids."""
     _need(_is_count(number) and number in set(FilterAction), f"{number!r} is no filter action.")
     return FilterAction(number)
 

@@ -181,5 +181,5 @@ _RECOGNISERS: tuple[Callable[[Sequence[str]], _Found], ...] = (_kubernetes, _by_
 
 
 def _unescaped(text: str) -> str:
-    """What systemd-escape(1) made of a name."""
+    """The name that systemd-escape(1) has escaped."""
     return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)

@@ -98,7 +98,7 @@ class MemoryStore:
             session.services.update(dict.fromkeys(resources.services))
 
     def resources(self, key: str) -> Resources:
-        """All that was registered, in order of registration."""
+        """All registered resources, in order of registration."""
         with self._lock:
             session = self._find(key)
             return Resources(

@@ -27,7 +27,7 @@ class ScannerContract:
         raise NotImplementedError
 
     def files(self) -> FileIdentifier:
-        """What identifies the files that the scanner is asked about."""
+        """The adapter that identifies the files that the scanner is asked about."""
         raise NotImplementedError
 
     def new_folder(self) -> str:

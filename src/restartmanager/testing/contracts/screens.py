@@ -40,11 +40,11 @@ class ScreensContract:
         raise NotImplementedError
 
     def hanging_editor(self) -> Process:
-        """Likewise, but one that does not respond."""
+        """A new program with a window that does not respond."""
         raise NotImplementedError
 
     def unsaved_editor(self) -> Process:
-        """Likewise, but one that asks its user first."""
+        """A new program with a window, which asks its user before it closes."""
         raise NotImplementedError
 
     def manager(self) -> Process:
