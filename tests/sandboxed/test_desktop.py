@@ -17,7 +17,7 @@ from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.api.sessions import start_session
 from restartmanager.model import AppType, RestartBy, Result, Signal
 from restartmanager.model.identity import UniqueProcess
-from support.units import library_at, systemctl
+from support.units import library_at, maps, systemctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,11 +47,14 @@ class Desk:
         run = ["/usr/bin/systemd-run", *options, "--quiet", "--collect", f"--unit={unit}"]
         subprocess.run([*run, preload, *command], check=True)
         pid = int(systemctl(*options, "show", "--property=MainPID", "--value", unit))
-        self._await_program(pid, command[0])
+        self._await_program(pid, command[0], preload=True)
         return self.adopt(UniqueProcess.of(pid))
 
-    def start(self, unit: str, *command: str, preload: bool = True) -> UniqueProcess:
-        """A program in a scope of this name; the number is that of the program itself."""
+    def start(
+        self, unit: str, *command: str, preload: bool = True, becomes: str = ""
+    ) -> UniqueProcess:
+        """A program in a scope of this name; the number is that of the program itself, which in the
+        end is another one where the command ``becomes`` that."""
         account = pwd.getpwnam(USER)
         environment = {
             "XDG_RUNTIME_DIR": f"/run/user/{UID}",
@@ -70,12 +73,14 @@ class Desk:
             process_group=0,
         )
         self._children.append(child)
-        self._await_program(child.pid, command[0])
+        self._await_program(child.pid, becomes or command[0], preload=preload)
         return UniqueProcess.of(child.pid)
 
-    def _await_program(self, pid: int, program: str) -> None:
+    def _await_program(self, pid: int, program: str, *, preload: bool) -> None:
+        """Until it runs this, and has the library mapped: a moment passes between the two."""
         deadline = time.monotonic() + PATIENCE_S
-        while os.readlink(f"/proc/{pid}/exe") != os.path.realpath(program):
+        path = os.path.realpath(program)
+        while os.readlink(f"/proc/{pid}/exe") != path or (preload and not maps(pid, self.library)):
             assert time.monotonic() < deadline, f"{program} does not run"
             os.sched_yield()
 
@@ -170,8 +175,7 @@ def test_a_scope_is_led_by_its_oldest_process_though_it_uses_nothing(
     """A helper that its leader has disowned is none of its children, but of its scope."""
     script = f"(LD_PRELOAD={desk.library} setsid sleep 1000 &) ; exec tail -f /dev/null"
     unit = f"app-gnome-{APPLICATION}-43.scope"
-    leader = desk.start(unit, "/bin/sh", "-c", script, preload=False)
-    desk._await_program(leader.pid, "/usr/bin/tail")
+    leader = desk.start(unit, "/bin/sh", "-c", script, preload=False, becomes="/usr/bin/tail")
     deadline = time.monotonic() + PATIENCE_S
     while not (found := session.affected().applications):
         assert time.monotonic() < deadline
