@@ -15,7 +15,7 @@ from restartmanager.adapters import packages
 from restartmanager.adapters.bpf import btf, kernel_layout
 from restartmanager.adapters.desktop import entry_files, entry_lookup, windows
 from restartmanager.adapters.policy_files import parse_policy
-from restartmanager.adapters.proc import maps, mounts, procfs
+from restartmanager.adapters.proc import maps, mounts, procfs, texts
 from restartmanager.adapters.processes import recipes
 from restartmanager.adapters.scan import descriptors, hidden, kernel_holders, sockets, stale
 from restartmanager.adapters.services.parallel import ServiceTroubleError
@@ -223,6 +223,7 @@ PARSERS = (
     Parser("proc fdinfo ring", hidden.parse_registered, (FDINFO,)),
     Parser("proc fdinfo socket", hidden.parse_waiting, (FDINFO,)),
     Parser("proc locks", hidden.parse_locks, (LOCKS,)),
+    Parser("proc escapes", texts.unescaped, (b"/a\\040b",)),
     Parser("proc swaps", kernel_holders.parse_swaps, (SWAPS,)),
     Parser("sysfs device", mounts.parse_device, (b"7:0",)),
     Parser("kernel types", btf.parse_facts, (Kernel().bytes(),), (btf.BtfError,)),

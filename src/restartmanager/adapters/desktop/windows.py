@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import restartmanager
 from restartmanager.adapters.proc.procfs import PROC, ProcDirectory
+from restartmanager.adapters.proc.texts import EXECVE_LIMIT
 from restartmanager.adapters.processes.starting import memory_file
 from restartmanager.errors import ProcessError, UnsupportedError
 from restartmanager.model.answers import WindowKind, Windows
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 
 _HELPER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "x11_helper.py")
-_ENVIRONMENT_LIMIT = 4 * 1024 * 1024
 _ANSWER_LIMIT = 1024 * 1024
 _TITLE_LIMIT = 200
 
@@ -95,7 +95,7 @@ class X11Windows:
     def _display_of(self, process: Process) -> Display | None:
         try:
             with ProcDirectory(process.pid, self._proc) as directory:
-                text = directory.read("environ", _ENVIRONMENT_LIMIT) or b""
+                text = directory.read("environ", EXECVE_LIMIT) or b""
                 status = directory.read("status") or b""
                 facts = directory.stat()
         except (ProcessError, OSError):

@@ -12,6 +12,8 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from restartmanager.adapters.proc.texts import TABLE_LIMIT, contents, unescaped
+
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
@@ -28,8 +30,6 @@ _IN_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs", "hugetlbfs"})
 _PLAIN_INODES = _IN_MEMORY | {"btrfs", "zfs", "bcachefs"}
 _NFS_VOLUMES = "fs/nfsfs/volumes"  # has those as well that were unmounted lazily
 _SERVED_BY = re.compile(rb",user_id=([0-9]{1,10})(?=,|$)")
-_ESCAPE = re.compile(rb"\\([0-7]{3})")
-_LIMIT = 16 * 1024 * 1024
 
 
 class Mount(NamedTuple):
@@ -64,7 +64,7 @@ def types_by_mount(own: str) -> dict[bytes, str]:
     """The type of each mounted file system by the number of its mount (proc_pid_mountinfo(5)), as
     the process whose folder below /proc is ``own`` sees them. Raises OSError."""
     with open(f"{own}/mountinfo", "rb") as file:
-        lines = file.read(_LIMIT).split(b"\n")
+        lines = file.read(TABLE_LIMIT).split(b"\n")
     return {
         line.partition(b" ")[0]: os.fsdecode(line.partition(b" - ")[2].partition(b" ")[0])
         for line in lines
@@ -75,7 +75,7 @@ def server_of_mount(number: bytes | None) -> int:
     """The user whose own process answers for the mounted file system with this number (fuse(4));
     0 where the kernel does, or root. Raises OSError; LookupError where no such mount is seen."""
     with open("/proc/thread-self/mountinfo", "rb") as file:
-        text = file.read(_LIMIT)
+        text = file.read(TABLE_LIMIT)
     for line in text.split(b"\n"):
         if line.partition(b" ")[0] == number:
             return parse_server(line)
@@ -100,7 +100,7 @@ def parse_mountinfo(text: bytes) -> tuple[Mount, ...]:
         device = parse_device(fields[2]) if len(fields) > 4 else None
         if device is None:
             continue
-        found.append(Mount(device, _unescaped(fields[4]), os.fsdecode(right.split(b" ")[0])))
+        found.append(Mount(device, unescaped(fields[4]), os.fsdecode(right.split(b" ")[0])))
     return tuple(found)
 
 
@@ -124,8 +124,8 @@ class Mounts:
     @classmethod
     def read(cls, proc: str) -> Mounts:
         """Those of the calling process; none where they cannot be read."""
-        volumes = _contents(f"{proc}/{_NFS_VOLUMES}").count(b"\n")  # the first line is a heading
-        mounts = parse_mountinfo(read_mountinfo(proc))
+        volumes = contents(f"{proc}/{_NFS_VOLUMES}").count(b"\n")  # the first line is a heading
+        mounts = parse_mountinfo(contents(f"{proc}/self/mountinfo"))
         return cls(mounts, hidden_remote=volumes > 1)
 
     def of(self, path: str) -> Mount | None:
@@ -171,23 +171,6 @@ class Mounts:
         return "" if mount is None else mount.type
 
 
-def read_mountinfo(proc: str) -> bytes:
-    """The mounts of the calling process as text; empty where it cannot be read."""
-    return _contents(f"{proc}/self/mountinfo")
-
-
 def below(path: str, folder: str) -> bool:
     """Whether ``path`` is ``folder`` or lies below it, as text."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def _contents(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(_LIMIT)
-    except OSError:
-        return b""
-
-
-def _unescaped(text: bytes) -> str:
-    return os.fsdecode(_ESCAPE.sub(lambda m: bytes([int(m[1], 8) & 255]), text))

@@ -17,6 +17,7 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from restartmanager.adapters.proc.texts import EXECVE_LIMIT
 from restartmanager.errors import ProcessAccessError, ProcessGoneError
 from restartmanager.model import Process
 from restartmanager.model.identity import UniqueProcess, boot_id
@@ -33,7 +34,6 @@ DELETED = " (deleted)"
 PF_KTHREAD = 0x0020_0000
 """The flag of a kernel thread (include/linux/sched.h)."""
 _SMALL = 16 * 1024
-_ARGUMENTS_LIMIT = 6 * 1024 * 1024  # execve(2): the kernel itself takes no more than this
 _VANISHED = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 
 
@@ -213,7 +213,7 @@ class ProcDirectory:
             parent_pid=facts.parent_pid,
             name=facts.name,
             executable=None if facts.kernel_thread else self._executable(view),
-            arguments=parse_arguments(self.read(view + "cmdline", _ARGUMENTS_LIMIT) or b""),
+            arguments=parse_arguments(self.read(view + "cmdline", EXECVE_LIMIT) or b""),
             uid=self._uid(status),
             process_group=facts.process_group,
             session=facts.session,

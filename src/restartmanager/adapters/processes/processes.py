@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.proc import procfs
+from restartmanager.adapters.proc.texts import contents
 from restartmanager.errors import ProcessAccessError, ProcessError, ProcessGoneError
 from restartmanager.model.identity import UniqueProcess
 
@@ -157,11 +158,7 @@ def oldest_process(cgroup: str, mount: str | None = None) -> Process | None:
 
 def _numbers(path: str) -> list[int]:
     """0 stands for a process of another pid namespace."""
-    try:
-        with open(path, "rb") as file:
-            text = file.read(_SIZE_LIMIT)
-    except (OSError, ValueError):  # a NUL byte in the path
-        return []
+    text = contents(path, _SIZE_LIMIT)
     return [int(word) for word in text.split() if word.isdigit() and int(word) > 0]
 
 

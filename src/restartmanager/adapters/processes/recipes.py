@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from restartmanager.model import Process, RestartRegistration
 
 
-_ENVIRONMENT_LIMIT = 2 * 1024 * 1024
-_ARGUMENTS_LIMIT = 2 * 1024 * 1024
+_KEPT_LIMIT = 2 * 1024 * 1024
+"""How much of arguments, and of variables, the session memory keeps for each application: what a
+program can be given while the limit of its stack is the usual 8 megabytes (execve(2))."""
 _STATUS_LIMIT = 1024 * 1024  # 65536 groups (NGROUPS_MAX) of up to ten digits take most of it
 _ATTEMPTS = 100
 _NAMESPACES = ("mnt", "user", "pid", "net", "ipc", "uts")
@@ -113,7 +114,7 @@ class _Reader:
             executable=executable,
             arguments=arguments,
             directory=self._working_directory(),
-            environment=parse_environment(self._bounded("environ", _ENVIRONMENT_LIMIT)),
+            environment=parse_environment(self._bounded("environ", _KEPT_LIMIT)),
             uid=uid,
             gid=gid,
             groups=tuple(int(group) for group in status.get(b"Groups", b"").split()),
@@ -178,7 +179,7 @@ class _Reader:
         return program is not None and os.path.samestat(found, program)
 
     def _arguments(self, executable: str) -> tuple[str, ...]:
-        arguments = parse_arguments(self._bounded("cmdline", _ARGUMENTS_LIMIT))
+        arguments = parse_arguments(self._bounded("cmdline", _KEPT_LIMIT))
         if not arguments or not arguments[0]:
             return (executable, *arguments[1:])
         return arguments

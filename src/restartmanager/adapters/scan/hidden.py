@@ -14,11 +14,11 @@ import re
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from restartmanager.adapters.proc.maps import parse_mapping
+from restartmanager.adapters.proc.maps import parse_mapping, portions
 from restartmanager.adapters.proc.mounts import parse_mountinfo
 from restartmanager.adapters.proc.procfs import PROC, ProcDirectory, pids
 from restartmanager.adapters.proc.roots import stat_inside
-from restartmanager.adapters.scan.kernel_holders import unescaped
+from restartmanager.adapters.proc.texts import contents, link_text, unescaped
 from restartmanager.errors import ProcessAccessError, ProcessGoneError
 from restartmanager.model import Evidence, Holder, How
 
@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 
 
 _FDINFO_LIMIT = 4 * 1024 * 1024
-_MAPS_LIMIT = 64 * 1024 * 1024
-_LOCKS_LIMIT = 64 * 1024 * 1024
-_MOUNTINFO_LIMIT = 16 * 1024 * 1024
+"""How much is read about one descriptor: a ring lists its files, of which it can have 32768."""
 _SLOT = re.compile(rb" *[0-9]+: (/.*)")
 _LOCK = re.compile(
     rb"(?m)^[0-9]+: (?:-> )?POSIX .* ([0-9]{1,10}) ([0-9a-f]{2,3}):([0-9a-f]{2,5}):([0-9]{1,20})"
@@ -120,11 +118,11 @@ class _Look:
     def _uses(self, base: str, pid: int) -> Iterator[tuple[str, How]]:
         through_overlay = self._sees_overlay(base)
         for name in os.listdir(base + "fd"):
-            text = _text(f"{base}fd/{name}")
+            text = link_text(f"{base}fd/{name}")
             if text == _RING:
                 yield from self._registered(base, name)
             elif text.startswith("socket:"):
-                if parse_waiting(_read(f"{base}fdinfo/{name}")) and pid not in self.receivers:
+                if parse_waiting(_about(base, name)) and pid not in self.receivers:
                     self.receivers.append(pid)
             elif through_overlay:
                 yield from self._twins(f"{base}fd/{name}", How.OPEN)
@@ -135,7 +133,7 @@ class _Look:
     def _registered(self, base: str, name: str) -> Iterator[tuple[str, How]]:
         """Files of a ring. The kernel writes their paths as the caller sees them; what only the
         process can reach is looked up from its own root directory."""
-        for text in parse_registered(_read(f"{base}fdinfo/{name}")):
+        for text in parse_registered(_about(base, name)):
             paths = self._used.named(text)
             if not paths and not self._used.may_hang(text):
                 facts = stat_inside(base, text)
@@ -146,9 +144,9 @@ class _Look:
     def _sees_overlay(self, base: str) -> bool:
         """Whether there is an overlayfs among the mounts of a process; those of each namespace
         are read once."""
-        namespace = _text(base + "ns/mnt")
+        namespace = link_text(base + "ns/mnt")
         if namespace not in self._overlays:
-            mounts = parse_mountinfo(_read(base + "mountinfo", _MOUNTINFO_LIMIT))
+            mounts = parse_mountinfo(contents(base + "mountinfo"))
             self._overlays[namespace] = any(mount.type == "overlay" for mount in mounts)
         return self._overlays[namespace]
 
@@ -158,7 +156,7 @@ class _Look:
         That shows the inode, the times and the size of the file below, under a device number of
         its own. The change time, to the nanosecond, makes it the same file.
         """
-        text = _text(link)
+        text = link_text(link)
         if not text.startswith("/") or self._used.may_hang(text):
             return
         try:
@@ -174,7 +172,7 @@ class _Look:
                     yield path, how
 
     def _mapped_twins(self, base: str) -> Iterator[tuple[str, How]]:
-        for line in _read(base + "maps", _MAPS_LIMIT).split(b"\n"):
+        for line in _lines_of_maps(base):
             mapping = parse_mapping(line)
             if mapping is not None and mapping.inode in self._inodes:
                 first, _, last = line.partition(b" ")[0].partition(b"-")
@@ -200,23 +198,19 @@ def _lockers(used: UsedFiles, proc: str) -> Iterator[Holder]:
 
 
 def _locks(proc: str) -> frozenset[tuple[int, Key]]:
-    return parse_locks(_read(f"{proc}/locks", _LOCKS_LIMIT))
+    return parse_locks(contents(f"{proc}/locks"))
+
+
+def _about(base: str, name: str) -> bytes:
+    """What the kernel tells about one descriptor (proc_pid_fdinfo(5))."""
+    return contents(f"{base}fdinfo/{name}", _FDINFO_LIMIT)
+
+
+def _lines_of_maps(base: str) -> Iterator[bytes]:
+    with contextlib.suppress(OSError):
+        for text in portions(base + "maps"):
+            yield from text.split(b"\n")
 
 
 def _evidence(pid: int, path: str, how: Iterable[How]) -> Evidence:
     return Evidence(pid, path, tuple(how), stale=False)
-
-
-def _text(link: str) -> str:
-    try:
-        return os.readlink(link)
-    except OSError:
-        return ""
-
-
-def _read(path: str, limit: int = _FDINFO_LIMIT) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(limit)
-    except OSError:
-        return b""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import stat
 import struct
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from restartmanager.adapters.proc.files import identity_of
 from restartmanager.adapters.proc.mounts import Mounts, parse_device, parse_mountinfo
 from restartmanager.adapters.proc.procfs import PROC
+from restartmanager.adapters.proc.texts import contents, unescaped
 from restartmanager.model import Unexplained
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ SYS = "/sys"
 
 _LOOP_GET_STATUS64 = 0x4C05  # linux/loop.h
 _LOOP_INFO64_BYTES = 232
-_LIMIT = 16 * 1024 * 1024
-_ESCAPE = re.compile(rb"\\([0-3][0-7]{2})")
 
 
 class UsedFiles:
@@ -81,15 +79,10 @@ def kernel_uses(
     That holds whoever else uses them: closing every process would not free them. Without root's
     rights a loop device is recognised only when its file can be reached by the path it shows.
     """
-    mounts = parse_mountinfo(_content(f"{proc}/self/mountinfo"))
+    mounts = parse_mountinfo(contents(f"{proc}/self/mountinfo"))
     used = UsedFiles(files, Mounts(mounts))
     found = dict.fromkeys((*_loops(used, mounts, sys), *_swaps(used, proc)))
     return tuple(sorted(found, key=lambda item: item.path))
-
-
-def unescaped(text: bytes) -> str:
-    """A path as files in /proc have it, where blanks are written as octal numbers (proc(5))."""
-    return os.fsdecode(_ESCAPE.sub(lambda found: bytes([int(found[1], 8)]), text))
 
 
 def parse_swaps(text: bytes) -> tuple[str, ...]:
@@ -99,7 +92,7 @@ def parse_swaps(text: bytes) -> tuple[str, ...]:
 
 
 def _swaps(used: UsedFiles, proc: str) -> Iterator[Unexplained]:
-    for text in parse_swaps(_content(f"{proc}/swaps")):
+    for text in parse_swaps(contents(f"{proc}/swaps")):
         for path in used.named(text):
             yield Unexplained(path, "it is an active swap file")
 
@@ -110,10 +103,10 @@ def _loops(used: UsedFiles, mounts: Iterable[Mount], sys: str) -> Iterator[Unexp
     except OSError:
         return
     for name in sorted(names):
-        text = _content(f"{sys}/block/{name}/loop/backing_file")
+        text = contents(f"{sys}/block/{name}/loop/backing_file")
         if not text:  # no file is attached to it
             continue
-        device = parse_device(_content(f"{sys}/block/{name}/dev").strip())
+        device = parse_device(contents(f"{sys}/block/{name}/dev").strip())
         key = _backing_key(f"/dev/{name}", device)
         paths = used.at(key) if key else used.named(os.fsdecode(text.removesuffix(b"\n")))
         points = (mount.point for mount in mounts if mount.device == device)
@@ -140,12 +133,3 @@ def _backing_key(node: str, device: int | None) -> Key | None:
         os.close(descriptor)
     file_device, inode = struct.unpack_from("=QQ", answer)
     return file_device, inode
-
-
-def _content(path: str) -> bytes:
-    """At most 16 megabytes of a file of /proc or /sys; empty where it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(_LIMIT)
-    except OSError:
-        return b""

@@ -21,8 +21,9 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from restartmanager.adapters.proc.mounts import Mounts, read_mountinfo
+from restartmanager.adapters.proc.mounts import Mounts
 from restartmanager.adapters.proc.procfs import PROC, pids
+from restartmanager.adapters.proc.texts import contents
 from restartmanager.adapters.scan.leases import LeaseProbe
 from restartmanager.adapters.scan.proc_scan import Known, ProcScanner, is_held
 from restartmanager.adapters.scan.targets import Targets
@@ -129,7 +130,7 @@ class LinuxScanner:
             root_is_a_layer,
         )
 
-        mountinfo = read_mountinfo(PROC)
+        mountinfo = contents(f"{PROC}/self/mountinfo")
         if len(pids(PROC)) < _WORTH_ASKING or root_is_a_layer(mountinfo):
             return None
         try:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from restartmanager.adapters.proc.procfs import parse_arguments
 from restartmanager.adapters.proc.roots import OurRoot, stat_inside
+from restartmanager.adapters.proc.texts import link_text
 from restartmanager.rules.interpreters import interpreter, script_candidates
 
 if TYPE_CHECKING:
@@ -93,11 +94,8 @@ class ScriptReader:
         return script.paths[0], None
 
     def _may_hang(self, base: str, path: str) -> bool:
-        try:
-            cwd = os.readlink(base + "cwd")
-        except OSError:
-            cwd = ""
-        return self._mounts.may_hang(os.path.join(cwd, path), self._devices)
+        whole = os.path.join(link_text(base + "cwd"), path)
+        return self._mounts.may_hang(whole, self._devices)
 
 
 @lru_cache(maxsize=1024)

@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from restartmanager.adapters.proc.texts import contents, link_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-_LIMIT = 64 * 1024 * 1024
 
 
 def parse_unix(text: bytes) -> dict[int, str]:
@@ -53,20 +52,15 @@ class BoundSockets:
         the folder ``base`` can have it: paths are as they were bound, relative ones as well."""
         if not self._names:
             return {}
-        try:
-            namespace = os.readlink(base + "ns/net")
-        except OSError:
+        namespace = link_text(base + "ns/net")
+        if not namespace:
             return {}
         if namespace not in self._by_namespace:
             self._by_namespace[namespace] = self._read(base)
         return self._by_namespace[namespace]
 
     def _read(self, base: str) -> Mapping[int, str]:
-        try:
-            with open(base + "net/unix", "rb") as file:
-                found = parse_unix(file.read(_LIMIT))
-        except OSError:
-            return {}
+        found = parse_unix(contents(base + "net/unix"))
         return {
             inode: path for inode, path in found.items() if os.path.basename(path) in self._names
         }

@@ -24,6 +24,7 @@ from restartmanager.adapters.proc.maps import CUT, Mapping, map_files_name, pars
 from restartmanager.adapters.proc.mounts import Mounts
 from restartmanager.adapters.proc.procfs import DELETED, PROC, ProcDirectory, boot_time, pids
 from restartmanager.adapters.proc.roots import sees_our_root, stat_inside
+from restartmanager.adapters.proc.texts import link_text
 from restartmanager.adapters.scan.kernel_release import installed_releases, newer_release
 from restartmanager.adapters.scan.scripts import ScriptReader
 from restartmanager.adapters.scan.targets import CLOCK_TICK_S
@@ -120,7 +121,8 @@ class _Look:
                 self._ignored[path, reason].add(directory.pid)
         for path, facts in self._scripts.of(base):
             if facts is not None and facts.st_ctime >= started_at + CLOCK_TICK_S:
-                found[os.path.normpath(os.path.join(_cwd(base), path))].add(How.SCRIPT)
+                cwd = link_text(base + "cwd") or "/"
+                found[os.path.normpath(os.path.join(cwd, path))].add(How.SCRIPT)
         self._inspected += 1
         if found:
             self._report(directory, found)
@@ -210,10 +212,3 @@ def _same(mapping: Mapping, now: os.stat_result, base: str, line: bytes, text: b
         mapped = os.stat(f"{base}map_files/{map_files_name(line, text)}")
         return (mapped.st_dev, mapped.st_ino) == (now.st_dev, now.st_ino)
     return mapping.inode == now.st_ino
-
-
-def _cwd(base: str) -> str:
-    try:
-        return os.readlink(base + "cwd")
-    except OSError:
-        return "/"

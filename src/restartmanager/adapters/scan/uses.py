@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.adapters.proc.files import identity_of
 from restartmanager.adapters.proc.roots import sees_our_root, stat_inside
+from restartmanager.adapters.proc.texts import link_text
 from restartmanager.adapters.scan.descriptors import DescriptorReader
 from restartmanager.adapters.scan.mappings import MapReader
 from restartmanager.adapters.scan.scripts import ScriptReader
@@ -130,12 +131,12 @@ class Finder:
         if facts is not None:
             yield from self._use(how, facts)
             return
-        whole = os.path.normpath(os.path.join(_text(base + "cwd"), path))
+        whole = os.path.normpath(os.path.join(link_text(base + "cwd"), path))
         if whole in self._targets.paths.gone and sees_our_root(base):
             yield Use(how, whole)
 
     def _removed(self, how: How, base: str, link: str) -> Iterator[Use]:
-        path = self._targets.paths.removed_below(_text(link))
+        path = self._targets.paths.removed_below(link_text(link))
         if path is not None and sees_our_root(base):
             yield Use(how, path)
 
@@ -189,10 +190,3 @@ def _facts_at(path: str, key: Key) -> FileIdentity | None:
 
 def _key(facts: os.stat_result) -> Key:
     return facts.st_dev, facts.st_ino
-
-
-def _text(link: str) -> str:
-    try:
-        return os.readlink(link)
-    except OSError:
-        return ""

@@ -349,7 +349,7 @@ def test_an_environment_without_end_is_refused(
     children: Children, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child = children.sleeper(env={"A": "x" * 100})
-    monkeypatch.setattr(recipes, "_ENVIRONMENT_LIMIT", 101)
+    monkeypatch.setattr(recipes, "_KEPT_LIMIT", 101)
     with pytest.raises(ProcessError, match="more than 101 bytes"):
         recipe_of(child.pid)
 

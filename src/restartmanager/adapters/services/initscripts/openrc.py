@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from restartmanager.adapters.proc.texts import contents
 from restartmanager.adapters.services.initscripts.script_files import executable, named_pid_files
 
 _RECORDS = ("/run/openrc", "/lib/rc/init.d")
@@ -59,17 +60,11 @@ class OpenRC:
             daemons = sorted(os.listdir(folder))
         except OSError:
             daemons = []
-        texts = (self._read(os.path.join(folder, daemon)) for daemon in daemons)
+        texts = (contents(os.path.join(folder, daemon), _LIMIT) for daemon in daemons)
         found = [match for text in texts for match in _PID_FILE.findall(text)]
-        found += filter(None, self._read(self._path("options", name, "pidfile")).splitlines()[:1])
+        told = contents(self._path("options", name, "pidfile"), _LIMIT)
+        found += filter(None, told.splitlines()[:1])
         return [os.fsdecode(path) for path in found]
-
-    def _read(self, path: str) -> bytes:
-        try:
-            with open(path, "rb") as file:
-                return file.read(_LIMIT)
-        except OSError:
-            return b""
 
     def _path(self, *parts: str) -> str:
         return os.path.join(self._records, *parts)

@@ -9,6 +9,8 @@ import os
 import re
 import stat
 
+from restartmanager.adapters.proc.texts import contents
+
 SCRIPTS = "/etc/init.d"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}\Z")
 _NO_SERVICES = frozenset(
@@ -37,11 +39,7 @@ def script_names(folder: str = SCRIPTS) -> frozenset[str]:
 
 def named_pid_files(name: str, folder: str = SCRIPTS) -> tuple[str, ...]:
     """The pid files that a script names in so many words, in its header or in its commands."""
-    try:
-        with open(os.path.join(folder, name), "rb") as file:
-            text = file.read(_TEXT_LIMIT).decode("utf-8", "replace")
-    except OSError:
-        return ()
+    text = contents(os.path.join(folder, name), _TEXT_LIMIT).decode("utf-8", "replace")
     found = _PID_FILE.findall(text)
     return tuple(dict.fromkeys(path for path in found if ".." not in path))
 
