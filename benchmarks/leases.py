@@ -14,7 +14,8 @@ import sys
 import time
 from collections import Counter
 
-from restartmanager.adapters.proc.files import identity_of, walk
+from restartmanager.adapters.proc.files import identity_of
+from restartmanager.adapters.proc.trees import Tree
 from restartmanager.adapters.scan.leases import LeaseProbe
 from restartmanager.adapters.scan.proc_scan import ProcScanner
 from restartmanager.model import FileResource, Resources
@@ -24,12 +25,13 @@ ROUNDS = 5
 
 
 def regular_files(folder: str, count: int) -> tuple[FileResource, ...]:
-    found = (
-        FileResource(path, identity_of(facts))
-        for path, facts in walk(folder)
-        if stat.S_ISREG(facts.st_mode)
-    )
-    return tuple(itertools.islice(found, count))
+    with Tree(folder) as tree:
+        found = (
+            FileResource(path, identity_of(facts))
+            for path, facts in tree.walk()
+            if stat.S_ISREG(facts.st_mode)
+        )
+        return tuple(itertools.islice(found, count))
 
 
 def asking(files: tuple[FileResource, ...]) -> tuple[float, Counter[str]]:

@@ -12,11 +12,12 @@ import stat
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.proc.listings import directories_among
+from restartmanager.adapters.proc.trees import Tree, TurnedLinkError
 from restartmanager.errors import DirectoryAmongFilesError, UsageError
 from restartmanager.model import FileIdentity, FileResource, Resources, TreeResource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: who has a lease is not waited for
@@ -27,8 +28,9 @@ def identify(files: Sequence[str], trees: Sequence[str]) -> Resources:
 
     Relative paths count from the working directory. Links are followed, so that a library's link
     leads to the real file; a path that leads nowhere, or where the caller may not look, is
-    recorded without identity. Raises UsageError for an empty path, one with a NUL byte, or a tree
-    that is not a directory, and DirectoryAmongFilesError; nothing of the call counts then.
+    recorded without identity. Raises UsageError for an empty path, one with a NUL byte, a tree that
+    is not a directory, or lies behind a link that somebody else could turn elsewhere, and
+    DirectoryAmongFilesError; nothing of the call counts then.
     """
     return Resources(
         files=tuple(_file(path) for path in dict.fromkeys(map(absolute, files))),
@@ -39,10 +41,14 @@ def identify(files: Sequence[str], trees: Sequence[str]) -> Resources:
 def resources_at(paths: Sequence[str]) -> Resources:
     """The paths as resources without any record: directories as trees, all else as files.
 
-    Raises UsageError for an empty path and one with a NUL byte.
+    Raises UsageError for an empty path, one with a NUL byte, and a directory behind a link that
+    somebody else could turn elsewhere.
     """
     distinct = dict.fromkeys(map(absolute, paths))
     trees = directories_among(distinct)
+    for path in trees:
+        with _opened(path):
+            pass
     return Resources(
         files=tuple(FileResource(path, None) for path in distinct if path not in trees),
         trees=tuple(TreeResource(path) for path in distinct if path in trees),
@@ -118,44 +124,6 @@ def _read_looked_at(looked: int, path: str, count: int) -> bytes:
         os.close(descriptor)
 
 
-def walk(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """The directory ``path`` and everything below it but symbolic links, which nobody can hold.
-
-    Links are not followed. What vanishes meanwhile, and folders that the caller may not read, are
-    left out.
-    """
-    try:
-        yield path, os.stat(path)
-    except OSError:
-        return
-    folders = [path]
-    while folders:
-        for entry, facts in _entries(folders.pop()):
-            if stat.S_ISDIR(facts.st_mode):
-                folders.append(entry)
-            yield entry, facts
-
-
-def _entries(folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    """What is in one folder, without symbolic links; what cannot be seen is left out."""
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                try:
-                    facts = entry.stat(follow_symlinks=False)
-                except OSError:
-                    continue
-                if not stat.S_ISLNK(facts.st_mode) and not _is_the_kernels(entry.path, facts):
-                    yield entry.path, facts
-    except OSError:
-        return
-
-
-def _is_the_kernels(path: str, facts: os.stat_result) -> bool:
-    """Whether this is where /proc or /sys begins: nothing there is a file that anybody changes."""
-    return path in {"/proc", "/sys"} and stat.S_ISDIR(facts.st_mode)
-
-
 def _check(path: str) -> None:
     if not path:
         raise UsageError("An empty path was given.", hint="Give the path of a file.")
@@ -179,10 +147,21 @@ def _file(path: str) -> FileResource:
 
 
 def _tree(path: str) -> TreeResource:
-    if not os.path.isdir(path):
+    with _opened(path) as tree:
+        entries = (FileResource(found, identity_of(facts)) for found, facts in tree.walk())
+        return TreeResource(path, tuple(entries))
+
+
+def _opened(path: str) -> Tree:
+    try:
+        return Tree(path)
+    except TurnedLinkError as error:
+        raise UsageError(
+            f"{path!r} may be another folder at any moment: {error.strerror}.",
+            hint="Give the path of the folder that it leads to.",
+        ) from None
+    except OSError:
         raise UsageError(
             f"{path!r} is not a directory.",
             hint="Register single files as files: register(files=[...]).",
-        )
-    entries = (FileResource(found, identity_of(facts)) for found, facts in walk(path))
-    return TreeResource(path, tuple(entries))
+        ) from None

@@ -13,9 +13,10 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from restartmanager.adapters.proc.files import first_bytes, identity_of, walk
+from restartmanager.adapters.proc.files import first_bytes, identity_of
 from restartmanager.adapters.proc.listings import Key, Leads
 from restartmanager.adapters.proc.procfs import DELETED
+from restartmanager.adapters.proc.trees import Tree, TurnedLinkError, real_path_of
 from restartmanager.model import FileResource
 from restartmanager.rules.interpreters import HEAD_BYTES, could_be_script
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from restartmanager.adapters.proc.mounts import Mounts
-    from restartmanager.model import FileIdentity, Resources
+    from restartmanager.model import FileIdentity, Resources, TreeResource
 
     _Files = Mapping[Key, tuple[FileResource, ...]]
     """Registered files by what was recorded for them, and by what their paths lead to now."""
@@ -88,6 +89,8 @@ class Paths(NamedTuple):
     """The registered paths as text, and what was found at them when they were looked up."""
 
     registered: frozenset[str]
+    named: frozenset[str]
+    """Those that are not there for a tree only."""
     gone: frozenset[str]
     """Those that lead nowhere."""
     sockets: frozenset[str]
@@ -163,6 +166,7 @@ class Targets:
         gone = frozenset(file.path for file in unled if _led_to(file, leads) is None)
         paths = Paths(
             registered=frozenset(file.path for file in files),
+            named=frozenset(file.path for file in resources.files),
             gone=gone,
             sockets=gone | leads.sockets,
             below=tuple(prefix for tree in resources.trees for prefix in _prefixes(tree.path)),
@@ -184,8 +188,21 @@ class Targets:
         if files is None:
             return ()
         if key not in self._found:
-            self._found[key] = tuple(_target(file) for file in files)
+            self._found[key] = tuple(self._target(file, key) for file in files)
         return self._found[key]
+
+    def _target(self, file: FileResource, key: Key) -> Target:
+        """One of the paths of this file as it is now. Below a tree no link leads anywhere: who owns
+        a folder there may have exchanged it with one, so what is not this very file is nothing."""
+        path, recorded = file
+        try:
+            now = identity_of(os.stat(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return Target(path, recorded, None)
+        except (OSError, ValueError):  # not ours to see: nothing proves that it has changed
+            return Target(path, recorded, recorded)
+        this = _key(now) == key or path in self.paths.named
+        return Target(path, recorded, now if this else None)
 
     def doubtful(self, key: Key) -> bool:
         """Whether a file with this device and inode may be a later one: some path that it was
@@ -214,13 +231,34 @@ def _look(resources: Resources, mounts: Mounts) -> tuple[list[FileResource], Lea
     files = list(resources.files)
     for tree in resources.trees:
         files += tree.entries
-        recorded = {entry.path for entry in tree.entries}
-        for path, facts in walk(tree.path):
-            leads.note(path, facts)
-            if path not in recorded:
-                files.append(FileResource(path, None))
-    leads.look_up((file.path for file in files if file.path not in leads.keys), mounts)
+        files += _new_below(tree, leads)
+    leads.look_up((file.path for file in resources.files if file.path not in leads.keys), mounts)
     return files, leads
+
+
+def _new_below(tree: TreeResource, leads: Leads) -> list[FileResource]:
+    """What is below a tree now and was not recorded; ``leads`` takes in where all of it leads.
+
+    Nothing is there behind a link that somebody has put in the place of a folder.
+    """
+    recorded = {entry.path for entry in tree.entries}
+    new = []
+    try:
+        with Tree(tree.path) as held:
+            for path, facts in held.walk():
+                leads.note(path, facts)
+                if path not in recorded:
+                    new.append(FileResource(path, None))
+            for path, seen in held.look_at(recorded - leads.keys.keys()):
+                if seen is None:
+                    leads.hidden.add(path)
+                else:
+                    leads.note(path, seen)
+    except (FileNotFoundError, NotADirectoryError, TurnedLinkError):
+        pass
+    except OSError:
+        leads.hidden |= recorded
+    return new
 
 
 def _led_to(file: FileResource, leads: Leads) -> Key | None:
@@ -249,17 +287,6 @@ def _append(table: dict[Key, tuple[FileResource, ...]], key: Key, file: FileReso
         table[key] += first
 
 
-def _target(file: FileResource) -> Target:
-    path, recorded = file
-    try:
-        now = identity_of(os.stat(path))
-    except (FileNotFoundError, NotADirectoryError):
-        now = None
-    except (OSError, ValueError):  # not ours to see: nothing proves that it has changed
-        now = recorded
-    return Target(path, recorded, now)
-
-
 def _key(identity: FileIdentity | None) -> Key | None:
     return None if identity is None else (identity.device, identity.inode)
 
@@ -276,4 +303,5 @@ def _real_paths(paths: Iterable[str]) -> Iterator[str]:
 
 
 def _prefixes(path: str) -> set[str]:
-    return {found.rstrip("/") + "/" for found in (path, os.path.realpath(path))}
+    found = {path, real_path_of(path) or path}
+    return {folder.rstrip("/") + "/" for folder in found}
