@@ -27,6 +27,7 @@ TROUBLE = "tests/integration/adapters/store/test_store_trouble.py::"
 LAUNCHER = "tests/integration/adapters/processes/test_launcher.py::"
 REGISTRATION = "tests/integration/app/test_registering.py::"
 HOSTILE = "tests/cli/test_hostile_text.py::"
+TREES = "tests/unit/adapters/proc/test_trees.py::"
 TRANSACTION = "tests/unit/engine/test_transaction.py::"
 
 MUTATIONS = (
@@ -142,6 +143,69 @@ MUTATIONS = (
         '        return complete and self._read("auxv") == self._auxiliary',
         "        return complete",
         RECIPES + "test_running_another_program_is_noticed",
+    ),
+    Mutation(
+        4,
+        "adapters/proc/trees.py",
+        "_LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | ",
+        "_LISTED = os.O_RDONLY | os.O_DIRECTORY | ",
+        TREES + "test_a_folder_that_is_exchanged_with_a_link_leads_nowhere",
+    ),
+    Mutation(
+        4,
+        "adapters/proc/trees.py",
+        "step = os.open(name, _FOLDER, dir_fd=held)",
+        "step = os.open(name, os.O_PATH | os.O_DIRECTORY, dir_fd=held)",
+        TREES + "test_a_folder_that_is_exchanged_far_above_is_not_come_back_to",
+    ),
+    Mutation(
+        4,
+        "adapters/proc/trees.py",
+        "            _close(self._way[-_OPEN - 1])",
+        "            pass",
+        TREES + "test_a_deep_tree_takes_few_descriptors",
+    ),
+    Mutation(
+        4,
+        "adapters/proc/trees.py",
+        "facts = os.stat(name, dir_fd=descriptor, follow_symlinks=False)",
+        "facts = os.stat(name, dir_fd=descriptor)",
+        TREES + "test_single_things_are_looked_at_without_following_links",
+    ),
+    Mutation(
+        4,
+        "adapters/scan/targets.py",
+        "    leads.look_up((file.path for file in resources.files if",
+        "    leads.look_up((file.path for file in files if",
+        TREES + "test_what_was_recorded_is_not_found_behind_a_link",
+    ),
+    Mutation(
+        4,
+        "adapters/scan/targets.py",
+        "        return Target(path, recorded, now if this else None)",
+        "        return Target(path, recorded, now)",
+        TREES + "test_what_was_recorded_is_not_found_behind_a_link",
+    ),
+    Mutation(
+        4,
+        "adapters/scan/targets.py",
+        "real_path_of(path) or path}",
+        "os.path.realpath(path)}",
+        TREES + "test_a_folder_turned_to_a_link_after_it_was_registered_leads_nowhere",
+    ),
+    Mutation(
+        4,
+        "rules/links.py",
+        "    makers = {link.owner, link.folder_owner} - ",
+        "    makers = {link.folder_owner} - ",
+        TREES + "test_a_strangers_link_to_the_folder_of_another_is_not_followed",
+    ),
+    Mutation(
+        4,
+        "rules/links.py",
+        "    makers = {link.owner, link.folder_owner} - ",
+        "    makers = {link.owner} - ",
+        TREES + "test_a_link_in_a_strangers_folder_is_theirs_whoever_made_it",
     ),
     Mutation(
         5,

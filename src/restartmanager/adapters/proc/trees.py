@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from restartmanager.rules.links import Link, why_not_followed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from typing import Self
 
 
@@ -64,7 +64,7 @@ class Tree:
     def __exit__(self, *_: object) -> None:
         os.close(self._held)
 
-    def walk(self) -> Iterator[tuple[str, os.stat_result]]:
+    def walk(self) -> Generator[tuple[str, os.stat_result], None, None]:
         """The folder and everything below it but symbolic links, which nobody can hold, each by
         its path below ``path``.
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STRANGER = 65002
+BESIDE = ("b", "c", "d")
 
 
 @pytest.fixture
@@ -114,9 +115,11 @@ def test_another_folder_below_the_tree_may_take_the_place_of_one(place: Path) ->
 
 
 def deepened(folder: Path, levels: int) -> Path:
-    """The deepest of so many folders, one inside the other, each beside another one."""
+    """The deepest of so many folders, one inside the other, each beside others."""
     for _ in range(levels):
-        (folder / "b").mkdir()
+        for name in BESIDE:
+            (folder / name).mkdir()
+            (folder / name / "file").touch()
         folder /= "a"
         folder.mkdir()
     return folder
@@ -127,11 +130,13 @@ def flattened(deepest: Path, levels: int) -> None:
     for _ in range(levels):
         deepest.rmdir()
         deepest = deepest.parent
-        (deepest / "b").rmdir()
+        for name in BESIDE:
+            (deepest / name / "file").unlink()
+            (deepest / name).rmdir()
 
 
 def test_a_deep_tree_takes_few_descriptors(place: Path) -> None:
-    levels = 1000
+    levels = 300
     deepest = deepened(place / "tree", levels)
     (deepest / "last").write_bytes(b"x")
     before = descriptors()
@@ -139,7 +144,7 @@ def test_a_deep_tree_takes_few_descriptors(place: Path) -> None:
         with few_descriptors(before + 100), Tree(str(place / "tree")) as tree:
             found = [path for path, _ in tree.walk()]
         assert f"{deepest}/last" in found
-        assert len(found) == len(set(found)) == 1 + 2 * levels + 1 + 2 * 4
+        assert len(found) == len(set(found)) == 1 + (1 + 2 * len(BESIDE)) * levels + 1 + 2 * 4
         assert descriptors() == before
     finally:
         (deepest / "last").unlink()
@@ -148,24 +153,23 @@ def test_a_deep_tree_takes_few_descriptors(place: Path) -> None:
 
 def test_a_folder_that_is_exchanged_far_above_is_not_come_back_to(place: Path) -> None:
     """Folders far above are closed meanwhile, and opened again by their names."""
+    levels = 150
+    deepest = deepened(place / "tree", levels)
+    others = deepened(place / "outside", levels)
     outside = seen_below(place / "outside")
-    deepest = deepened(place / "tree", 200)
+    top = place / "tree/a"
     try:
         with Tree(str(place / "tree")) as tree:
             walk = tree.walk()
-            for path, _ in walk:
-                if path == str(deepest):
-                    break
-            top = place / "tree/a"
+            assert any(path == str(deepest) for path, _ in walk)
             top.rename(place / "away")
-            top.symlink_to(place / "outside")
-            (place / "outside/a").mkdir()
-            outside.add(os.stat(place / "outside/a").st_ino)
+            top.symlink_to(place / "outside/a")
             assert not outside & {facts.st_ino for _, facts in walk}
-            top.unlink()
-            (place / "away").rename(top)
+        top.unlink()
+        (place / "away").rename(top)
     finally:
-        flattened(deepest, 200)
+        flattened(deepest, levels)
+        flattened(others, levels)
 
 
 def test_a_path_that_is_too_long_to_be_one_ends_the_way_down(place: Path) -> None:
@@ -324,9 +328,10 @@ def test_a_strangers_link_to_the_folder_of_another_is_not_followed(place: Path, 
     else:
         link.symlink_to("outside" if kind == "relative" else place / "outside")
         owned(link, STRANGER)
-    for ask in (lambda: identify([], [str(named)]), lambda: resources_at([str(named)])):
-        with pytest.raises(UsageError, match=f"is a link, and user {STRANGER} could turn it"):
-            ask()
+    with pytest.raises(UsageError, match=f"is a link, and user {STRANGER} could turn it"):
+        identify([], [str(named)])
+    with pytest.raises(UsageError, match=f"is a link, and user {STRANGER} could turn it"):
+        resources_at([str(named)])
     assert not targets_of(resources_of(named)).keys
     assert real_path_of(str(named)) is None
 
