@@ -1,79 +1,83 @@
-# Each recipe works on a fresh clone: .venv is made when it is not there or out of date.
+# Each recipe works on a fresh clone: .venv is made when it is not there or out of date, with PYTHON.
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 
-.PHONY: demo test check lint types layers format docs pictures changes build scenarios bench crashes crowd fuzz mutations simulation clean
+.PHONY: demo test test-pythons check lint types layers format docs pictures changes build scenarios bench crashes crowd fuzz mutations simulation clean
 
-demo: .venv/ready        ## the main job, on real processes, in seconds
+demo: $(VENV)/ready        ## the main job, on real processes, in seconds
 	$(BIN)/restartctl demo
 
-test: .venv/ready        ## all tests
+test: $(VENV)/ready        ## all tests
 	$(BIN)/pytest
+
+test-pythons:              ## all tests on every Python that is promised and found; PYTHONS="PATHS" names more
+	PYTHONPATH=tests $(PYTHON) -m pythons $(PYTHONS)
 
 check: lint types layers ## everything a machine can judge without running the tests
 
-lint: .venv/ready
+lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/ready
+types: $(VENV)/ready
 	$(BIN)/mypy
 
-layers: .venv/ready
+layers: $(VENV)/ready
 	$(BIN)/lint-imports
 
-format: .venv/ready
+format: $(VENV)/ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: .venv/ready        ## the documentation as a site, in build/site; warnings are errors
+docs: $(VENV)/ready        ## the documentation as a site, in build/site; warnings are errors
 	$(BIN)/pip install --quiet --group docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-changes: .venv/ready     ## what the next release will say of itself
+changes: $(VENV)/ready     ## what the next release will say of itself
 	$(BIN)/pip install --quiet --group release
 	$(BIN)/towncrier build --draft --version next
 
-build: .venv/ready       ## wheel and sdist, in dist
+build: $(VENV)/ready       ## wheel and sdist, in dist
 	$(BIN)/pip install --quiet --group release
 	$(BIN)/python -m build --quiet
 
-pictures: .venv/ready    ## the pictures of the README, from real programs
+pictures: $(VENV)/ready    ## the pictures of the README, from real programs
 	$(BIN)/python docs/pictures.py
 
-scenarios: .venv/ready   ## who finds what: every situation, we and the other tools (as root)
+scenarios: $(VENV)/ready   ## who finds what: every situation, we and the other tools (as root)
 	PYTHONPATH=tests $(BIN)/python -m scenarios.table --write docs/detection.md
 
-bench: .venv/ready       ## how fast, side by side (as root, on a quiet machine)
+bench: $(VENV)/ready       ## how fast, side by side (as root, on a quiet machine)
 	$(BIN)/pip install --quiet --group bench
 	$(BIN)/python -m benchmarks.detection --write docs
 	$(BIN)/python -m benchmarks.startup --write docs
 	$(BIN)/python -m benchmarks.registration --write docs
 	$(BIN)/python -m benchmarks.services --write docs
 
-crashes: .venv/ready     ## a real installer, and the recovery after it, killed at every point
+crashes: $(VENV)/ready     ## a real installer, and the recovery after it, killed at every point
 	PYTHONPATH=tests $(BIN)/python -m crashes
 
-crowd: .venv/ready       ## a million registrations by eight processes at once
+crowd: $(VENV)/ready       ## a million registrations by eight processes at once
 	$(BIN)/python -m benchmarks.million --write docs
 
-fuzz: .venv/ready        ## millions of inputs to everything that reads what others wrote
+fuzz: $(VENV)/ready        ## millions of inputs to everything that reads what others wrote
 	$(BIN)/pip install --quiet --group fuzz
 	PYTHONPATH=tests $(BIN)/python -m fuzzing
 	PYTHONPATH=tests $(BIN)/python -m fuzzing.guided 50000
 	RESTARTMANAGER_DAMAGES=20000 $(BIN)/pytest -q tests/fuzzing/test_memory.py --timeout=0
 
-simulation: .venv/ready  ## ten thousand seeded lives, and variants that are broken on purpose
+simulation: $(VENV)/ready  ## ten thousand seeded lives, and variants that are broken on purpose
 	$(BIN)/pytest -q tests/simulation --timeout=0
 
-mutations: .venv/ready   ## every rule of the security page taken out, one at a time (as root)
+mutations: $(VENV)/ready   ## every rule of the security page taken out, one at a time (as root)
 	$(BIN)/pytest -q tests/mutations
 
 clean:
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
-.venv/ready: pyproject.toml
-	$(PYTHON) -m venv .venv
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/pip install --quiet --editable . --group dev
 	touch $@

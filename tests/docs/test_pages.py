@@ -7,12 +7,14 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
 import restartmanager
+from pythons.interpreters import promised
 from restartmanager import app, errors, rstrtmgr
 from restartmanager.adapters.policy_files import parse_policy
 from restartmanager.api import settings
@@ -145,11 +147,24 @@ def test_every_json_document_is_listed() -> None:
 
 
 def test_every_python_that_is_promised_is_tested() -> None:
-    about = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
-    promised = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', about)
     (matrix,) = re.findall(r"python: \[(.*)\]", workflow)
-    assert re.findall(r"3\.\d+", matrix) == promised
+    assert re.findall(r"3\.\d+", matrix) == promised()
+    assert ".ci/run" in workflow
+
+
+def test_the_same_pythons_are_promised_everywhere() -> None:
+    first, *_, last = promised()
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["project"]["requires-python"] == f">={first}"
+    assert settings["tool"]["mypy"]["python_version"] == first
+    assert settings["tool"]["ruff"]["target-version"] == f"py{first.replace('.', '')}"
+    assert f"Python {first} to {last}, " in (ROOT / "README.md").read_text(encoding="utf-8")
+    limits = (DOCS / "explanation" / "limits.md").read_text(encoding="utf-8")
+    assert f"Python {', '.join(promised()[:-1])} or {last}: " in limits
+    for page in *PAGES, ROOT / "CONTRIBUTING.md":
+        text = page.read_text(encoding="utf-8")
+        assert set(re.findall(r"Python (3\.\d+) (?:or newer|to)\b", text)) <= {first}, page
 
 
 def test_every_change_has_a_kind() -> None:
