@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -21,6 +23,7 @@ from support.paths import PROGRAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from restartmanager.model import Recipe
     from restartmanager.ports.machine import Clock
@@ -30,7 +33,8 @@ PROGRAM = str(PROGRAMS / "obeys.py")
 
 class TestLinuxProcesses(ProcessesContract):
     @pytest.fixture(autouse=True)
-    def _cleared_away(self) -> Iterator[None]:
+    def _cleared_away(self, tmp_path: Path) -> Iterator[None]:
+        self._folder = tmp_path
         self._children: list[subprocess.Popen[bytes]] = []
         self._started: list[UniqueProcess] = []
         yield
@@ -61,6 +65,12 @@ class TestLinuxProcesses(ProcessesContract):
         child.stdin.close()
         child.stdin = None
         return identity
+
+    def risky(self, recipe: Recipe) -> Recipe:
+        program = self._folder / "program"
+        shutil.copy("/bin/sleep", program)
+        os.chmod(program, 0o777)  # noqa: S103 - that is the risk
+        return replace(recipe, executable=str(program))
 
     def started(self, identity: UniqueProcess) -> None:
         self._started.append(identity)
@@ -101,3 +111,7 @@ class TestSimulatedProcesses(ProcessesContract):
 
     def unrunnable(self, recipe: Recipe) -> Recipe:
         return replace(recipe, executable="/bin/broken")
+
+    def risky(self, recipe: Recipe) -> Recipe:
+        self._machine.risks["/bin/shared"] = "everybody can change '/bin/shared'"
+        return replace(recipe, executable="/bin/shared")

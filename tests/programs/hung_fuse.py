@@ -20,7 +20,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 if libc.mount(b"hung", os.fsencode(folder), b"fuse.hung", 0, options.encode()):
     sys.exit(f"not possible: {os.strerror(ctypes.get_errno())}")
 answers = [
-    Ways(int(uid)).to_working_directory(path).objection
+    Ways(int(uid)).to_working_directory(path).risk
     for uid, path in zip(questions[::2], questions[1::2], strict=True)
 ]
 sys.stdout.write(json.dumps(answers))

@@ -255,6 +255,19 @@ class ProcessAccessError(ProcessError, PermissionError):
         self.what = what
 
 
+class NotRestartableError(ProcessError):
+    """The process cannot be started again as it is; ``why`` says in words what stands against it,
+    without a full stop."""
+
+    def __init__(self, pid: int, why: str) -> None:
+        super().__init__(
+            f"Process {pid} cannot be started again: {why}.",
+            hint="Close it by hand, and start it again by hand afterwards.",
+        )
+        self.pid = pid
+        self.why = why
+
+
 # -- the machine -------------------------------------------------------------------------------
 
 

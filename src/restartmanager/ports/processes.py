@@ -83,8 +83,15 @@ class Processes(Protocol):
         """The recipe that starts the process again: by its registered command or, without a
         registration, by the command that it was started with.
 
-        Raises ProcessGoneError, ProcessAccessError.
+        Raises ProcessGoneError, ProcessAccessError, and NotRestartableError where the process
+        cannot be started again as it is.
         """
+        ...
+
+    def risk(self, recipe: Recipe) -> str:
+        """The risk of following a recipe now: who, beyond root and its user, could change what it
+        starts, as a sentence without a full stop that names the file or folder; empty when nobody
+        can."""
         ...
 
     def open(self, identity: UniqueProcess) -> ProcessHandle:
@@ -108,6 +115,6 @@ class Processes(Protocol):
         and is no child of the caller. ``on_created`` is called with it before it runs its program:
         when that raises, or the caller dies in it, the program is never run. Raises
         ProcessAccessError when the caller may not start a process as that user, ProcessError when
-        the program cannot be run.
+        the program cannot be run, or the recipe has a risk.
         """
         ...

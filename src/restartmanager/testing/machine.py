@@ -133,6 +133,9 @@ class SimulatedProcesses:
             limits=(),
         )
 
+    def risk(self, recipe: Recipe) -> str:
+        return self._world.risks.get(recipe.executable, "")
+
     def open(self, identity: UniqueProcess) -> SimulatedHandle:
         facts = self.describe(identity)
         return SimulatedHandle(self._world, identity, allowed=self._world.uid in {0, facts.uid})
@@ -155,6 +158,8 @@ class SimulatedProcesses:
 
     def start(self, recipe: Recipe, on_created: Callable[[UniqueProcess], object]) -> UniqueProcess:
         world = self._world
+        if self.risk(recipe):
+            raise ProcessError(f"{recipe.executable} was not started: {self.risk(recipe)}.")
         program = world.programs.get(recipe.executable, Program())
         if not program.temper.starts:
             raise ProcessError(f"{recipe.executable} cannot be run.", hint="It is broken.")

@@ -82,6 +82,8 @@ class World:
     packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     programs: dict[str, Program] = field(default_factory=dict)
     lives: dict[UniqueProcess, Life] = field(default_factory=dict)
+    risks: dict[str, str] = field(default_factory=dict)
+    """Who else could change an executable, by its path."""
     events: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(100))
     _free_pids: list[int] = field(default_factory=list)

@@ -44,6 +44,7 @@ EXAMPLES: list[errors.RestartManagerError] = [
     errors.StoreUnsafeError("/x", "others may write to it"),
     errors.ProcessGoneError(7),
     errors.ProcessAccessError(7, "signal it"),
+    errors.NotRestartableError(7, "it lives in another namespace"),
     errors.ShutdownError([_FAILED]),
     errors.RestartError([_FAILED]),
     errors.RefreshError([_FAILED]),

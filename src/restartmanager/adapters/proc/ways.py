@@ -30,13 +30,13 @@ _CLOSED = -1
 
 
 class Way(NamedTuple):
-    """What a path leads to, and who else could change that: ``objection`` is empty for nobody.
+    """What a path leads to, and who else could change that: ``risk`` is empty for nobody.
 
     ``facts`` and ``path``, which has no links, are those of what is at its end; without facts there
     is nothing, or it cannot be seen from outside.
     """
 
-    objection: str = ""
+    risk: str = ""
     facts: os.stat_result | None = None
     path: str = ""
 
@@ -77,14 +77,14 @@ class Ways:
         """The way to a program or a script, or to a folder in which code is searched for. It may
         be missing, as long as nobody else can put one there."""
         way, last = self._walk(path)
-        return way if last is None else way._replace(objection=self.trust.against_file(last))
+        return way if last is None else way._replace(risk=self.trust.against_file(last))
 
     def to_working_directory(self, path: str) -> Way:
         """The way to a folder in which others may have files too, if each can alter only his."""
         way, last = self._walk(path)
         if last is None:
             return way
-        return way._replace(objection=self.trust.against_working_directory(last))
+        return way._replace(risk=self.trust.against_working_directory(last))
 
     def _walk(self, path: str) -> tuple[Way, Step | None]:
         """The way as far as it is safe and can be seen; its last step where that is its end."""
@@ -147,9 +147,9 @@ class _Walk:
         try:
             fd = self._open(name)
         except PermissionError:
-            objection = self._ways.trust.against_entry(folder.step, Step(path))
-            if objection or folder.step.closed_to_others:  # then only its owner gets any further
-                return Way(objection)
+            risk = self._ways.trust.against_entry(folder.step, Step(path))
+            if risk or folder.step.closed_to_others:  # then only its owner gets any further
+                return Way(risk)
             raise
         try:
             place = self._look(path, fd)
@@ -184,12 +184,13 @@ class _Walk:
             return Way(trust.against_entry(folder.step, Step(path)))
         mount = mount_number(fd)
         server = 0 if mount == folder.mount else server_of_mount(mount)
-        if server:  # it is not asked anything: a server that does not answer is waited for
-            return Way(trust.against_server(path, server))
+        risk = trust.against_server(path, server) if server else ""
+        if risk or server not in {0, os.geteuid()}:  # who asks it may wait for ever
+            return Way(risk)
         facts = os.fstat(fd)
         place = _Place(_step(path, fd, facts), mount, facts)
-        objection = trust.against_entry(folder.step, place.step)
-        return Way(objection) if objection else place
+        risk = trust.against_entry(folder.step, place.step)
+        return Way(risk) if risk else place
 
     def _text_of(self, path: str, fd: int) -> str | Way:
         self._links += 1

@@ -89,6 +89,13 @@ class LinuxProcesses:
 
         return read_recipe(process, registration)
 
+    def risk(self, recipe: Recipe) -> str:
+        """Who, beyond root and its user, could change what the recipe starts, as a sentence without
+        a full stop; empty when nobody can."""
+        from restartmanager.adapters.processes.trust import risk_of
+
+        return risk_of(recipe)
+
     def open(self, identity: UniqueProcess) -> ProcessHandle:
         """Take hold of it. Raises ProcessGoneError where the identity no longer matches."""
         from restartmanager.adapters.processes.pidfds import PidfdHandle

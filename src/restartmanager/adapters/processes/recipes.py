@@ -15,7 +15,13 @@ import struct
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.proc.procfs import DELETED, PROC, ProcDirectory, parse_arguments
-from restartmanager.errors import ProcessAccessError, ProcessError, ProcessGoneError
+from restartmanager.adapters.proc.ways import Ways
+from restartmanager.errors import (
+    NotRestartableError,
+    ProcessAccessError,
+    ProcessError,
+    ProcessGoneError,
+)
 from restartmanager.model import Recipe
 
 if TYPE_CHECKING:
@@ -81,7 +87,7 @@ def read_recipe(
                 os.sched_yield()
         except PermissionError:
             raise ProcessAccessError(process.pid, "see how it was started") from None
-    raise ProcessError(f"Process {process.pid} keeps running other programs.")
+    raise NotRestartableError(process.pid, "it keeps running other programs")
 
 
 class _Reader:
@@ -105,10 +111,10 @@ class _Reader:
 
     def recipe(self, registration: RestartRegistration | None) -> Recipe:
         status = parse_status(self._bounded("status", _STATUS_LIMIT))
-        executable = self._executable()
         self._check_surroundings()
         self._check_restrictions(status)
         uid, gid = self._user(status)
+        executable = self._executable(Ways(uid))
         arguments = registration.command if registration else self._arguments(executable)
         return Recipe(
             executable=executable,
@@ -152,31 +158,29 @@ class _Reader:
             raise self._refusal(f"its {name} takes more than {limit} bytes")
         return text
 
-    def _refusal(self, why: str) -> ProcessError:
-        return ProcessError(f"Process {self._pid} cannot be started again: {why}.")
+    def _refusal(self, why: str) -> NotRestartableError:
+        return NotRestartableError(self._pid, why)
 
     # -- the command -----------------------------------------------------------------------------
 
-    def _executable(self) -> str:
+    def _executable(self, ways: Ways) -> str:
+        """The path of its program. A way is walked only as far as it is safe: behind that may be
+        what never answers."""
         path = self._link("exe")
-        if path.endswith(DELETED) and not self._is_program_at(path):
+        if path.endswith(DELETED) and not self._is_program(ways.to_file(path).facts):
             path = path.removesuffix(DELETED)
-        try:
-            mode = os.stat(path).st_mode
-        except (OSError, ValueError):
-            mode = 0
-        if not os.path.isabs(path) or not stat.S_ISREG(mode) or not mode & 0o111:
+        way = ways.to_file(path)
+        mode = way.facts.st_mode if way.facts is not None and os.path.isabs(path) else 0
+        if not mode and way.risk:
+            raise self._refusal(way.risk)
+        if not stat.S_ISREG(mode) or not mode & 0o111:
             raise self._refusal(f"there is no program {path!r} any more")
         return path
 
-    def _is_program_at(self, path: str) -> bool:
-        """Whether what it runs really has that name: a file may be called "x (deleted)"."""
-        try:
-            found = os.stat(path)
-        except (OSError, ValueError):
-            return False
+    def _is_program(self, found: os.stat_result | None) -> bool:
+        """Whether this is what it runs: a file may be called "x (deleted)"."""
         program = self._directory.stat_link(self._view + "exe")
-        return program is not None and os.path.samestat(found, program)
+        return program is not None and found is not None and os.path.samestat(found, program)
 
     def _arguments(self, executable: str) -> tuple[str, ...]:
         arguments = parse_arguments(self._bounded("cmdline", _KEPT_LIMIT))

@@ -14,6 +14,7 @@ from io import FileIO
 from typing import TYPE_CHECKING, Any
 
 from restartmanager.adapters.processes.pidfds import PidfdHandle, open_pidfd, wait_for_exit
+from restartmanager.adapters.processes.trust import risk_of
 from restartmanager.errors import (
     ProcessAccessError,
     ProcessError,
@@ -58,19 +59,30 @@ def start(
     succeeded). Each wait for the system takes ``timeout_s`` at most.
 
     Raises ProcessAccessError when the caller may not start it as that user, ProcessError with the
-    reason when it cannot be run, UnsupportedError where there is no Python to launch it.
+    reason when it cannot be run, or somebody else could have changed what it runs, UnsupportedError
+    where there is no Python to launch it.
     """
+    _insist_on_trust(recipe)
     with _Launch(recipe, timeout_s) as launch:
         identity = launch.await_creation()
         with launch.hold(identity) as handle:
             try:
                 on_created(identity)
+                _insist_on_trust(recipe)  # that may have taken a while
             except BaseException:
                 launch.abandon(handle)
                 raise
             launch.release()
             launch.await_program(handle)
     return identity
+
+
+def _insist_on_trust(recipe: Recipe) -> None:
+    """Because nobody else can change any step of the ways to it, what was looked at is what is
+    started. The launcher only takes the rights of its user."""
+    risk = risk_of(recipe)
+    if risk:
+        raise _not_started(recipe, risk)
 
 
 def is_launcher(arguments: Sequence[str]) -> bool:
@@ -213,7 +225,11 @@ class _Launch:
         return self._failure("it was killed before it could run")
 
     def _failure(self, why: str) -> ProcessError:
-        return ProcessError(f"{self._recipe.executable!r} was not started: {why}.")
+        return _not_started(self._recipe, why)
+
+
+def _not_started(recipe: Recipe, why: str) -> ProcessError:
+    return ProcessError(f"{recipe.executable!r} was not started: {why}.")
 
 
 def _interpreter() -> str:

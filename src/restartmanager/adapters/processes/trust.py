@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from restartmanager.rules.loading import Code
 
 
-def objection_to(recipe: Recipe) -> str:
+def risk_of(recipe: Recipe) -> str:
     """Who else could change what this recipe starts, in a sentence without a full stop that names
     the file or folder; empty when nobody can.
 
@@ -28,27 +28,27 @@ def objection_to(recipe: Recipe) -> str:
     and variables, all as they are now.
     """
     ways = Ways(recipe.uid)
-    return next(filter(None, _objections(recipe, ways)), "")
+    return next(filter(None, _risks(recipe, ways)), "")
 
 
-def _objections(recipe: Recipe, ways: Ways) -> Iterator[str]:
-    yield ways.to_file(recipe.executable).objection
-    yield ways.to_working_directory(recipe.directory).objection
+def _risks(recipe: Recipe, ways: Ways) -> Iterator[str]:
+    yield ways.to_file(recipe.executable).risk
+    yield ways.to_working_directory(recipe.directory).risk
     environment = dict(recipe.environment)
     for code in code_of(recipe.executable, recipe.arguments, recipe.directory, environment):
-        yield from _objections_to(code, ways)
+        yield from _risks_of(code, ways)
 
 
-def _objections_to(code: Code, ways: Ways) -> Iterator[str]:
+def _risks_of(code: Code, ways: Ways) -> Iterator[str]:
     way = Way()
     for path in code.paths:
         way = ways.to_file(path)
-        yield way.objection
+        yield way.risk
         if way.leads_to_file:
             break
     folder = os.path.dirname(way.path) if way.leads_to_file else way.path
     if code.beside and folder:
-        yield ways.to_file(folder).objection
+        yield ways.to_file(folder).risk
     while code.above and folder:
-        yield ways.to_file(folder).objection
+        yield ways.to_file(folder).risk
         folder = os.path.dirname(folder) if folder != "/" else ""

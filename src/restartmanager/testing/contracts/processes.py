@@ -63,6 +63,10 @@ class ProcessesContract:
         """The same recipe with a program that does not exist."""
         return replace(recipe, executable="/nonexistent/program")
 
+    def risky(self, recipe: Recipe) -> Recipe:
+        """The same recipe with a program that everybody can change."""
+        raise NotImplementedError
+
     def started(self, identity: UniqueProcess) -> None:
         """Clear away a process that a test has started; called for each of them."""
 
@@ -212,6 +216,16 @@ class ProcessesContract:
         _raises(ProcessError, lambda: self.processes().start(recipe, announced.append))
         for identity in announced:
             self._await_end(identity)
+
+    def test_what_somebody_else_could_change_is_not_started(self) -> None:
+        """The risk says who could, and no process is made for it."""
+        safe = self._recipe()
+        assert self.processes().risk(safe) == ""
+        risky = self.risky(safe)
+        assert "everybody" in self.processes().risk(risky)
+        announced: list[UniqueProcess] = []
+        _raises(ProcessError, lambda: self.processes().start(risky, announced.append))
+        assert announced == []
 
     # -- their tools -----------------------------------------------------------------------------
 

@@ -35,8 +35,8 @@ SETFACL = shutil.which("setfacl")
 ACL = "system.posix_acl_access"
 
 
-def objection(path: Path | str, uid: int = 0) -> str:
-    return Ways(uid).to_file(str(path)).objection
+def risk(path: Path | str, uid: int = 0) -> str:
+    return Ways(uid).to_file(str(path)).risk
 
 
 def make(path: Path, mode: int, uid: int = 0, gid: int = 0) -> Path:
@@ -175,11 +175,11 @@ def looks(entry: Path) -> object:
 @pytest.mark.root
 @settings(max_examples=150, deadline=None)
 @given(SCENES)
-def test_whoever_can_exchange_it_is_objected_to(scene: Scene) -> None:
+def test_whoever_can_exchange_it_is_a_risk(scene: Scene) -> None:
     with tempfile.TemporaryDirectory() as above:
         os.chmod(above, 0o755)  # noqa: S103 - they must get there
         entry = build(scene, Path(above))
-        judged = objection(entry, ME)
+        judged = risk(entry, ME)
         before = looks(entry)
         as_stranger(partial(exchange, entry))
         exchanged = looks(entry) != before
@@ -197,18 +197,18 @@ def test_every_folder_on_the_way_counts(place: Path) -> None:
             folder = make(folder / f"f{step}", 0o755, ME if step == depth else 0)
         program = make(folder / "prog.sh", 0o755)
         guilty = program.parents[3 - depth]
-        assert objection(program) == f"user {ME} can change '{guilty}'"
-        assert objection(program, ME) == ""
-        assert objection(program, STRANGER) == f"user {ME} can change '{guilty}'"
+        assert risk(program) == f"user {ME} can change '{guilty}'"
+        assert risk(program, ME) == ""
+        assert risk(program, STRANGER) == f"user {ME} can change '{guilty}'"
 
 
 @pytest.mark.root
 def test_the_file_itself(place: Path) -> None:
-    assert objection(make(place / "a.sh", 0o755)) == ""
-    assert objection(make(place / "b.sh", 0o755, ME)) == f"user {ME} can change '{place}/b.sh'"
-    assert objection(place / "b.sh", ME) == ""
-    assert objection(make(place / "c.sh", 0o757)) == f"everybody can change '{place}/c.sh'"
-    group = objection(make(place / "d.sh", 0o775, gid=GROUP))
+    assert risk(make(place / "a.sh", 0o755)) == ""
+    assert risk(make(place / "b.sh", 0o755, ME)) == f"user {ME} can change '{place}/b.sh'"
+    assert risk(place / "b.sh", ME) == ""
+    assert risk(make(place / "c.sh", 0o757)) == f"everybody can change '{place}/c.sh'"
+    group = risk(make(place / "d.sh", 0o775, gid=GROUP))
     assert group == f"group {GROUP} can change '{place}/d.sh'"
 
 
@@ -223,13 +223,13 @@ def test_links_are_followed_and_each_folder_that_holds_one_counts(place: Path) -
     (place / "through").symlink_to(f"{bad}/link")
     for name in ("direct", "good/relative", "folder/prog.sh", "folder/../good/prog.sh"):
         way = Ways(0).to_file(f"{place}/{name}")
-        assert way.objection == ""
+        assert way.risk == ""
         assert way.path == str(program)
         assert way.leads_to_file
-    assert objection(bad / "link") == f"user {ME} can change '{bad}'"
-    assert objection(place / "through") == f"user {ME} can change '{bad}'"
+    assert risk(bad / "link") == f"user {ME} can change '{bad}'"
+    assert risk(place / "through") == f"user {ME} can change '{bad}'"
     # what lies behind a folder of somebody else's counts, also where the way leads out again
-    assert objection(f"{bad}/../good/prog.sh") == ""
+    assert risk(f"{bad}/../good/prog.sh") == ""
 
 
 @pytest.mark.root
@@ -239,10 +239,10 @@ def test_a_link_in_a_sticky_folder_is_its_owners(place: Path) -> None:
         link = sticky / f"link{uid}"
         link.symlink_to("/bin/sh")
         os.chown(link, uid, uid, follow_symlinks=False)
-    assert objection(sticky / "link0") == ""
-    assert objection(sticky / f"link{ME}", ME) == ""
-    assert objection(sticky / f"link{ME}") == f"user {ME} can change '{sticky}/link{ME}'"
-    assert objection(sticky / f"link{STRANGER}", ME).startswith(f"user {STRANGER} can change")
+    assert risk(sticky / "link0") == ""
+    assert risk(sticky / f"link{ME}", ME) == ""
+    assert risk(sticky / f"link{ME}") == f"user {ME} can change '{sticky}/link{ME}'"
+    assert risk(sticky / f"link{STRANGER}", ME).startswith(f"user {STRANGER} can change")
 
 
 @pytest.mark.root
@@ -251,23 +251,23 @@ def test_what_is_missing(place: Path) -> None:
     assert Ways(0).to_file(f"{place}/nothing") == ways.Way()
     assert Ways(0).to_file(f"{place}/nothing/at/all") == ways.Way()
     assert Ways(0).to_file(f"{make(place / 'file.sh', 0o755)}/at/all") == ways.Way()
-    missing = objection(sticky / "prog")
+    missing = risk(sticky / "prog")
     assert missing == f"'{sticky}/prog' is missing, and everybody can make it"
-    assert objection(sticky / "tool" / "prog") == missing.replace("prog", "tool")
-    assert objection(open_ / "prog") == f"everybody can change '{open_}'"
+    assert risk(sticky / "tool" / "prog") == missing.replace("prog", "tool")
+    assert risk(open_ / "prog") == f"everybody can change '{open_}'"
 
 
 @pytest.mark.root
 def test_a_working_directory_may_have_files_of_others(place: Path) -> None:
     sticky, open_ = make(place / "sticky", 0o1777), make(place / "open", 0o777)
     shared = Ways(0).to_working_directory(str(sticky))
-    assert shared.objection == ""
+    assert shared.risk == ""
     assert shared.facts is not None
-    assert objection(sticky) == f"everybody can change '{sticky}'"
-    assert Ways(0).to_working_directory(str(open_)).objection == f"everybody can change '{open_}'"
+    assert risk(sticky) == f"everybody can change '{sticky}'"
+    assert Ways(0).to_working_directory(str(open_)).risk == f"everybody can change '{open_}'"
     theirs = make(sticky / "theirs", 0o755, ME)
-    assert Ways(0).to_working_directory(str(theirs)).objection == f"user {ME} can change '{theirs}'"
-    assert Ways(ME).to_working_directory(str(theirs)).objection == ""
+    assert Ways(0).to_working_directory(str(theirs)).risk == f"user {ME} can change '{theirs}'"
+    assert Ways(ME).to_working_directory(str(theirs)).risk == ""
 
 
 @pytest.mark.root
@@ -275,8 +275,8 @@ def test_a_second_name_in_a_sticky_folder(place: Path) -> None:
     sticky, private = make(place / "sticky", 0o1777), make(place / "private", 0o755)
     program = make(private / "prog.sh", 0o755)
     os.link(program, sticky / "other.sh")
-    assert "has a second name" in objection(sticky / "other.sh")
-    assert objection(program) == ""
+    assert "has a second name" in risk(sticky / "other.sh")
+    assert risk(program) == ""
 
 
 # -- groups, access control lists -----------------------------------------------------------------
@@ -323,8 +323,8 @@ def test_the_groups_of_this_machine() -> None:
 @pytest.mark.root
 def test_a_group_that_may_write(place: Path) -> None:
     roots, unknown = make(place / "a", 0o775), make(place / "b", 0o775, gid=GROUP)
-    assert objection(make(roots / "prog.sh", 0o775)) == ""
-    assert objection(make(unknown / "prog.sh", 0o755)) == f"group {GROUP} can change '{unknown}'"
+    assert risk(make(roots / "prog.sh", 0o775)) == ""
+    assert risk(make(unknown / "prog.sh", 0o755)) == f"group {GROUP} can change '{unknown}'"
 
 
 @pytest.mark.root
@@ -332,16 +332,16 @@ def test_access_control_lists(place: Path) -> None:
     folder = make(place / "a", 0o755)
     program = make(folder / "prog.sh", 0o755)
     set_acl(folder, 0o775, (0x02, STRANGER, 7))
-    assert objection(program) == f"user {STRANGER} can change '{folder}'"
-    assert objection(program, STRANGER) == ""
+    assert risk(program) == f"user {STRANGER} can change '{folder}'"
+    assert risk(program, STRANGER) == ""
     set_acl(folder, 0o755, (0x02, STRANGER, 7))
-    assert objection(program) == ""
+    assert risk(program) == ""
     set_acl(folder, 0o775, (0x08, GROUP, 7))
-    assert objection(program) == f"group {GROUP} can change '{folder}'"
+    assert risk(program) == f"group {GROUP} can change '{folder}'"
     set_acl(folder, 0o775)
-    assert objection(program) == ""
+    assert risk(program) == ""
     set_acl(program, 0o775, (0x02, STRANGER, 6))
-    assert objection(program) == f"user {STRANGER} can change '{program}'"
+    assert risk(program) == f"user {STRANGER} can change '{program}'"
 
 
 @pytest.mark.root
@@ -356,7 +356,7 @@ def test_access_control_lists_as_their_own_tool_writes_them(place: Path) -> None
         ("u:0:rwx", ""),
     ):
         subprocess.run([SETFACL or "", "-b", "-m", entry, str(folder)], check=True)
-        assert objection(program) == who
+        assert risk(program) == who
 
 
 def test_bytes_that_are_no_list() -> None:
@@ -415,28 +415,28 @@ def test_beyond_a_folder_that_only_its_owner_enters_nobody_else_gets(
         home = make(place / f"home{mode}", mode, ME)
         program = make(home / "prog.sh", 0o755, ME)
         with as_nobody():
-            assert expected in objection(program, ME)
-            assert objection(program, STRANGER) == f"user {ME} can change '{home}'"
+            assert expected in risk(program, ME)
+            assert risk(program, STRANGER) == f"user {ME} can change '{home}'"
 
 
 def test_names_that_no_file_can_have(tmp_path: Path) -> None:
-    assert "cannot be looked at" in objection(f"{tmp_path}/a\0b", os.geteuid())
-    assert objection(f"{tmp_path}/{'x' * 300}", os.geteuid()) == ""
+    assert "cannot be looked at" in risk(f"{tmp_path}/a\0b", os.geteuid())
+    assert risk(f"{tmp_path}/{'x' * 300}", os.geteuid()) == ""
 
 
 def test_what_means_something_else_to_each_process() -> None:
     """A descriptor of ours would be taken for one of the new process."""
     for path in ("/dev/fd/0", "/dev/stdin", "/proc/self/cwd/x", f"/proc/{os.getpid()}/root/bin/sh"):
-        assert "which means something else to each process" in objection(path)
+        assert "which means something else to each process" in risk(path)
 
 
 def test_links_in_a_circle_and_ways_without_end(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    assert "one link too many" in objection(tmp_path / "a", os.geteuid())
+    assert "one link too many" in risk(tmp_path / "a", os.geteuid())
     deep = ways.Ways(os.geteuid())
     deep.looks_left = 3
-    assert "too many files" in deep.to_file(str(tmp_path / "a" / "b")).objection
+    assert "too many files" in deep.to_file(str(tmp_path / "a" / "b")).risk
 
 
 def test_nothing_stays_open(tmp_path: Path) -> None:

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.adapters.processes.trust import objection_to
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.adapters.processes.trust import risk_of
+from restartmanager.errors import ProcessError
 from restartmanager.model import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from restartmanager.model.identity import UniqueProcess
 
 ME, STRANGER = 65002, 65003
 SLEEP = os.path.realpath("/bin/sleep")
@@ -65,8 +69,8 @@ def test_what_the_caller_runs_itself_is_nobody_elses() -> None:
         asked = recipe(
             *arguments, executable=python, directory="/", uid=uid, environment=environment
         )
-        assert objection_to(asked) == ""
-    assert objection_to(recipe(uid=uid)) == ""
+        assert risk_of(asked) == ""
+    assert risk_of(recipe(uid=uid)) == ""
 
 
 @pytest.mark.root
@@ -75,19 +79,19 @@ def test_a_program_in_a_folder_of_somebody_else(place: Path, uid: int) -> None:
     folder = folder_of(STRANGER, place / "tool")
     program = shutil.copy(SLEEP, folder / "prog")
     who = f"user {STRANGER} can change '{folder}'"
-    assert objection_to(recipe(executable=str(program), uid=uid)) == who
-    assert objection_to(recipe(executable=str(program), uid=STRANGER)) == ""
+    assert risk_of(recipe(executable=str(program), uid=uid)) == who
+    assert risk_of(recipe(executable=str(program), uid=STRANGER)) == ""
 
 
 @pytest.mark.root
 @pytest.mark.parametrize("uid", [0, ME])
 def test_a_working_directory_of_somebody_else(place: Path, uid: int) -> None:
     folder = folder_of(STRANGER, place / "work")
-    assert objection_to(recipe(directory=folder, uid=uid)).startswith(f"user {STRANGER} can")
+    assert risk_of(recipe(directory=folder, uid=uid)).startswith(f"user {STRANGER} can")
     shared = folder_of(0, place / "shared", 0o1777)
-    assert objection_to(recipe(directory=shared, uid=uid)) == ""
+    assert risk_of(recipe(directory=shared, uid=uid)) == ""
     at_risk = recipe("sh", "-c", "./job", executable="/bin/sh", directory=shared, uid=uid)
-    assert objection_to(at_risk) == f"everybody can change '{shared}'"
+    assert risk_of(at_risk) == f"everybody can change '{shared}'"
 
 
 @pytest.mark.root
@@ -102,7 +106,7 @@ def test_a_script_that_somebody_else_could_have_made(
 
     def asked(path: Path | str, directory: Path | str = "/") -> str:
         arguments = (executable, *before, str(path))
-        return objection_to(recipe(*arguments, executable=executable, directory=directory))
+        return risk_of(recipe(*arguments, executable=executable, directory=directory))
 
     job = sticky / "tool" / "job"
     missing = f"'{sticky}/tool' is missing, and everybody can make it"
@@ -129,12 +133,12 @@ def test_modules_beside_a_script_of_python(place: Path) -> None:
     job = sticky / "job.py"
     job.write_text("import json\n")
     python = "/usr/bin/python3.11"
-    assert objection_to(recipe("/bin/sh", str(job), executable="/bin/sh")) == ""
-    beside = objection_to(recipe(python, str(job), executable=python))
+    assert risk_of(recipe("/bin/sh", str(job), executable="/bin/sh")) == ""
+    beside = risk_of(recipe(python, str(job), executable=python))
     assert beside == f"everybody can change '{sticky}'"
-    assert objection_to(recipe(python, "-I", str(job), executable=python)) == ""
+    assert risk_of(recipe(python, "-I", str(job), executable=python)) == ""
     (place / "link.py").symlink_to(job)
-    assert objection_to(recipe(python, str(place / "link.py"), executable=python)) == beside
+    assert risk_of(recipe(python, str(place / "link.py"), executable=python)) == beside
 
 
 @pytest.mark.root
@@ -143,12 +147,12 @@ def test_an_environment_of_python_that_was_made_anew(place: Path) -> None:
     (place / "job.py").write_text("")
     asked = recipe(f"{sticky}/venv/bin/python", f"{place}/job.py", executable="/usr/bin/python3.11")
     missing = f"'{sticky}/venv' is missing, and everybody can make it"
-    assert objection_to(asked) == missing
+    assert risk_of(asked) == missing
     folder_of(STRANGER, sticky / "venv")
-    assert objection_to(asked) == f"user {STRANGER} can change '{sticky}/venv'"
+    assert risk_of(asked) == f"user {STRANGER} can change '{sticky}/venv'"
     (sticky / "venv").rmdir()
     folder_of(0, sticky / "venv")
-    assert objection_to(asked) == ""
+    assert risk_of(asked) == ""
 
 
 @pytest.mark.root
@@ -156,7 +160,7 @@ def test_modules_of_node_above_its_script(place: Path) -> None:
     folder = folder_of(0, folder_of(0, place / "sticky", 0o1777) / "app")
     (folder / "job.js").write_text("")
     asked = recipe("node", f"{folder}/job.js", executable="/usr/bin/node")
-    assert objection_to(asked) == f"everybody can change '{place}/sticky'"
+    assert risk_of(asked) == f"everybody can change '{place}/sticky'"
 
 
 @pytest.mark.root
@@ -166,7 +170,7 @@ def test_code_that_a_variable_names(place: Path, variable: str) -> None:
     theirs_file, mine_file = theirs / "x.so", mine / "x.so"
 
     def against(path: Path, uid: int = 0) -> str:
-        return objection_to(recipe(uid=uid, environment={variable: str(path)}))
+        return risk_of(recipe(uid=uid, environment={variable: str(path)}))
 
     theirs_file.touch()
     mine_file.touch()
@@ -187,6 +191,34 @@ def test_endless_lists_come_to_an_end() -> None:
         ("/:", ""),
     ):
         endless = "".join(item.format(number) for number in range(100_000))
-        against = objection_to(recipe(uid=uid, environment={"LD_LIBRARY_PATH": endless}))
+        against = risk_of(recipe(uid=uid, environment={"LD_LIBRARY_PATH": endless}))
         assert expected in against
         assert bool(expected) is bool(against)
+
+
+# -- at the moment of starting ---------------------------------------------------------------------
+
+
+@pytest.mark.root
+def test_what_somebody_else_could_have_changed_is_not_started(place: Path) -> None:
+    program = shutil.copy(SLEEP, folder_of(STRANGER, place / "tool") / "prog")
+    created: list[UniqueProcess] = []
+    with pytest.raises(ProcessError, match=f"was not started: user {STRANGER} can change"):
+        LinuxProcesses().start(recipe(executable=str(program)), created.append)
+    assert created == []
+
+
+@pytest.mark.root
+def test_what_was_handed_over_while_the_new_process_waited_is_not_started(place: Path) -> None:
+    """Only root can hand it over, but then it is somebody else's."""
+    folder = folder_of(0, place / "tool")
+    program = shutil.copy(SLEEP, folder / "prog")
+    created: list[UniqueProcess] = []
+
+    def hand_over(process: UniqueProcess) -> None:
+        created.append(process)
+        os.chown(folder, STRANGER, STRANGER)
+
+    with pytest.raises(ProcessError, match=f"was not started: user {STRANGER} can change"):
+        LinuxProcesses().start(recipe(executable=str(program)), hand_over)
+    assert not LinuxProcesses().is_alive(created[0])
