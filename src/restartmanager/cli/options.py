@@ -35,6 +35,8 @@ class _AnyPath(click.Path):
 PATH = _AnyPath()
 """Any path, whether or not it exists: a file that is gone may still be in use."""
 
+NOTHING_TO_CHANGE = "Nothing to change: give --file, --tree, --package, --service or --pid."
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_S = 366 * 86400
 
@@ -167,9 +169,24 @@ def relaunch_option(function: _Function) -> _Function:
 
 
 def resource_options(function: _Function) -> _Function:
-    """--file, --tree, --package, --service and --pid."""
+    """--file, --tree, --package, --service and --pid: ``spec``, which is a ResourceSpec."""
+
+    @wraps(function)
+    def gathered(**given: Any) -> object:  # noqa: ANN401 - what click makes of the options
+        from restartmanager.model.identity import UniqueProcess
+        from restartmanager.model.resources import ResourceSpec
+
+        spec = ResourceSpec(
+            files=given.pop("files"),
+            trees=given.pop("trees"),
+            packages=given.pop("packages"),
+            services=given.pop("services"),
+            processes=tuple(UniqueProcess.of(pid) for pid in given.pop("pids")),
+        )
+        return function(spec=spec, **given)
+
     return _all_of(
-        function,
+        cast("_Function", gathered),
         click.option("files", "--file", "-f", multiple=True, type=PATH, help="A file to change."),
         click.option(
             "trees",

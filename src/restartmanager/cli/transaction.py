@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Literal
 
 from restartmanager.api import sessions
 from restartmanager.cli.child import run_command
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from restartmanager.api.primary import PrimarySession
-    from restartmanager.model import Affected
-    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model import Affected, ResourceSpec
     from restartmanager.model.progress import Progress
 
 
@@ -56,16 +55,6 @@ class Wishes:
     ask: bool = False
 
 
-class Resources(TypedDict):
-    """What the command will change, as PrimarySession.register wants it."""
-
-    files: Sequence[str]
-    trees: Sequence[str]
-    packages: Sequence[str]
-    services: Sequence[str]
-    processes: Sequence[UniqueProcess]
-
-
 class Transaction:
     """One command with everything closed meanwhile that stands in its way; use it once.
 
@@ -80,13 +69,13 @@ class Transaction:
         self._interrupts = Interrupts()
         self._left_for_recovery = False
 
-    def carry_out(self, **resources: Unpack[Resources]) -> int:
+    def carry_out(self, spec: ResourceSpec) -> int:
         """Do it all; the exit status of ``restartctl run``."""
         try:
             with self._interrupts:
                 session = self._start()
                 try:
-                    return self._within(session, resources)
+                    return self._within(session, spec)
                 finally:
                     self._end(session)
         except UsageError:
@@ -107,8 +96,8 @@ class Transaction:
         del error
         return ExitCode.NOT_RUN
 
-    def _within(self, session: PrimarySession, resources: Resources) -> int:
-        session.register(**resources)
+    def _within(self, session: PrimarySession, spec: ResourceSpec) -> int:
+        session.register(**spec._asdict())
         if not self._is_agreed(session.affected(relaunch=self._wishes.relaunch)):
             return ExitCode.NOT_RUN
         if self._wishes.dry_run:

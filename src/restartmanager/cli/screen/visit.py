@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from restartmanager.api.primary import PrimarySession
-    from restartmanager.cli.transaction import Resources
+    from restartmanager.model import ResourceSpec
 
 
 class Visit(Transaction):
@@ -29,8 +29,8 @@ class Visit(Transaction):
     ) -> None:
         super().__init__(command, Wishes(force=force, relaunch=relaunch))
 
-    def _within(self, session: PrimarySession, resources: Resources) -> int:
-        session.register(**resources)
+    def _within(self, session: PrimarySession, spec: ResourceSpec) -> int:
+        session.register(**spec._asdict())
         work = Work(session, self._wishes.relaunch)
         page = FilesInUse(work, command=self._command, force=self._wishes.force)
         with self._interrupts.postponed():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from restartmanager.cli.commands import Command, examples
-from restartmanager.cli.options import mode_options, resource_options
+from restartmanager.cli.options import NOTHING_TO_CHANGE, mode_options, resource_options
+
+if TYPE_CHECKING:
+    from restartmanager.model import ResourceSpec
 
 
 @examples(
@@ -43,11 +46,7 @@ from restartmanager.cli.options import mode_options, resource_options
 def run(  # noqa: PLR0913 - each is one independent wish
     command: tuple[str, ...],
     *,
-    files: tuple[str, ...],
-    trees: tuple[str, ...],
-    packages: tuple[str, ...],
-    services: tuple[str, ...],
-    pids: tuple[int, ...],
+    spec: ResourceSpec,
     force: bool,
     partial: bool,
     only_registered: bool,
@@ -70,17 +69,14 @@ def run(  # noqa: PLR0913 - each is one independent wish
     """
     from restartmanager.cli.output.console import somebody_is_there
     from restartmanager.cli.transaction import Transaction, Wishes
-    from restartmanager.model.identity import UniqueProcess
 
     if when == "after" and (partial or only_registered):
         raise click.UsageError(
             "With --when after there is nothing to refuse: the change is made already. Leave "
             "--partial and --only-registered away."
         )
-    if not (files or trees or packages or services or pids):
-        raise click.UsageError(
-            "Nothing to change: give --file, --tree, --package, --service or --pid."
-        )
+    if not spec:
+        raise click.UsageError(NOTHING_TO_CHANGE)
     status = tell_if_missing(command[0])  # before anything is closed for its sake
     if status is not None:
         return status
@@ -93,14 +89,7 @@ def run(  # noqa: PLR0913 - each is one independent wish
         dry_run=dry_run,
         ask=not yes and somebody_is_there(),
     )
-    transaction = Transaction(command, wishes)
-    return transaction.carry_out(
-        files=files,
-        trees=trees,
-        packages=packages,
-        services=services,
-        processes=[UniqueProcess.of(pid) for pid in pids],
-    )
+    return Transaction(command, wishes).carry_out(spec)
 
 
 def tell_if_missing(name: str) -> int | None:

@@ -21,6 +21,7 @@ from restartmanager.cli.options import (
 if TYPE_CHECKING:
     from restartmanager.api.primary import PrimarySession
     from restartmanager.api.secondary import JoinedSession
+    from restartmanager.model import ResourceSpec
 
 
 _LIST_LIMIT = 64 * 1024 * 1024
@@ -86,14 +87,10 @@ def join(key: str) -> int:
     "--files-from", type=PATH, metavar="FILE", help="Read files from a list, '-' is standard input."
 )
 @click.option("--null", "-0", "null", is_flag=True, help="The list has NUL between the names.")
-def register(  # noqa: PLR0913 - one for each kind of resource
+def register(
     key: str,
     *,
-    files: tuple[str, ...],
-    trees: tuple[str, ...],
-    packages: tuple[str, ...],
-    services: tuple[str, ...],
-    pids: tuple[int, ...],
+    spec: ResourceSpec,
     files_from: str | None,
     null: bool,
 ) -> int:
@@ -104,22 +101,15 @@ def register(  # noqa: PLR0913 - one for each kind of resource
     lists of packages are full of them.
     """
     from restartmanager.cli.exitcodes import ExitCode
-    from restartmanager.model.identity import UniqueProcess
 
     listed = _read_list(files_from, null=null) if files_from is not None else []
-    if not (files or trees or packages or services or pids) and files_from is None:
+    if not spec and files_from is None:
         raise click.UsageError(
             "Nothing to register: give --file, --tree, --package, --service, --pid or --files-from."
         )
     session = _open_or_join(key)
     try:
-        session.register(
-            files=[*files, *listed],
-            trees=trees,
-            packages=packages,
-            services=services,
-            processes=[UniqueProcess.of(pid) for pid in pids],
-        )
+        session.register(**spec._replace(files=(*spec.files, *listed))._asdict())
     finally:
         _leave(session)
     return ExitCode.DONE

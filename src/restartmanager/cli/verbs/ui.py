@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from restartmanager.cli.commands import Command, examples
-from restartmanager.cli.options import relaunch_option, resource_options
+from restartmanager.cli.options import NOTHING_TO_CHANGE, relaunch_option, resource_options
 
 if TYPE_CHECKING:
     from restartmanager.cli.screen.visit import Visit
+    from restartmanager.model import ResourceSpec
 
 
 @examples(
@@ -27,14 +28,10 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Begin with force: kill what does not exit in time.")
 @relaunch_option
 @click.argument("command", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
-def ui(  # noqa: PLR0913 - each is one independent wish
+def ui(
     command: tuple[str, ...],
     *,
-    files: tuple[str, ...],
-    trees: tuple[str, ...],
-    packages: tuple[str, ...],
-    services: tuple[str, ...],
-    pids: tuple[int, ...],
+    spec: ResourceSpec,
     force: bool,
     relaunch: Literal["registered", "all"],
 ) -> int:
@@ -49,23 +46,14 @@ def ui(  # noqa: PLR0913 - each is one independent wish
     off.
     """
     from restartmanager.cli.verbs.run import tell_if_missing
-    from restartmanager.model.identity import UniqueProcess
 
-    if not (files or trees or packages or services or pids):
-        raise click.UsageError(
-            "Nothing to change: give --file, --tree, --package, --service or --pid."
-        )
+    if not spec:
+        raise click.UsageError(NOTHING_TO_CHANGE)
     _insist_on_a_terminal()
     status = tell_if_missing(command[0]) if command else None
     if status is not None:
         return status
-    return _visit()(command, relaunch, force=force).carry_out(
-        files=files,
-        trees=trees,
-        packages=packages,
-        services=services,
-        processes=[UniqueProcess.of(pid) for pid in pids],
-    )
+    return _visit()(command, relaunch, force=force).carry_out(spec)
 
 
 def _insist_on_a_terminal() -> None:
