@@ -15,7 +15,7 @@ from restartmanager.adapters import packages
 from restartmanager.adapters.bpf import btf, kernel_layout
 from restartmanager.adapters.desktop import entry_files, entry_lookup, windows
 from restartmanager.adapters.policy_files import parse_policy
-from restartmanager.adapters.proc import maps, mounts, procfs, texts
+from restartmanager.adapters.proc import formats, maps, mounts, texts
 from restartmanager.adapters.processes import recipes
 from restartmanager.adapters.scan import descriptors, hidden, kernel_holders, sockets, stale
 from restartmanager.adapters.services.parallel import ServiceTroubleError
@@ -78,7 +78,7 @@ def policy(data: bytes) -> object:
 
 
 def cgroup_line(data: bytes) -> object:
-    return procfs.parse_cgroup(data), procfs.parse_cgroup(b"0::" + data)
+    return formats.parse_cgroup(data), formats.parse_cgroup(b"0::" + data)
 
 
 def mapping(data: bytes) -> object:
@@ -206,9 +206,9 @@ def encoded(value: str) -> bytes:
 UNREADABLE = (UnreadableError,)
 
 PARSERS = (
-    Parser("proc stat", procfs.ProcStat.parse, (PROC_STAT,), (ValueError,)),
+    Parser("proc stat", formats.ProcStat.parse, (PROC_STAT,), (ValueError,)),
     Parser("proc start time", identity.parse_start_ticks, (PROC_STAT,), (ValueError,)),
-    Parser("proc arguments", procfs.parse_arguments, (b"a\0-b\0\0",)),
+    Parser("proc arguments", formats.parse_arguments, (b"a\0-b\0\0",)),
     Parser("proc cgroup", cgroup_line, (b"12:cpu:/x\n0::/a.slice/b.service (deleted)\n",)),
     Parser("proc status", recipes.parse_status, (STATUS,)),
     Parser("proc environment", recipes.parse_environment, (b"A=b\0C\0=d\0A=e",)),

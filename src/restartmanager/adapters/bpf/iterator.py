@@ -38,6 +38,7 @@ from restartmanager.adapters.bpf.loader import (
     LoadedPrograms,
     SelfTestError,
 )
+from restartmanager.adapters.proc.procfs import in_first_pid_namespace
 from restartmanager.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
 _Proven = TypeVar("_Proven")
 
 _WHAT = "Asking the kernel who holds files"
-_FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in include/linux/proc_ns.h
 _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39
 
 
@@ -212,7 +212,7 @@ def _obstacle() -> str | None:
         return f"the system call is not known for this kind of machine ({os.uname().machine})"
     if not os.path.exists(BTF_PATH):
         return f"the kernel does not show its types ({BTF_PATH} is missing)"
-    if not _in_first_pid_namespace():
+    if not in_first_pid_namespace():
         return (
             "this process lives in a pid namespace of its own, where the kernel's process numbers "
             "mean nothing"
@@ -220,15 +220,6 @@ def _obstacle() -> str | None:
     if not _has_rights():
         return "it needs root's rights, or the capabilities CAP_BPF and CAP_PERFMON"
     return None
-
-
-def _in_first_pid_namespace() -> bool:
-    """The kernel answers with the numbers of the first one, whoever asks. False on proof only."""
-    try:
-        about = os.stat("/proc/self/ns/pid")
-    except OSError:
-        return True
-    return about.st_ino == _FIRST_PID_NAMESPACE
 
 
 def _has_rights() -> bool:

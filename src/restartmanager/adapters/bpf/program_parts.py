@@ -30,7 +30,7 @@ from restartmanager.adapters.bpf.instructions import (
     put_map,
     store64,
 )
-from restartmanager.adapters.proc.procfs import PF_KTHREAD
+from restartmanager.adapters.proc.formats import PF_KTHREAD
 
 if TYPE_CHECKING:
     from restartmanager.adapters.bpf.btf import KernelFacts

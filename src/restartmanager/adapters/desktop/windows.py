@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import restartmanager
+from restartmanager.adapters.desktop.x11_shared import TITLE_LENGTH, TITLES, group_of
 from restartmanager.adapters.proc.procfs import PROC, ProcDirectory
 from restartmanager.adapters.proc.texts import EXECVE_LIMIT
 from restartmanager.adapters.processes.starting import memory_file
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
 
 
 _HELPER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "x11_helper.py")
-_ANSWER_LIMIT = 1024 * 1024
-_TITLE_LIMIT = 200
+_ANSWER_LIMIT = 1024 * 1024  # a helper runs with a user's rights: he may send what he likes
 
 
 class X11Windows:
@@ -146,7 +146,7 @@ class _Helper:
             "display": display.number,
             "authority": display.authority,
             "uid": uid,
-            "gid": _group_of(uid),
+            "gid": group_of(uid),
             "pids": [*self._processes],
             "close": [pid for pid in self._processes if pid in closing],
             "ping_s": PING_S,
@@ -205,16 +205,6 @@ class _Helper:
         os.close(self._answer)
 
 
-def _group_of(uid: int) -> int:
-    """The group with which a display is contacted; where the user is unknown, nobody's."""
-    import pwd
-
-    try:
-        return pwd.getpwuid(uid).pw_gid
-    except KeyError:
-        return 65534
-
-
 def _windows(facts: dict[str, Any]) -> Windows:
     """The facts as they were meant, or a TypeError."""
     titles, dialogs = _titles(facts["main"]), _titles(facts["dialogs"])
@@ -234,15 +224,13 @@ def _windows(facts: dict[str, Any]) -> Windows:
 def _titles(found: object) -> tuple[str, ...]:
     if not isinstance(found, list) or not all(isinstance(title, str) for title in found):
         raise TypeError
-    return tuple(title[:_TITLE_LIMIT] for title in found[:8])
+    return tuple(title[:TITLE_LENGTH] for title in found[:TITLES])
 
 
 # -- displays --------------------------------------------------------------------------------------
 
 _LOCAL = re.compile(r"(?:unix)?:([0-9]{1,5})(?:\.[0-9]{1,3})?", re.ASCII)
-
-
-_PATH_LIMIT = 4096
+_PATH_LIMIT = 4096  # PATH_MAX: a longer one is none
 
 
 @dataclass(frozen=True, slots=True, order=True)

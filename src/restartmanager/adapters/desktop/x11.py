@@ -23,12 +23,13 @@ from Xlib.error import XError
 from Xlib.ext import res
 from Xlib.protocol import event
 
+from restartmanager.adapters.desktop.x11_shared import TITLE_LENGTH
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-_WINDOWS = 4096
-_TITLE = 200
+_WINDOWS = 4096  # a server may tell of any number
 _APPLICATION_TYPES = frozenset({"_NET_WM_WINDOW_TYPE_NORMAL", "_NET_WM_WINDOW_TYPE_DIALOG"})
 _SHELL_TYPES = frozenset({"_NET_WM_WINDOW_TYPE_DESKTOP", "_NET_WM_WINDOW_TYPE_DOCK"})
 
@@ -226,7 +227,7 @@ class Desktop:
         if found is None or found.format != 8:
             return ""
         text = found.value if isinstance(found.value, bytes) else str(found.value).encode()
-        return text.decode("utf-8", "replace")[:_TITLE]
+        return text.decode("utf-8", "replace")[:TITLE_LENGTH]
 
     def _names(self, window: Any, name: str) -> frozenset[str]:  # noqa: ANN401
         numbers = self._numbers(window, name)[:64]

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import resource
 import socket
 import sys
@@ -29,17 +28,16 @@ from Xlib import display, ext
 from Xlib.error import DisplayError
 
 from restartmanager.adapters.desktop.x11 import Desktop
+from restartmanager.adapters.desktop.x11_shared import TITLES, group_of
 from restartmanager.adapters.processes.peers import Peer, peer_of
 
 if TYPE_CHECKING:
     from restartmanager.adapters.desktop.x11 import Window
 
 
-_MEMORY = 512 * 1024 * 1024
+_MEMORY = 512 * 1024 * 1024  # and python-xlib keeps all that a server sends
 _CPU_S = 10  # of the processor: a server may send lists without end
 _CONNECT_S = 2  # a server that listens takes connections at once
-_TITLES = 8
-_NOBODY = 65534
 
 
 def main() -> None:
@@ -103,8 +101,8 @@ def _facts(pid: int, windows: list[Window]) -> dict[str, Any]:
     heard = [window.responds for window in windows if window.responds is not None]
     return {
         "pid": pid,
-        "main": [window.title for window in windows if window.is_main][:_TITLES],
-        "dialogs": [window.title for window in windows if window.transient][:_TITLES],
+        "main": [window.title for window in windows if window.is_main][:TITLES],
+        "dialogs": [window.title for window in windows if window.transient][:TITLES],
         "responds": all(heard) if heard else None,
     }
 
@@ -137,7 +135,7 @@ def _become(uid: int, gid: int, server: int) -> None:
     ):
         resource.setrlimit(limit, (most, most))
     if uid == 0 and server != 0:
-        uid, gid = server, _group_of(server)
+        uid, gid = server, group_of(server)
     if os.geteuid() != 0:
         if uid != os.geteuid():
             raise PermissionError("another user's display")
@@ -158,13 +156,6 @@ def _prove_rights(uid: int, gid: int) -> None:
     except PermissionError:
         return
     raise PermissionError("rights could be got back")
-
-
-def _group_of(uid: int) -> int:
-    try:
-        return pwd.getpwuid(uid).pw_gid
-    except KeyError:
-        return _NOBODY
 
 
 if __name__ == "__main__":

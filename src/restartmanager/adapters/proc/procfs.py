@@ -15,8 +15,15 @@ from __future__ import annotations
 import os
 import time
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from restartmanager.adapters.proc.formats import (
+    DELETED,
+    ProcStat,
+    parse_arguments,
+    parse_cgroup,
+    status_field,
+)
 from restartmanager.adapters.proc.texts import EXECVE_LIMIT
 from restartmanager.errors import ProcessAccessError, ProcessGoneError
 from restartmanager.model import Process
@@ -28,65 +35,9 @@ if TYPE_CHECKING:
 
 
 PROC = "/proc"
-DELETED = " (deleted)"
-"""What the kernel appends to the path of a removed file; a file may also be called that."""
-
-PF_KTHREAD = 0x0020_0000
-"""The flag of a kernel thread (include/linux/sched.h)."""
+_FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in include/linux/proc_ns.h
 _SMALL = 16 * 1024
 _VANISHED = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
-
-
-class ProcStat(NamedTuple):
-    """What proc_pid_stat(5) says, as far as it matters here."""
-
-    name: str
-    state: str
-    parent_pid: int
-    process_group: int
-    session: int
-    tty: int
-    flags: int
-    threads: int
-    start_ticks: int
-
-    @classmethod
-    def parse(cls, text: bytes) -> ProcStat:
-        """The facts in the contents of a ``stat`` file; ValueError when it is not one.
-
-        The name in parentheses may hold parentheses and spaces itself: the last one closes it.
-        """
-        name, closed, rest = text.rpartition(b")")
-        fields = rest.split()
-        if not closed or len(fields) < 20:
-            raise ValueError("not a stat file")
-        parent, group, session, tty, _, flags = map(int, fields[1:7])
-        return cls(
-            name=os.fsdecode(name.partition(b"(")[2]),
-            state=fields[0].decode("ascii", "replace"),
-            parent_pid=parent,
-            process_group=group,
-            session=session,
-            tty=tty,
-            flags=flags,
-            threads=int(fields[17]),
-            start_ticks=int(fields[19]),
-        )
-
-    @property
-    def kernel_thread(self) -> bool:
-        """Whether the kernel runs it, without a program (PF_KTHREAD)."""
-        return bool(self.flags & PF_KTHREAD)
-
-    @property
-    def zombie_leader(self) -> bool:
-        """Whether its first thread has exited; other threads may live on."""
-        return self.state in {"Z", "X", "x"}
-
-    @property
-    def dead(self) -> bool:
-        """Whether nothing of it runs any more."""
-        return self.zombie_leader and self.threads <= 1
 
 
 class ProcDirectory:
@@ -244,7 +195,7 @@ class ProcDirectory:
         """The effective user; from ``status``, for the folder of a process that may not be dumped
         belongs to root whoever runs it (proc(5))."""
         try:
-            return int(_field(status, b"Uid").split()[1])
+            return int(status_field(status, b"Uid").split()[1])
         except (IndexError, ValueError):
             return os.fstat(self.fd).st_uid
 
@@ -256,7 +207,7 @@ class ProcDirectory:
         ours = _own_pid_namespace(self._proc)
         if theirs is not None and ours is not None:
             return theirs == ours
-        return len(_field(status, b"NSpid").split()) <= 1
+        return len(status_field(status, b"NSpid").split()) <= 1
 
 
 def boot_time() -> float:
@@ -290,25 +241,6 @@ def describe(identity: UniqueProcess, proc: str = PROC) -> Process:
     return process
 
 
-def parse_arguments(text: bytes) -> tuple[str, ...]:
-    """The arguments in the contents of a ``cmdline`` file, empty ones included."""
-    if not text:
-        return ()
-    return tuple(os.fsdecode(part) for part in text.removesuffix(b"\0").split(b"\0"))
-
-
-def parse_cgroup(text: bytes) -> str | None:
-    """The control group in the contents of a ``cgroup`` file (cgroups(7)): that of the unified
-    hierarchy, else the one systemd made for itself; None when there is neither."""
-    found: dict[bytes, bytes] = {}
-    for line in text.split(b"\n"):
-        fields = line.split(b":", 2)
-        if len(fields) == 3:
-            found.setdefault(b"0::" if fields[:2] == [b"0", b""] else fields[1], fields[2])
-    path = found.get(b"0::", found.get(b"name=systemd"))
-    return None if path is None else os.fsdecode(path).removesuffix(DELETED)
-
-
 def _read_up_to(descriptor: int, limit: int) -> bytes:
     parts = []
     while limit > 0:
@@ -318,13 +250,6 @@ def _read_up_to(descriptor: int, limit: int) -> bytes:
         parts.append(part)
         limit -= len(part)
     return b"".join(parts)
-
-
-def _field(status: bytes, name: bytes) -> bytes:
-    """The value of one line of a ``status`` file; the process cannot forge lines in it, for the
-    kernel escapes its name."""
-    _, found, rest = (b"\n" + status).partition(b"\n" + name + b":")
-    return rest.partition(b"\n")[0] if found else b""
 
 
 def _optional(read: Callable[[str], bytes | None], name: str) -> bytes | None:
@@ -340,6 +265,15 @@ def _leads_to(path: str, file: os.stat_result) -> bool:
     except (OSError, ValueError):
         return False
     return (found.st_dev, found.st_ino) == (file.st_dev, file.st_ino)
+
+
+def in_first_pid_namespace(proc: str = PROC) -> bool:
+    """Whether process numbers are those of the kernel, and no process is hidden in a namespace
+    above (pid_namespaces(7)). False on proof only."""
+    try:
+        return os.stat(f"{proc}/self/ns/pid").st_ino == _FIRST_PID_NAMESPACE
+    except OSError:
+        return True
 
 
 @cache

@@ -14,7 +14,8 @@ import stat
 import struct
 from typing import TYPE_CHECKING
 
-from restartmanager.adapters.proc.procfs import DELETED, PROC, ProcDirectory, parse_arguments
+from restartmanager.adapters.proc.formats import DELETED, parse_arguments
+from restartmanager.adapters.proc.procfs import PROC, ProcDirectory
 from restartmanager.adapters.proc.ways import Ways
 from restartmanager.errors import (
     NotRestartableError,

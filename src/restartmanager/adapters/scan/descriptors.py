@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from restartmanager.adapters.proc.procfs import DELETED
+from restartmanager.adapters.proc.formats import DELETED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from restartmanager.adapters.proc.formats import DELETED
 from restartmanager.adapters.proc.maps import CUT, Mapping, map_files_name, parse_mapping, portions
-from restartmanager.adapters.proc.procfs import DELETED
 from restartmanager.adapters.proc.roots import sees_our_root
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import stat
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
-from restartmanager.adapters.proc.procfs import parse_arguments
+from restartmanager.adapters.proc.formats import parse_arguments
 from restartmanager.adapters.proc.roots import OurRoot, stat_inside
 from restartmanager.adapters.proc.texts import link_text
 from restartmanager.rules.interpreters import interpreter, script_candidates

@@ -20,9 +20,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.proc.birth import birth_time
+from restartmanager.adapters.proc.formats import DELETED
 from restartmanager.adapters.proc.maps import CUT, Mapping, map_files_name, parse_mapping, portions
 from restartmanager.adapters.proc.mounts import Mounts
-from restartmanager.adapters.proc.procfs import DELETED, PROC, ProcDirectory, boot_time, pids
+from restartmanager.adapters.proc.procfs import PROC, ProcDirectory, boot_time, pids
 from restartmanager.adapters.proc.roots import sees_our_root, stat_inside
 from restartmanager.adapters.proc.texts import link_text
 from restartmanager.adapters.scan.kernel_release import installed_releases, newer_release

@@ -13,7 +13,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from restartmanager.adapters.proc.procfs import DELETED, boot_time
+from restartmanager.adapters.proc.formats import DELETED
+from restartmanager.adapters.proc.procfs import boot_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

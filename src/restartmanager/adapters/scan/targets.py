@@ -14,8 +14,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.adapters.proc.files import first_bytes, identity_of
+from restartmanager.adapters.proc.formats import DELETED
 from restartmanager.adapters.proc.listings import Key, Leads
-from restartmanager.adapters.proc.procfs import DELETED
 from restartmanager.adapters.proc.trees import Tree, TurnedLinkError, real_path_of
 from restartmanager.model import FileResource
 from restartmanager.rules.interpreters import HEAD_BYTES, could_be_script

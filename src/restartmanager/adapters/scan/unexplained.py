@@ -9,11 +9,10 @@ unseen, and is never called free.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.adapters.proc.mounts import Mounts
-from restartmanager.adapters.proc.procfs import PROC
+from restartmanager.adapters.proc.procfs import PROC, in_first_pid_namespace
 from restartmanager.adapters.scan.hidden import find_hidden
 from restartmanager.adapters.scan.kernel_holders import UsedFiles, kernel_uses
 from restartmanager.adapters.scan.leases import Verdict
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
 
 
-_FIRST_PID_NAMESPACE = 0xEFFFFFFC  # kernel: PROC_PID_INIT_INO
 _SHOWN = 3
 
 
@@ -80,17 +78,9 @@ def _unseen(not_inspectable: int, receivers: Sequence[int], proc: str) -> str:
         parts.append(f"open files are on their way through sockets to process {numbers}{more}")
     if not_inspectable:
         parts.append(f"{not_inspectable} processes may not be looked into")
-    if _in_container(proc):
+    if not in_first_pid_namespace(proc):
         parts.append("processes outside this container are hidden")
     return "; ".join(parts)
-
-
-def _in_container(proc: str) -> bool:
-    """Whether there are processes that have no number here (pid_namespaces(7))."""
-    try:
-        return os.stat(f"{proc}/self/ns/pid").st_ino != _FIRST_PID_NAMESPACE
-    except OSError:
-        return False
 
 
 def _merged(holders: Iterable[Holder]) -> tuple[Holder, ...]:

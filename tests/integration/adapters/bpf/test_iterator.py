@@ -459,5 +459,5 @@ def test_a_pid_namespace_of_its_own_cannot() -> None:
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="unshare(1) is not there")
 def test_the_proof_alone_finds_out_a_pid_namespace() -> None:
-    unaware = "iterator._in_first_pid_namespace = lambda: True"
+    unaware = "iterator.in_first_pid_namespace = lambda: True"
     assert "self-test failed" in why_in_a_child(*IN_A_PID_NAMESPACE, first=unaware)

@@ -6,7 +6,6 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from types import SimpleNamespace
 
 import pytest
 
@@ -197,7 +196,7 @@ def test_threads_are_served_one_at_a_time(load: Load) -> None:
     ("name", "answer", "why"),
     [
         ("_has_rights", False, "CAP_BPF and CAP_PERFMON"),
-        ("_in_first_pid_namespace", False, "pid namespace of its own"),
+        ("in_first_pid_namespace", False, "pid namespace of its own"),
         ("BTF_PATH", "/nonexistent", "/nonexistent is missing"),
         ("syscall.is_machine_known", False, "this kind of machine"),
     ],
@@ -205,16 +204,10 @@ def test_threads_are_served_one_at_a_time(load: Load) -> None:
 def test_obstacles_are_named(
     monkeypatch: pytest.MonkeyPatch, name: str, answer: object, why: str
 ) -> None:
-    for good in ("_has_rights", "_in_first_pid_namespace"):
+    for good in ("_has_rights", "in_first_pid_namespace"):
         monkeypatch.setattr(iterator, good, lambda: True)
     monkeypatch.setattr(iterator, "BTF_PATH", "/")
     monkeypatch.setattr(syscall, "is_machine_known", lambda: True)
     value = answer if isinstance(answer, str) else lambda: answer
     monkeypatch.setattr(f"{iterator.__name__}.{name}", value)
     assert why in (why_unavailable() or "")
-
-
-def test_the_namespace_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    for number, first in ((0xEFFFFFFC, True), (0xF0000010, False)):
-        monkeypatch.setattr(os, "stat", lambda _, n=number: SimpleNamespace(st_ino=n))
-        assert iterator._in_first_pid_namespace() is first

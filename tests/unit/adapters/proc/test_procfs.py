@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from restartmanager.adapters.proc.formats import ProcStat, parse_arguments, parse_cgroup
 from restartmanager.adapters.proc.procfs import (
     ProcDirectory,
-    ProcStat,
     boot_time,
     describe,
-    parse_arguments,
-    parse_cgroup,
+    in_first_pid_namespace,
     pids,
 )
 from restartmanager.errors import ProcessGoneError
@@ -192,3 +192,9 @@ def test_the_time_of_the_boot_is_the_kernels_own_more_exactly() -> None:
         seconds = next(int(line.split()[1]) for line in file if line.startswith("btime "))
     assert abs(boot_time() - seconds) < 2
     assert abs(boot_time() - boot_time()) < 0.5
+
+
+def test_the_namespace_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, first in ((0xEFFFFFFC, True), (0xF0000010, False)):
+        monkeypatch.setattr(os, "stat", lambda _, n=number: SimpleNamespace(st_ino=n))
+        assert in_first_pid_namespace() is first
