@@ -1,1 +1,1 @@
-"""What touches the machine: each module or folder stands behind one of the ports."""
+"""Adapters: all that touches the machine, each module or folder behind one of the ports."""

@@ -1,4 +1,4 @@
-"""Time, from the system's clocks."""
+"""The adapter of the port ``Clock``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class SystemClock:
-    """The clocks of the machine (clock_gettime(2)); port ``Clock``."""
+    """The clocks of the machine (clock_gettime(2))."""
 
     def now(self) -> float:
         """Seconds since 1970 (CLOCK_REALTIME)."""

@@ -24,7 +24,10 @@ _ASKING = "Asking for the files of a package"
 
 
 class SystemPackages:
-    """Packages of dpkg and rpm; where both are there, the first that knows the name answers."""
+    """The packages of dpkg and rpm; port ``Packages``.
+
+    Where both are there, the first that knows a name answers.
+    """
 
     def files_of(self, name: str) -> tuple[str, ...]:
         """The paths that the package owns, without directories and links to them.

@@ -114,7 +114,7 @@ def parse_policy(text: str, path: str) -> Policy:
 
 
 class _Entry:
-    """One table of the file, with where it stands."""
+    """One table of a policy file, with the place where it stands."""
 
     def __init__(self, table: dict[str, Any], path: str, where: str) -> None:
         self._table = table

@@ -46,11 +46,12 @@ _SIZES = {
 
 
 class BtfError(ValueError):
-    """The type information cannot be used; the text says why, as the end of a sentence."""
+    """Type information that cannot be used; the text says why, as the end of a sentence."""
 
 
 class KernelFacts(NamedTuple):
-    """The numbers: ids of the functions to attach to, and offsets of members in bytes."""
+    """The numbers that programs need: ids of the functions to attach to, and offsets of members in
+    bytes."""
 
     task_iterator: int
     task_file_iterator: int
@@ -171,7 +172,7 @@ def _demand_safe_mappings(types: _Types) -> None:
 
 
 class _Type(NamedTuple):
-    """One entry; ``value`` is its size or the type it refers to, ``tail`` where more follows."""
+    """One type; ``value`` is its size or the type it refers to, ``tail`` where its rest lies."""
 
     kind: int
     length: int

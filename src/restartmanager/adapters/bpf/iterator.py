@@ -1,4 +1,4 @@
-"""Who holds files, asked of the kernel itself.
+"""Questions to the kernel by BPF iterators: who holds files, and which code runs.
 
 BPF iterators (Documentation/bpf/bpf_iterators.rst) visit every descriptor, every mapping and every
 task and answer with the processes that use the files asked for: the same answer as reading all of
@@ -57,7 +57,7 @@ _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39
 
 
 class KernelIterator:
-    """Asks the kernel who holds files; loaded on entering, for as many questions as one likes.
+    """The question to the kernel who holds files; loaded on entering, for any number of questions.
 
     ``cache_folder`` is a folder of the caller's own in which the numbers about this kernel are
     kept, to spare a tenth of a second. Entering raises UnsupportedError where the kernel cannot be

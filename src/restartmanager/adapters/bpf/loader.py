@@ -34,7 +34,7 @@ _ALWAYS = frozenset({How.OPEN, How.MAPPED})
 
 
 class Hit(NamedTuple):
-    """A process uses a file, in one way; device and inode are those that were asked for."""
+    """One use of a file by a process; device and inode are those that were asked for."""
 
     device: int
     inode: int
@@ -43,15 +43,14 @@ class Hit(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the kernel said: all uses, and every process that runs a program, so that it has been
-    looked at."""
+    """An answer of the kernel: all uses, and all processes with a program, which were looked at."""
 
     hits: frozenset[Hit] = frozenset()
     processes: frozenset[int] = frozenset()
 
 
 class SelfTestError(Exception):
-    """The kernel's answer lacks the proof; the text says how, as the end of a sentence."""
+    """An answer of the kernel without the proof; the text says how, as the end of a sentence."""
 
 
 class LoadedPrograms:

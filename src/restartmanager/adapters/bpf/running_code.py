@@ -1,4 +1,4 @@
-"""Which code runs on this machine, told by the kernel: every file that is mapped to be executed.
+"""The code that runs on this machine, told by the kernel: every file that is mapped to be executed.
 
 One look, proven on this process like every answer of the kernel's: it has to name the files that
 this process itself has mapped to be executed, by path, device and inode as ``/proc/self/maps`` has
@@ -60,7 +60,7 @@ class RunningProcess(NamedTuple):
 
 
 class RunningCode(NamedTuple):
-    """What the kernel said: the files, and all processes by their numbers."""
+    """The kernel's answer: the files, and all processes by their numbers."""
 
     files: tuple[CodeFile, ...]
     processes: dict[int, RunningProcess]

@@ -45,7 +45,7 @@ _READ_SIZE = 1 << 16
 
 
 class BpfError(Exception):
-    """The kernel refused a command.
+    """A command that the kernel refused.
 
     ``step`` says what was tried, ``number`` is the errno, ``log`` the end of what the verifier had
     to say about a program, or empty.
@@ -59,7 +59,7 @@ class BpfError(Exception):
 
 
 class _Attributes(ctypes.Structure):
-    """What a command is told: union bpf_attr, of which the kernel takes a missing rest as zero."""
+    """The argument of a command: union bpf_attr, whose missing rest the kernel takes as zero."""
 
 
 class _MapCreate(_Attributes):
@@ -126,7 +126,7 @@ class _IterCreate(_Attributes):
 
 
 class _TaskInfo(ctypes.Structure):
-    """Which tasks an iterator visits: union bpf_iter_link_info, member task, since 6.1."""
+    """The tasks that an iterator visits: union bpf_iter_link_info, member task, since Linux 6.1."""
 
     _fields_: ClassVar = [("tid", c_uint32), ("pid", c_uint32), ("pid_fd", c_uint32)]
 

@@ -1,1 +1,1 @@
-"""The desktop: windows that can be closed, and entries by which applications are started."""
+"""Desktops: windows that can be closed, and entries by which applications are started."""

@@ -1,7 +1,7 @@
-"""Desktop entries: what an application is called and by which command it is started; pure.
+"""Desktop entries: what an application is called and by which command it is started. Pure.
 
-Read by the rules of the Desktop Entry Specification 1.5, and stricter: what it leaves undefined is
-refused. The command becomes a list of words; no shell ever sees it.
+Entries are read by the rules of the Desktop Entry Specification 1.5, and stricter: what it leaves
+undefined is refused. The command becomes a list of words; no shell ever sees it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CODES = _FILES | _OBSOLETE | frozenset("ick%")
 
 @dataclass(frozen=True, slots=True)
 class DesktopEntry:
-    """One application; ``arguments`` are the words of its command, with field codes in them.
+    """The entry of one application; ``arguments`` are the words of its command, with field codes.
 
     ``hidden`` says that the entry counts as deleted. An entry that is ``dbus_activatable`` may have
     no command: it is started by its name on the message bus.

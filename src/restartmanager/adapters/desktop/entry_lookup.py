@@ -1,4 +1,4 @@
-"""Which desktop entry an application was started by; port ``Entries``.
+"""The desktop entry by which an application was started.
 
 The name of the unit that a process is in says which entry to look for. Desktops name the units in
 which they start applications after them (systemd, "Desktop Environment Integration"):
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class DesktopEntries:
-    """The entries of this machine, as far as the caller may believe them (``entry_places``)."""
+    """The desktop entries that the caller may believe (``entry_places``); port ``Entries``."""
 
     def find(self, process: Process) -> Entry | None:
         """The entry after which the unit of this process is called, with a program to run; None
@@ -45,7 +45,7 @@ _ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
 _ID = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9_-])?", re.ASCII)
 
 
-_NAME_LIMIT = 255  # UNIT_NAME_MAX
+_NAME_LIMIT = 255  # UNIT_NAME_MAX in systemd: src/basic/unit-name.h
 
 
 def application_id(unit: str) -> str | None:

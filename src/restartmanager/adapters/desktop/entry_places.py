@@ -1,4 +1,4 @@
-"""Where desktop entries lie, and which of them may be believed.
+"""The places of desktop entries, and which entries may be believed.
 
 What an entry names is started. Root takes entries from the system's own folders only, and only
 files that nobody but root can alter: never one from a home folder, whoever the application belongs

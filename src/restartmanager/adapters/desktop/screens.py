@@ -1,7 +1,7 @@
-"""The windows that can be asked for on this machine; port ``Screens``.
+"""The adapter of the port ``Screens``.
 
-What speaks to displays is loaded when somebody is to be asked about, and where it is missing nobody
-has windows.
+Code that speaks to displays is loaded when somebody is to be asked about. Where it is missing,
+nobody has windows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 
 class DesktopScreens:
-    """The X displays, where python-xlib is installed (the extra ``x11``); else none."""
+    """The X displays, where python-xlib is installed (the extra ``x11``), else none; port
+    ``Screens``."""
 
     def find(
         self, processes: Sequence[Process], deadline: float, cancel: CancelToken | None = None

@@ -1,4 +1,4 @@
-"""The windows of processes, asked through a helper process for each display.
+"""Windows of processes, asked for through a helper process for each display.
 
 DISPLAY and XAUTHORITY come from the environment of a process, which chose them. So the display is
 contacted by a helper with the rights of that process's user, never by root (``x11_helper``); only
@@ -40,7 +40,7 @@ _ANSWER_LIMIT = 1024 * 1024  # a helper runs with a user's rights: he may send w
 
 
 class X11Windows:
-    """Windows on X displays of this machine, Xwayland's included; port ``Screens``.
+    """The windows on X displays of this machine, Xwayland's included; port ``Screens``.
 
     Raises UnsupportedError where python-xlib is missing (the extra ``x11``).
     """
@@ -235,7 +235,7 @@ _PATH_LIMIT = 4096  # PATH_MAX: a longer one is none
 
 @dataclass(frozen=True, slots=True, order=True)
 class Display:
-    """One display of this machine; ``authority`` is the file with the key to it."""
+    """One X display of this machine; ``authority`` is the file with the key to it."""
 
     number: int
     authority: str

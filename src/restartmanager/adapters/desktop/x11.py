@@ -1,12 +1,12 @@
-"""Windows of one X display: whose they are, whether they respond, and the request to close them.
+"""The windows of one X display: whose they are, whether they respond, and how they are closed.
 
 A window belongs to the process that the X server names (X-Resource 1.2, LocalClientPID), not to the
 one that its property claims (_NET_WM_PID), which counts only where the server cannot say and the
 window is of this machine. What is asked is what the window manager's own close button asks
 (_NET_CLOSE_WINDOW, else WM_DELETE_WINDOW); no client is ever disconnected.
 
-Runs in the helper process (``x11_helper``) only. Source of the properties: Extended Window Manager
-Hints 1.5; Inter-Client Communication Conventions Manual 2.0.
+This module runs in the helper process (``x11_helper``) only. Source of the properties: Extended
+Window Manager Hints 1.5; Inter-Client Communication Conventions Manual 2.0.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Window:
 
 
 class Desktop:
-    """One display, through a connection (Xlib.display.Display)."""
+    """One X display, seen through a connection (Xlib.display.Display)."""
 
     def __init__(self, connection: Any) -> None:  # noqa: ANN401 - python-xlib has no types
         self._display = connection

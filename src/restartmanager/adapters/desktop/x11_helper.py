@@ -1,4 +1,4 @@
-"""One look at an X display, or one request to close windows, in a process of its own.
+"""The helper for one X display: it looks at windows, or asks them to close, as their user.
 
 ``windows`` runs it as ``python -I -S -B x11_helper.py FOLDER…`` with a request in JSON on standard
 input, and reads one line of JSON. The folders are where python-xlib and this package lie.

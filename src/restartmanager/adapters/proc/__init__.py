@@ -1,1 +1,1 @@
-"""Reading ``/proc``: the facts that several adapters need."""
+"""Facts from ``/proc``, and about files, that several adapters need."""

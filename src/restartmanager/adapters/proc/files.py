@@ -1,4 +1,4 @@
-"""What is registered: paths made absolute, and which file each of them leads to now.
+"""Resources from paths: made absolute, with the identity of the file that each leads to now.
 
 A path is a name that the next file inherits; the identity taken here, before anything is changed,
 is what a process is recognised by afterwards (stat(2): device and inode never change while a file

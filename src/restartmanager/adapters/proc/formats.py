@@ -1,4 +1,4 @@
-"""The formats of ``/proc/PID``: what its files say about a process. Pure.
+"""The formats of ``/proc/PID``: parsers of what its files say about a process. Pure.
 
 What a process chose (its name, arguments, paths) is decoded with surrogate escapes and not judged.
 """
@@ -16,7 +16,7 @@ PF_KTHREAD = 0x0020_0000
 
 
 class ProcStat(NamedTuple):
-    """What proc_pid_stat(5) says, as far as it matters here."""
+    """The facts of a ``stat`` file that matter here (proc_pid_stat(5))."""
 
     name: str
     state: str
@@ -53,7 +53,7 @@ class ProcStat(NamedTuple):
 
     @property
     def kernel_thread(self) -> bool:
-        """Whether the kernel runs it, without a program (PF_KTHREAD)."""
+        """Whether it is a thread of the kernel, without a program (PF_KTHREAD)."""
         return bool(self.flags & PF_KTHREAD)
 
     @property

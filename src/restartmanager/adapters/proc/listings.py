@@ -1,4 +1,4 @@
-"""Where many paths lead, told by listing their folders where that is quicker than a look at each.
+"""Listings of folders, which tell where many paths lead quicker than a look at each.
 
 A listing has the kind and the inode of everything in a folder (readdir(3): d_type, d_ino), at a
 fifth of what a look at each costs. The inode is believed for regular files on file systems where it
@@ -32,16 +32,16 @@ _Folder: TypeAlias = "dict[str, str]"
 
 
 class Leads:
-    """Where paths lead, at the moment when they were looked at; what is in none of these leads
-    nowhere."""
+    """The files that paths lead to, at the moment when they were looked up. A path that is in none
+    of the collections leads nowhere."""
 
     def __init__(self) -> None:
         self.keys: dict[str, Key] = {}
-        """What each leads to, of whatever kind."""
+        """What each path leads to, of whatever kind."""
         self.directories: set[str] = set()
         self.sockets: set[str] = set()
         self.hidden: set[str] = set()
-        """What the caller may not see."""
+        """The paths that the caller may not look at."""
 
     def look_up(self, paths: Iterable[str], mounts: Mounts) -> None:
         """Look at these absolute paths, following links; ``mounts`` are those of now."""

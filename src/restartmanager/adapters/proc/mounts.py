@@ -1,4 +1,4 @@
-"""The mounted file systems: which device and type a path has, and which of them can hang.
+"""Mounted file systems: which device and type a path has, and which of them can hang.
 
 Four facts about file systems matter to the scan: whether a server or another process answers for
 them, so that a stat may wait for ever; whether ``maps`` names the device that stat names; and
@@ -113,7 +113,7 @@ def parse_device(text: bytes) -> int | None:
 
 
 class Mounts:
-    """The mounts that the caller sees."""
+    """The mounts that the calling process sees."""
 
     def __init__(self, mounts: Iterable[Mount], *, hidden_remote: bool = False) -> None:
         self._by_point = {mount.point: mount for mount in mounts}  # the last one covers the others
@@ -123,7 +123,7 @@ class Mounts:
 
     @classmethod
     def read(cls, proc: str) -> Mounts:
-        """Those of the calling process; none where they cannot be read."""
+        """The mounts of the calling process; none where they cannot be read."""
         volumes = contents(f"{proc}/{_NFS_VOLUMES}").count(b"\n")  # the first line is a heading
         mounts = parse_mountinfo(contents(f"{proc}/self/mountinfo"))
         return cls(mounts, hidden_remote=volumes > 1)

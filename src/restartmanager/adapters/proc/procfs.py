@@ -1,12 +1,11 @@
-"""One process as ``/proc`` shows it: read through one directory handle, in bounded portions.
+"""Processes as ``/proc`` shows them, each read through one directory handle, with bounds.
 
 A handle on ``/proc/PID`` belongs to the process, not to its number: when the process ends, reading
 through it fails, also when the number is given to another process (proc(5)). What is read through
 one handle is therefore about one process.
 
-Everything a process chose (name, arguments, paths) is decoded with surrogate escapes and not
-judged. That a process exits, becomes a zombie or runs another program in the middle of it is a
-fact: the answer is then None or ProcessGoneError. PermissionError means that the caller may not
+That a process exits, becomes a zombie or runs another program in the middle of it is a fact: the
+answer is then None or ProcessGoneError. PermissionError means that the caller may not
 look (ptrace(2), "Ptrace access mode checking").
 """
 

@@ -1,4 +1,4 @@
-"""Looking up a path as another process sees it: from its root directory, never out of it.
+"""Paths as another process sees them: looked up from its root directory, never out of it.
 
 ``/proc/PID/root/PATH`` alone is not enough: an absolute symbolic link on the way would lead out
 into our own root (openat2(2), RESOLVE_IN_ROOT, which Python does not have). So the path is walked
@@ -16,8 +16,8 @@ _SELF = frozenset({"self", "thread-self"})
 
 
 class OurRoot:
-    """Our own root directory and mount namespace as they are when this is made, to compare those of
-    many processes with."""
+    """Our own root directory and mount namespace, as they are when this is made; those of many
+    processes are compared with them."""
 
     def __init__(self) -> None:
         self._namespace = os.readlink("/proc/self/ns/mnt")

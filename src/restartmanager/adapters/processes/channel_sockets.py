@@ -1,9 +1,9 @@
-"""Finding and proving the socket on which an application listens.
+"""The sockets on which applications listen: how they are found, and proved.
 
-It has a fixed name in a folder of its user, so nothing that the process says is needed to find it,
-and nothing of what is found there is believed. The way is walked name by name without following
-links and without touching file systems that a user may have made; the socket is connected through
-the descriptor that was looked at; and the kernel says who listens (SO_PEERCRED, unix(7)), by number
+A socket has a fixed name in a folder of its user, so nothing that the process says is needed to
+find it, and nothing of what is found there is believed. The way is walked name by name without
+following links and without touching file systems that a user may have made; the socket is connected
+through the descriptor that was looked at; and the kernel says who listens (``peers``), by number
 and, since Linux 6.5, by a pidfd, which cannot slip to a later process.
 """
 
@@ -33,8 +33,8 @@ _SOCKET = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class ChannelSockets:
-    """Connects to applications. Make one for each shutdown: it knows the mounts that there were
-    when it was made."""
+    """The way to the sockets of applications. Make one for each shutdown: it knows the mounts that
+    there were when it was made."""
 
     def __init__(self) -> None:
         self._types: dict[bytes, str] = {}

@@ -1,4 +1,4 @@
-"""Talking to applications that listen: all at once, waiting on descriptors only; port ``Channels``.
+"""Conversations with applications that listen: all at once, waiting on descriptors only.
 
 An application may do whatever it likes on its end: be silent, exit, say nonsense, never stop
 talking. Each is an answer of its own kind, costs this end no more than a line of memory, and is
@@ -45,10 +45,10 @@ _KINDS = {
 
 
 class LinuxChannels:
-    """The applications of this machine that listen."""
+    """The applications of this machine that listen; port ``Channels``."""
 
     def open(self, processes: Sequence[Process]) -> LinuxConversations:
-        """Connections to those of these processes that listen."""
+        """Connect to those of these processes that listen."""
         return LinuxConversations(processes)
 
 

@@ -1,4 +1,4 @@
-"""Start one program as it was: a small program of its own, ``launcher.py REPORT GATE INSTALLER``.
+"""The launcher, ``launcher.py REPORT GATE INSTALLER``: a small program that starts another one.
 
 It is run by ``starting.py`` as ``python -I -S -B launcher.py``, with a recipe on standard input and
 three descriptors: a pipe to report to, a pipe that is the gate, and a pidfd of the installer.

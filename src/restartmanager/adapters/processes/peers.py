@@ -20,7 +20,7 @@ _INTEGER = struct.Struct("i")
 
 
 class Peer(NamedTuple):
-    """Who listened at the other end of a connection: numbers of the process and of its user."""
+    """The process that listened at the other end of a connection, and its user."""
 
     pid: int
     uid: int

@@ -1,4 +1,5 @@
-"""Holding on to processes (pidfd_open(2)): signalling and awaiting the one that is meant."""
+"""Pidfds (pidfd_open(2)): holds on processes, by which the one that is meant is signalled and
+awaited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single processes of this machine: looking, signalling, waiting, starting; port ``Processes``.
+"""The adapter of the port ``Processes``.
 
 What acting needs is imported when somebody acts: who only asks gets the answer sooner.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class LinuxProcesses:
-    """The processes of this machine, by ``/proc`` and pidfds.
+    """The processes of this machine, by ``/proc`` and pidfds; port ``Processes``.
 
     The errors are those of the port. UnsupportedError comes from a kernel before Linux 5.3.
     """
@@ -137,9 +137,7 @@ def _parent(process: Process) -> UniqueProcess | None:
 # -- control groups --------------------------------------------------------------------------------
 
 _MOUNTS = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
-"""Where the unified hierarchy is: beside version 1, or alone."""
-
-
+"""Where the unified hierarchy is mounted: beside version 1, or alone."""
 _SIZE_LIMIT = 1024 * 1024
 
 

@@ -1,4 +1,4 @@
-"""How a process can be started again: all that is needed for it, read out of the process.
+"""Recipes: all that is needed to start a process again, read out of the process.
 
 A process must not come back with more rights than it has, so what cannot be given back is refused
 here, with the reason: another root directory or namespace, a sandbox, rights of a set-user-ID

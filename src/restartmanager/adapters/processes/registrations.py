@@ -1,8 +1,8 @@
-"""What other processes have registered, read out of them.
+"""Registrations of other processes, read out of them: the other half of ``restartmanager.app``.
 
-The other half of ``restartmanager.app``. Nothing of it is believed that could be forged by somebody
-else than the process: a descriptor can be handed to a stranger (unix(7)), a file can be called like
-a memfd, and a file system in user space can make whoever touches it wait for ever.
+Nothing of one is believed that could be forged by somebody else than the process: a descriptor can
+be handed to a stranger (unix(7)), a file can be called like a memfd, and a file system in user
+space can make whoever touches it wait for ever.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Starting a program by its recipe, through the launcher, with a gate before it runs."""
+"""The start of a program by its recipe, through the launcher, with a gate before it runs."""
 
 from __future__ import annotations
 

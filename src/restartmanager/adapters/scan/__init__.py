@@ -1,1 +1,1 @@
-"""The look at the whole machine: who holds which file, and who runs replaced code."""
+"""Looks at the whole machine: who holds which file, and who runs replaced code."""

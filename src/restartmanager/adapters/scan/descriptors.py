@@ -1,4 +1,4 @@
-"""Which registered files a process has open: ``/proc/PID/fd``, asked for inodes.
+"""Open descriptors: which registered files a process has open, by the inodes in ``/proc/PID/fd``.
 
 The text of a descriptor's link proves nothing either way: hard links, bind mounts, renamed and
 removed files have another text, and what is mounted over a file has the same. So every descriptor
@@ -38,7 +38,7 @@ def parse_inode(text: bytes) -> int | None:
 
 
 class DescriptorReader:
-    """Reads the descriptors of one process after the other."""
+    """The reader of descriptors, of one process after the other."""
 
     def __init__(self, targets: Targets, mounts: Mounts) -> None:
         self._mounts = mounts

@@ -1,4 +1,4 @@
-"""Processes that use a file in ways which neither their descriptors nor their mappings show.
+"""Hidden uses: processes that use a file, and neither their descriptors nor mappings show it.
 
 Three of them name the file: a ring of io_uring(7) lists the files registered with it, a program can
 use a file through an overlayfs, where it has another device number, and /proc/locks says who has
@@ -40,8 +40,8 @@ _RING = "anon_inode:[io_uring]"
 
 
 class Hidden(NamedTuple):
-    """What was found: the processes that use the files, and the numbers of those to which
-    descriptors of unknown files are on their way."""
+    """The hidden uses that were found: the processes that use the files, and the numbers of those
+    to which descriptors of unknown files are on their way."""
 
     holders: tuple[Holder, ...]
     receivers: tuple[int, ...]
@@ -89,7 +89,7 @@ def parse_locks(text: bytes) -> frozenset[tuple[int, Key]]:
 
 
 class _Look:
-    """One look at the machine, as it proceeds."""
+    """One look at the machine for hidden uses, as it proceeds."""
 
     def __init__(self, used: UsedFiles, proc: str) -> None:
         self._used = used

@@ -1,6 +1,6 @@
-"""What the kernel itself uses a file for: loop devices (loop(4)) and swap (swapon(2)).
+"""Files that the kernel itself uses: for loop devices (loop(4)) and swap (swapon(2)).
 
-No process holds these files, so none can be closed; who may undo it is told in words.
+No process holds these files, so none can be closed; what the kernel does with one is told in words.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LOOP_INFO64_BYTES = 232
 
 
 class UsedFiles:
-    """Registered files that are in use, by what they are now.
+    """The registered files that are in use, by what they are now.
 
     A file that is gone, or no longer the registered one, is left out.
     """

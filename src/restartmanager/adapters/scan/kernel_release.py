@@ -1,4 +1,4 @@
-"""Whether a newer kernel is installed than the one that runs."""
+"""Releases of kernels: the one that runs, and a newer one that is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The in-use probe: one question to the kernel instead of a look at every process.
+"""The lease probe: one question to the kernel instead of a look at every process.
 
 A write lease (fcntl(2), F_SETLEASE) is granted only while nobody else has the file open, mapped or
 running: no process, whatever namespace or thread hides it, and not the kernel itself. It is given
@@ -41,11 +41,11 @@ _OLDEST_KERNEL = (5, 3)  # before "locks: eliminate false positive conflicts for
 _BREAK_SIGNAL = signal.SIGURG
 _LOOK = os.O_PATH | os.O_CLOEXEC
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_FDINFO = 256
+_FDINFO = 256  # the number of the mount stands among the first lines
 
 
 class Verdict(StrEnum):
-    """What the kernel says about one file."""
+    """The answer of the lease probe about one file."""
 
     FREE = "free"
     """Nobody had it open, mapped or running at that moment."""
@@ -57,8 +57,8 @@ class Verdict(StrEnum):
 
 
 class LeaseProbe:
-    """Asks the kernel whether files are in use. Make one for each look at the machine: it knows
-    the mounts that there were when it was made.
+    """The question to the kernel whether files are in use. Make one for each look at the machine:
+    it knows the mounts that there were when it was made.
 
     The right to ask about a file has its owner, and who has CAP_LEASE (capabilities(7)).
     """

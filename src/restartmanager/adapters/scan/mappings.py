@@ -1,4 +1,4 @@
-"""Which registered files a process has mapped: ``/proc/PID/maps``, read fast.
+"""Mappings: which registered files a process has mapped, by ``/proc/PID/maps``, read fast.
 
 Addresses differ from process to process, what stands behind them does not: lines are cut behind
 the addresses and looked at once, also when a hundred processes have them. What is paid: the kernel
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 
 _REMEMBERED = 200_000
+"""So many lines that do not matter are remembered."""
 _NEEDLES = 6
+"""So many texts are looked for in each line at most; beyond, cutting lines is quicker."""
 
 
 class MapReader:
-    """Reads the mappings of one process after the other, remembering which lines do not matter."""
+    """The reader of mappings, of one process after the other; it remembers what does not matter."""
 
     def __init__(self, targets: Targets) -> None:
         self._targets = targets

@@ -1,4 +1,4 @@
-"""Who uses the registered files, told from ``/proc``: one look at each process.
+"""The scan of ``/proc``: who uses the registered files, by one look at each process.
 
 Whatever the number of files, every process is looked at once: its mappings, its descriptors, its
 program and directories (``uses``). Identity decides, never the text of a path. Nothing that a
@@ -38,8 +38,8 @@ _NOT_ALWAYS_TOLD = frozenset({How.EXECUTABLE, How.CWD, How.ROOT})
 
 
 class Known(NamedTuple):
-    """What is known about the processes before they are looked at: the kernel has told who uses
-    what, and ``ScriptSearch`` who may run a script."""
+    """Facts about the processes before they are looked at: who uses what, as the kernel has told,
+    and who may run a script, as ``ScriptSearch`` has."""
 
     uses: Mapping[int, Sequence[Use]]
     """By process number."""
@@ -52,7 +52,7 @@ class Known(NamedTuple):
 
 
 class ProcScanner:
-    """The scanner that reads ``/proc`` (see ports.Scanner); it keeps nothing between two looks."""
+    """The scanner that reads ``/proc``; port ``Scanner``. It keeps nothing between two looks."""
 
     def __init__(self, proc: str = PROC) -> None:
         self._proc = proc
@@ -120,7 +120,7 @@ def _was_there(directory: ProcDirectory, when: float) -> bool:
 
 
 class _Look:
-    """One look at the machine, as it proceeds."""
+    """One look at the users of files, as it proceeds."""
 
     def __init__(self, proc: str, targets: Targets, mounts: Mounts, *, deep: bool) -> None:
         self._proc = proc

@@ -48,7 +48,7 @@ _WORTH_ASKING = 150
 
 
 class LinuxScanner:
-    """The Scanner port; safe to keep, and to use again."""
+    """The scanner of this machine; port ``Scanner``. It is safe to keep, and to use again."""
 
     def __init__(
         self, *, leases: bool = True, kernel: bool = True, cache_folder: str | None = None

@@ -1,9 +1,9 @@
 """The scripts that interpreters were started with, as each process sees them.
 
-An interpreter holds no script that it runs, so its arguments tell (``scripts``). Nothing that they
-name is opened; files are looked at as the process would find them. Workers by the hundred have the
-same arguments: where they see our root and work in the same folder, they name the same files, which
-are looked up once.
+An interpreter holds no script that it runs, so its arguments tell (``rules.interpreters``). Nothing
+that they name is opened; files are looked at as the process would find them. Workers by the hundred
+have the same arguments: where they see our root and work in the same folder, they name the same
+files, which are looked up once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PORTION = 4096
 
 
 class ScriptReader:
-    """Tells the scripts of one process after the other; made for one look at the machine.
+    """The reader of scripts, of one process after the other; made for one look at the machine.
 
     Files on ``devices`` are looked up although their mount may hang.
     """
@@ -100,7 +100,7 @@ class ScriptReader:
 
 @lru_cache(maxsize=1024)
 def known_interpreter(program: str) -> str | None:
-    """Which interpreter this program is (``scripts.interpreter``), remembered."""
+    """The interpreter that this program is, as ``rules.interpreters`` tells; remembered."""
     return interpreter(program)
 
 

@@ -1,4 +1,4 @@
-"""Which processes may run a target as a script: told while the kernel is asked who holds one.
+"""The search for scripts: who may run a target, told while the kernel is asked who holds one.
 
 Reading all arguments takes half the time that the kernel needs for its answer. In a thread beside
 it, on another processor, it costs nothing.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ScriptSearch:
-    """Looks through these processes, from entering the block until it is left."""
+    """A search through processes, which lasts from entering the block until it is left."""
 
     def __init__(self, targets: Targets, mounts: Mounts, processes: Iterable[int]) -> None:
         self._targets = targets

@@ -1,4 +1,4 @@
-"""Which processes have bound a socket that is registered by its path (unix(7)).
+"""Bound sockets: which processes have a socket that is registered by its path (unix(7)).
 
 A socket file shows nobody: the process holds a socket whose inode has nothing to do with the
 file's. ``/proc/PID/net/unix`` has the inodes by path, for the network namespace of that process.

@@ -1,5 +1,5 @@
-"""What runs code that was replaced: programs and executable mappings that are no longer the files
-at their paths, and scripts that are newer than the processes that run them.
+"""Stale code: programs and executable mappings that are no longer the files at their paths, and
+scripts that are newer than the processes that run them.
 
 Nothing was registered here, so the only record of the old files is what the processes still have.
 Executable mappings only: what is mapped as data, and nearly everything that people have had to
@@ -62,7 +62,7 @@ def find_stale(
 
 
 class _Look:
-    """One look at the machine."""
+    """One look at the code that runs, as it proceeds."""
 
     def __init__(self, policy: Policy, proc: str) -> None:
         self._policy = policy

@@ -1,10 +1,10 @@
-"""Which processes may run replaced code: those that have to be read to know it.
+"""Stale candidates: processes that may run replaced code, and have to be read to know it.
 
-The kernel tells every file that is mapped to be executed, with its path (``kernel.code``). Each is
-looked up once. Where it is the file that is there, and was not changed after the first process that
-has it was started, nobody's mapping of it has to be looked at. Whatever leaves a doubt is read:
-nothing is called replaced here. Processes with another root directory or mount namespace mean other
-files by the same paths, so all of those are read.
+The kernel tells every file that is mapped to be executed, with its path (``bpf.running_code``).
+Each is looked up once. Where it is the file that is there, and was not changed after the first
+process that has it was started, nobody's mapping of it has to be looked at. Whatever leaves a doubt
+is read: nothing is called replaced here. Processes with another root directory or mount namespace
+mean other files by the same paths, so all of those are read.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _SLACK_S = 0.001
 
 
 class StaleCandidates(NamedTuple):
-    """The processes to be read, and when each of the others was started, in seconds since 1970:
-    of those only the scripts are in question."""
+    """The processes to be read, and the others, each with the time when it was started, in seconds
+    since 1970: of those only the scripts are in question."""
 
     to_read: frozenset[int]
     others: Mapping[int, float]

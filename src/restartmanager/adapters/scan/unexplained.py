@@ -1,4 +1,4 @@
-"""Who uses a file that is in use although the scan names nobody.
+"""Explanations of files that are in use although the scan names nobody.
 
 First everything is looked at once more and deeper: threads can have descriptors of their own, a
 ring of io_uring(7) holds files without a descriptor, a program can use the file through an
@@ -31,7 +31,7 @@ _SHOWN = 3
 
 
 class Explanation(NamedTuple):
-    """What a deeper look found: processes after all, and in words what no process explains."""
+    """The result of a deeper look: processes after all, and in words what no process explains."""
 
     holders: tuple[Holder, ...] = ()
     unexplained: tuple[Unexplained, ...] = ()

@@ -1,4 +1,4 @@
-"""In which ways one process uses registered files: everything about it that can name a file."""
+"""Uses of registered files by one process: everything about it that can name a file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Use(NamedTuple):
 
 
 class Finder:
-    """Finds the uses of the targets by one process after the other."""
+    """The finder of uses of the targets, by one process after the other."""
 
     def __init__(self, targets: Targets, mounts: Mounts) -> None:
         self._targets = targets

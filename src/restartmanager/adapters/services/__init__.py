@@ -1,1 +1,1 @@
-"""Adapters of the port ServiceManager: who runs services on this machine."""
+"""Adapters of the port ``ServiceManager``: the managers that run services on this machine."""

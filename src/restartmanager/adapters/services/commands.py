@@ -1,8 +1,8 @@
-"""Running a service manager's own command: fixed program, no shell of ours, nothing of our
-environment, a time limit.
+"""Commands of service managers: fixed programs, run without a shell of ours and without anything of
+our environment, with a time limit.
 
-Its output is kept only where no daemon is started: a daemon inherits the place that output goes to,
-and must be able to write there for as long as it lives.
+Their output is kept only where no daemon is started: a daemon inherits the place that output goes
+to, and must be able to write there for as long as it lives.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _OUTPUT_LIMIT = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended: its exit status, and what it wrote where that was kept."""
+    """The end of a command: its exit status, and what it wrote where that was kept."""
 
     status: int
     output: str = ""

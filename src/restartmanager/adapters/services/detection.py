@@ -1,5 +1,5 @@
-"""Which service managers are there: by what they leave in the file system, so that it costs nothing
-to look where there are none."""
+"""Service managers that are there, known by what they leave in the file system: to look costs
+nothing where there are none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SCRIPTS = "/etc/init.d"
 
 
 def init_system() -> str:
-    """Who runs this machine's services: "systemd", "openrc", "sysv", or empty for nobody known."""
+    """The manager of this machine's services: "systemd", "openrc", "sysv"; empty for none known."""
     if os.path.isdir(_SYSTEMD):
         return "systemd"
     if any(os.path.exists(path) for path in _OPENRC):

@@ -1,4 +1,4 @@
-"""Several service managers, asked and told as one; none of them, where there is none."""
+"""Several service managers behind one port, or none where there are none."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 
 class Managers:
-    """The managers by their names, as in ``Service.manager``. Where two of them know a name or a
-    process, the first one counts. They are made when something is first asked about services."""
+    """The managers by their names, as in ``Service.manager``; port ``ServiceManager``.
+
+    Where two of them know a name or a process, the first one counts. They are made when something
+    is first asked about services.
+    """
 
     def __init__(self, make: Callable[[], Mapping[str, ServiceManager]] = dict) -> None:
         self._make = make

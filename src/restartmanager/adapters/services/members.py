@@ -1,4 +1,4 @@
-"""The processes of one service, held on to while it stops.
+"""Processes of one service, held on to while it stops.
 
 Managers that know only a main process leave others behind, or tell that all is over while the
 process still runs. What was held on to before is seen to end, and can be made to.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Members:
-    """Holds on these processes; a context manager that lets go of them."""
+    """Holds on the processes of a service; a context manager that lets go of them."""
 
     def __init__(self, processes: Processes, members: Iterable[Process]) -> None:
         self._processes = processes

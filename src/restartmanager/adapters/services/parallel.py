@@ -1,4 +1,4 @@
-"""Acting on several services at once: what became of each is told as soon as it is known."""
+"""Work on several services at once: the result of each is told as soon as it is known."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 NO_SUCH_SERVICE = "there is no such service now"
-_AT_ONCE = 32
+_AT_ONCE = 32  # threads, which do nothing but wait
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It was done: what is worth telling, and the main process where one runs now."""
+    """The result of work that was done: a remark, and the main process where one runs now."""
 
     remark: str = ""
     main: UniqueProcess | None = None
 
 
 class ServiceTroubleError(Exception):
-    """Why a service is not as it should be, in words."""
+    """A service is not as it should be; the text says why."""
 
 
 class CalledOffError(Exception):

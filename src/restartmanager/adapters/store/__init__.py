@@ -1,1 +1,1 @@
-"""Session memory: everything that outlives the process which wrote it."""
+"""The session memory, which outlives the processes that share it."""

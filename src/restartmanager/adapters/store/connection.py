@@ -1,4 +1,4 @@
-"""The one connection of a process to its session memory, and the rules for using it.
+"""The connection of a process to its session memory, and the rules for using it.
 
 **Rollback journal, not WAL.** Writing is rare and small here, so what WAL would give (readers
 that do not wait for a writer, fewer syncs) is not needed, and what it costs is: up to SQLite

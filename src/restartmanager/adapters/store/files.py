@@ -37,7 +37,7 @@ _UNSIGNED = 2**64
 
 
 class Batch(NamedTuple):
-    """The files of one call, each once, in order; and a digest by which the call is known again."""
+    """The files of one call, each once, in order, and a digest by which the call is known again."""
 
     rows: tuple[FileRow, ...]
     digest: bytes

@@ -31,7 +31,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class FileMark(NamedTuple):
-    """Which file stands at a path: a memory that was replaced has another mark."""
+    """The mark of the file that stands at a path: a memory that was replaced has another one."""
 
     device: int
     inode: int

@@ -1,4 +1,4 @@
-"""The tables of the session memory, their version and how older files become today's.
+"""The tables of the session memory, their version, and the migrations of older files.
 
 Every change of the tables is a new migration at the end of the list; what stands there already is
 never edited, for it has run on somebody's machine. SQL is kept to what SQLite 3.31 understands.

@@ -1,4 +1,4 @@
-"""Sessions shared between the processes of one user, in one SQLite file."""
+"""The adapter of the port ``Store``: sessions of one user in one SQLite file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COLUMNS = "key, created_at, boot_id, owner, expires_at, shut_down, operation, w
 
 
 class SqliteStore:
-    """The Store in the state folder ``folder``, which is created when it is missing.
+    """The store in a state folder, which is created when it is missing; port ``Store``.
 
     Any number of processes and threads may use it at once. A call waits for others for at most
     ``busy_timeout_s`` seconds, then it raises StoreBusyError. All calls may raise StoreError and

@@ -1,4 +1,4 @@
-"""What may be taken out of a stored text: what this version writes, and nothing only like it."""
+"""Strict readers of stored values: they take what this version writes, and nothing only like it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Flags = TypeVar("_Flags", bound=enum.IntFlag)
 
 
 class UnreadableError(ValueError):
-    """A stored text is not one that this version writes; never seen outside the store."""
+    """A stored text that this version would not have written; never seen outside the store."""
 
 
 @contextmanager

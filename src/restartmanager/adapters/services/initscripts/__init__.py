@@ -1,1 +1,1 @@
-"""Services of OpenRC and SysV init: what init scripts start and stop."""
+"""Services of OpenRC and SysV init, which init scripts start and stop."""

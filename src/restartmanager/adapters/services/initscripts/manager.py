@@ -1,4 +1,4 @@
-"""The port ServiceManager over init scripts: OpenRC and SysV init.
+"""The adapter of the port ``ServiceManager`` for init scripts, of OpenRC and of SysV init.
 
 What a script's stop leaves of the processes of its service is ended here. Nothing is held down, for
 nothing but a command starts such a service (supervise-daemon, too, obeys rc-service).
@@ -42,7 +42,8 @@ _AT_ONCE = 16
 
 
 class InitScripts:
-    """The services of one init system that have a script which root alone can have written."""
+    """The services of one init system that have a script which root alone can have written; port
+    ``ServiceManager``."""
 
     def __init__(self, system: InitSystem, processes: Processes) -> None:
         self._system = system

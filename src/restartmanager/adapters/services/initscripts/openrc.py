@@ -12,11 +12,11 @@ _RECORDS = ("/run/openrc", "/lib/rc/init.d")
 _STATES = ("starting", "stopping", "inactive", "failed", "started")
 _PID_FILE = re.compile(rb"^pidfile=(/.*)$", re.MULTILINE)
 _CGROUP = re.compile(r"/(?:openrc[./])?([^/]+)")
-_LIMIT = 16 * 1024
+_LIMIT = 16 * 1024  # its records are a few lines
 
 
 class OpenRC:
-    """How OpenRC is asked and told about one service; `InitScripts` does the rest."""
+    """The commands and records of OpenRC about one service; `InitScripts` does the rest."""
 
     manager = "openrc"
     at_once = 16

@@ -1,4 +1,4 @@
-"""What is known about the services of init scripts: their processes, their state, their needs.
+"""Facts about the services of init scripts: their processes, their state, their needs.
 
 Both OpenRC and SysV init know a main process by its pid file at most. A service is taken to be that
 process, and what came of it in the same session: who logged in through a daemon has a session of
@@ -41,7 +41,7 @@ _BY_STATUS = {0: ServiceState.ACTIVE, 1: ServiceState.FAILED, 2: ServiceState.FA
 
 
 class InitSystem(Protocol):
-    """What differs between init systems."""
+    """An init system, in what differs between them."""
 
     manager: str
     at_once: int
@@ -58,7 +58,7 @@ class InitSystem(Protocol):
 
 
 class ScriptFacts:
-    """Looks at the services of one init system."""
+    """The facts about the services of one init system."""
 
     def __init__(self, system: InitSystem, processes: Processes) -> None:
         self._system = system
@@ -183,11 +183,7 @@ class ScriptFacts:
 # -- pid files -------------------------------------------------------------------------------------
 
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-_LIMIT = 64
-
-
+_LIMIT = 64  # a number and a line feed
 _CLOCK_S = 2.0  # the time of the boot is known to the second, that of a file to the tick
 
 

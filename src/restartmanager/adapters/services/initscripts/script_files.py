@@ -1,4 +1,4 @@
-"""The init scripts of this machine, in ``/etc/init.d``; those that root alone can write.
+"""Init scripts of this machine, in ``/etc/init.d``: those that root alone can write.
 
 Scripts are read as text, for the pid files that they name; they are run by the init system only.
 """

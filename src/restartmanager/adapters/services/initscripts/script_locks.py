@@ -1,8 +1,8 @@
-"""A script that stops its service holds a lock while it runs, whatever becomes of who ran it.
+"""Locks that scripts hold while they stop their service, whatever becomes of who ran them.
 
-It goes on when an installer dies over it. Whoever looks then must not take the service for running,
-for it will not run for long. Locks are files in a folder of root's (flock(2)): the script inherits
-the open file, and the kernel lets go of it with the last process that has it.
+A script goes on when an installer dies over it. Whoever looks then must not take the service for
+running, for it will not run for long. Locks are files in a folder of root's (flock(2)): the script
+inherits the open file, and the kernel lets go of it with the last process that has it.
 """
 
 from __future__ import annotations

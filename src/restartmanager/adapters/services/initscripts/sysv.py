@@ -14,7 +14,7 @@ _SERVICE = ("/usr/sbin/service", "/sbin/service")
 
 
 class SysV:
-    """How SysV init is asked and told about one service; `InitScripts` does the rest."""
+    """The commands of SysV init about one service; `InitScripts` does the rest."""
 
     manager = "sysv"
     at_once = 1

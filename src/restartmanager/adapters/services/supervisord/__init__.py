@@ -1,1 +1,1 @@
-"""Programs that a supervisord runs."""
+"""Services of supervisord, which calls them programs."""

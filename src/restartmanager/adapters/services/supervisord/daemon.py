@@ -1,4 +1,4 @@
-"""One supervisord and its programs, as it tells about them; nothing it says is believed blindly."""
+"""One supervisord and its programs, by its own word, of which nothing is believed blindly."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _POLL_S = 0.05  # it tells of no change by itself
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One program of a supervisord, as "Subprocess" and its configuration have it there."""
+    """One program of a supervisord, as its process information and its configuration have it."""
 
     group: str
     name: str

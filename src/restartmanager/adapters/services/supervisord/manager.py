@@ -1,4 +1,4 @@
-"""The port ServiceManager over programs that supervisord runs.
+"""The adapter of the port ``ServiceManager`` for programs that supervisord runs.
 
 supervisord starts nothing again that it was told to stop, so nothing is held down. It knows no
 dependence. Its own time for a stop (``stopwaitsecs``) ends with SIGKILL.
@@ -41,7 +41,8 @@ _Target = tuple["Supervisor", "Program"]
 
 
 class SupervisordPrograms:
-    """The programs of every supervisord that answers at one of these sockets.
+    """The programs of every supervisord that answers at one of these sockets; port
+    ``ServiceManager``.
 
     Where two of one user have a program of the same name, that of the first one counts.
     """

@@ -1,6 +1,6 @@
-"""Calling supervisord: XML-RPC over HTTP over the Unix socket of one daemon.
+"""Calls to supervisord: XML-RPC over HTTP over the Unix socket of one daemon.
 
-The one who answers may be hostile, also for root. So an answer has a time limit as a whole, a size
+Who answers may be hostile, also for root. So an answer has a time limit as a whole, a size
 limit, and no document type: entities, which make small texts large, can only be declared in one.
 Who answers is known from the kernel (SO_PEERCRED, unix(7)), not from the file.
 """
@@ -30,7 +30,7 @@ _REQUEST = "POST /RPC2 HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: %d\
 
 
 class FaultError(ServiceTroubleError):
-    """supervisord refuses; ``code`` says why (its Faults)."""
+    """A refusal of supervisord; ``code`` says why (supervisor.xmlrpc.Faults)."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(f"supervisord refuses: {text}")
@@ -40,7 +40,7 @@ class FaultError(ServiceTroubleError):
 class Call:
     """One call that is under way; a context manager that gives it up.
 
-    ``uid`` is who answers. Raises OSError where nobody does.
+    ``uid`` is the user who answers. Raises OSError where nobody does.
     """
 
     def __init__(self, path: str, method: str, *arguments: object) -> None:

@@ -1,1 +1,1 @@
-"""Units of systemd, over its bus."""
+"""Services of systemd, over D-Bus."""

@@ -1,4 +1,4 @@
-"""A connection to a systemd manager: calls, many at once, and its signals (D-Bus, by jeepney).
+"""Connections to systemd managers: calls, many at once, and signals (D-Bus, by jeepney).
 
 Root talks to the manager itself through its private socket, as systemctl does: that works also
 while the message bus is away. So does everybody with their own manager. Others reach the system's
@@ -49,7 +49,7 @@ _NONSENSE = (
 
 
 class BusGoneError(Exception):
-    """The manager cannot be reached, or does not answer any more; never leaves ``services``."""
+    """A manager cannot be reached, or does not answer any more; never seen outside ``services``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The manager's "no" to one call: the name of the error, and its sentence."""
+    """A manager's refusal of one call: the name of the error, and its sentence."""
 
     name: str
     message: str
@@ -89,7 +89,7 @@ class Signal:
 
 
 class Bus:
-    """An open connection to the socket at ``path``.
+    """A connection to the socket at ``path``.
 
     Signals of the manager that arrive while calls are answered are kept for ``signals``.
     """

@@ -103,11 +103,7 @@ def _refusal_words(refusal: Refusal) -> str:
 # -- the journal -----------------------------------------------------------------------------------
 
 _JOURNALCTL = "/usr/bin/journalctl"
-
-
 _LINES = 3
-
-
 _SIZE_LIMIT = 2000
 
 

@@ -1,4 +1,4 @@
-"""Services of systemd: the system's manager, and those of users; port ``ServiceManager``.
+"""The adapter of the port ``ServiceManager`` for systemd: the system's manager, and users'.
 
 A process's unit is read from its control group, by the rules that the manager itself follows; one
 question for each unit, and not for each process, then tells all about it.
@@ -54,8 +54,10 @@ _UNIT_FILE_LIMIT = 256 * 1024
 
 
 class Systemd:
-    """The managers of this machine, as ``uid`` may talk to them; ``root`` is the control group
-    above theirs, in a container that shows the paths of its host."""
+    """The systemd managers of this machine, as ``uid`` may talk to them; port ``ServiceManager``.
+
+    ``root`` is the control group above theirs, in a container that shows the paths of its host.
+    """
 
     def __init__(self, uid: int, root: str = "") -> None:
         self._uid = uid

@@ -1,4 +1,4 @@
-"""What a unit's properties say about a service: from D-Bus values to facts. Pure.
+"""Facts about services from the properties of their units, which are D-Bus values. Pure.
 
 The properties are those of ``org.freedesktop.systemd1`` (org.freedesktop.systemd1(5)). A user's
 manager may say anything: values of another type count as not there, and names that cannot be a

@@ -1,4 +1,4 @@
-"""Questions to a systemd manager about units: their properties, which are active, which failed."""
+"""Questions to a systemd manager about units: their properties, and which of them have failed."""
 
 from __future__ import annotations
 
