@@ -1,35 +1,37 @@
-"""Close applications that are processes: ask, wait, insist.
+"""Closing of applications that are processes: ask, wait, insist.
 
 All applications of a stage are closed side by side. Each is in the journal before it is asked
-anything (``close_methods`` has the ways of asking), and again when its outcome is known.
+anything, and again when its outcome is known. ``close_methods`` ask it, ``close_phases`` say what
+follows.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from restartmanager.engine.close_methods import (
-    CloseByChannel,
-    CloseBySignal,
-    CloseByWindow,
+from restartmanager.engine.close_methods import CloseByChannel, CloseBySignal, CloseByWindow
+from restartmanager.engine.close_phases import (
+    AskedByWindow,
     Closing,
+    Killed,
+    Refused,
+    Signalled,
+    Unasked,
 )
 from restartmanager.errors import ProcessError, ProcessGoneError
-from restartmanager.model import RestartBy, Signal
+from restartmanager.model import RestartBy
 from restartmanager.rules.relaunch import by_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from restartmanager.engine.close_methods import CloseMethod
     from restartmanager.engine.context import OperationContext
     from restartmanager.engine.recorder import StopRecorder
     from restartmanager.model import Application, Process, Recipe
     from restartmanager.model.answers import Answers
-    from restartmanager.model.identity import UniqueProcess
     from restartmanager.ports.applications import Conversations
     from restartmanager.rules.plan import ShutdownPlan
 
@@ -73,7 +75,7 @@ class Closer:
         closings = [self._prepare(application) for application in stage]
         try:
             self._recorder.write([closing.entry for closing in closings])
-            self._ask([closing for closing in closings if not closing.absent])
+            self._ask([closing for closing in closings if closing.handles])
             pending = [closing for closing in closings if not self._finish_if_over(closing)]
             while pending:
                 self._recorder.check_cancelled()
@@ -81,8 +83,7 @@ class Closer:
                 pending = [closing for closing in pending if not self._finish_if_over(closing)]
         finally:
             for closing in closings:
-                for handle in closing.handles.values():
-                    handle.close()
+                closing.release()
 
     def _prepare(self, application: Application) -> Closing:
         """Take hold of its processes, and note how to bring it back while that can be seen."""
@@ -94,8 +95,7 @@ class Closer:
                 _log.debug("process %d is already gone", process.pid)
         application, recipe = _with_recipe(self._context, application)
         entry = self._recorder.intend(application, recipe=recipe)
-        deadline = self._clock.monotonic() + self._limits.application_s
-        closing = Closing(entry, deadline, handles, absent=not handles)
+        closing = Closing(entry, handles)
         main = application.main_process
         if main is not None and main.identity in self._overridden:
             closing.remark = f"overridden: {self._overridden[main.identity].words}"
@@ -111,67 +111,58 @@ class Closer:
     def _wait(self, pending: Sequence[Closing]) -> None:
         """Sleep until a process exits, a deadline passes or somebody cancels; then insist."""
         handles = [handle for closing in pending for handle in closing.handles.values()]
-        until = min(closing.next_event() for closing in pending)
+        until = min(closing.next_event for closing in pending)
         gone = self._processes.wait(handles, until, self._context.cancel)
         now = self._clock.monotonic()
         for closing in pending:
-            self._forget(closing, gone, now)
-            self._insist(closing, now)
+            for identity in closing.handles.keys() & gone:
+                closing.exited(identity, now + self._limits.helpers_s)
+            self._advance(closing, now)
 
-    def _forget(self, closing: Closing, gone: Iterable[UniqueProcess], now: float) -> None:
-        leader = closing.leader
-        for identity in closing.handles.keys() & set(gone):
-            closing.handles.pop(identity).close()
-            if leader is not None and identity == leader.identity and not closing.killed:
-                closing.remind_at = now + self._limits.helpers_s
-
-    def _insist(self, closing: Closing, now: float) -> None:
+    def _advance(self, closing: Closing, now: float) -> None:
+        """Do what is due by now."""
         if now >= closing.remind_at:
-            closing.remind_at = math.inf
-            closing.signal_all(Signal.TERMINATE)
-        if now >= closing.signal_at:
-            closing.ask_by_signal()
-        if now < closing.deadline or not self._force:
-            return
-        if not closing.signalled:
-            closing.deadline = now + self._limits.helpers_s
-            closing.ask_by_signal()
-        elif not closing.killed:
-            message = "did not exit in time, killed"
-            self._recorder.say(closing.application, message, self._limits.kill_s)
-            closing.killed = True
-            closing.signal_at = closing.remind_at = math.inf
-            closing.deadline = now + self._limits.kill_s
-            closing.signal_all(Signal.KILL)
+            closing.remind_helpers()
+        while now >= closing.phase.deadline:
+            match closing.phase.following(now, self._limits, force=self._force):
+                case Signalled() as phase:
+                    closing.signal(phase)
+                case Killed() as phase:
+                    message = "did not exit in time, killed"
+                    self._recorder.say(closing.application, message, self._limits.kill_s)
+                    closing.kill(phase)
+                case None:
+                    return
 
     # -- outcomes ------------------------------------------------------------------------------
 
     def _finish_if_over(self, closing: Closing) -> bool:
-        if not self._is_over(closing):
+        if not closing.is_over(self._clock.monotonic(), self._limits, force=self._force):
             return False
         if closing.handles:
             self._recorder.not_stopped(closing.entry, self._complaint(closing))
-        elif closing.absent:
-            self._recorder.gone(closing.entry)
-        else:
-            killed = "killed, for it did not exit in time" if closing.killed else ""
-            self._recorder.stopped(closing.entry, _joined(killed, closing.remark))
+            return True
+        match closing.phase:
+            case Unasked():
+                self._recorder.gone(closing.entry)
+            case Killed():
+                message = "killed, for it did not exit in time"
+                self._recorder.stopped(closing.entry, _joined(message, closing.remark))
+            case _:
+                self._recorder.stopped(closing.entry, closing.remark)
         return True
 
-    def _is_over(self, closing: Closing) -> bool:
-        if not closing.handles or closing.complaint:
-            return True
-        out_of_time = self._clock.monotonic() >= closing.deadline
-        return out_of_time and (closing.killed or not self._force)
-
     def _complaint(self, closing: Closing) -> str:
+        """Why it still runs."""
+        if isinstance(closing.phase, Refused):
+            return _joined(closing.phase.why, closing.remark)
         still = ", ".join(str(identity) for identity in closing.handles)
         late = f"did not exit within {self._limits.application_s:g} seconds (process {still})"
-        return _joined(closing.complaint or late, self._question(closing), closing.remark)
+        return _joined(late, self._question(closing), closing.remark)
 
     def _question(self, closing: Closing) -> str:
         """What an application that was asked to close its windows asks its user."""
-        if not closing.by_window or closing.leader is None:
+        if not isinstance(closing.phase, AskedByWindow) or closing.leader is None:
             return ""
         deadline = self._clock.monotonic() + self._limits.answer_s
         found = self._context.screens.find([closing.leader], deadline, self._context.cancel)
