@@ -38,7 +38,7 @@ def asking(files: tuple[FileResource, ...]) -> tuple[float, Counter[str]]:
     best, verdicts = float("inf"), Counter[str]()
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        answers = LeaseProbe().ask_many(files)
+        answers = LeaseProbe().ask(files)
         best = min(best, time.perf_counter() - began)
         verdicts = Counter(map(str, answers.values()))
     return best, verdicts

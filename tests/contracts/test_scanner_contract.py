@@ -11,7 +11,6 @@ import pytest
 
 from restartmanager.adapters.bpf.iterator import why_unavailable
 from restartmanager.adapters.proc.files import LinuxFileIdentifier
-from restartmanager.adapters.scan.proc_scan import ProcScanner
 from restartmanager.adapters.scan.scanner import LinuxScanner
 from restartmanager.model import How
 from restartmanager.model.identity import UniqueProcess
@@ -70,9 +69,9 @@ class RealMachine(ScannerContract):
                 self.spawn.end(child)
 
 
-class TestProcScanner(RealMachine):
+class TestReadingProc(RealMachine):
     def scanner(self) -> Scanner:
-        return ProcScanner()
+        return LinuxScanner(leases=False, kernel=False)
 
 
 class TestWithLeases(RealMachine):

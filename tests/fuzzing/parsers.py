@@ -274,12 +274,6 @@ PARSERS = (
     Parser("stored filter", filter_row, (b'"nginx.service"', b'[1,2,"b"]'), UNREADABLE),
     Parser("stored entry", entry, (encoded(codec.encode_entry(samples.ENTRY)),), UNREADABLE),
     Parser(
-        "stored application",
-        lambda data: codec.decode_application(text(data)),
-        (encoded(codec.encode_application(samples.APPLICATION)),),
-        UNREADABLE,
-    ),
-    Parser(
         "stored recipe",
         lambda data: codec.decode_recipe(text(data)),
         (encoded(codec.encode_recipe(samples.RECIPE)),),

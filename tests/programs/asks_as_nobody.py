@@ -23,7 +23,7 @@ if __name__ == "__main__":
     found = explain([resource], probe)
     evidence = [item for holder in found.holders for item in holder.evidence]
     said = {
-        "verdict": probe.ask(resource.path, resource.identity),
+        "verdict": probe.ask([resource])[resource],
         "holders": [(item.pid, item.how) for item in evidence],
         "reasons": [item.reason for item in found.unexplained],
     }

@@ -311,7 +311,7 @@ def answer(situation: Callable[[str], Any], path: str) -> dict[str, Any]:
         with situation(path) as pid:
             probe = LeaseProbe()
             (resource,) = identify([path], []).files
-            verdict = probe.ask_many([resource])[resource]
+            verdict = probe.ask([resource])[resource]
             found = explained(resource, probe, pid)
     except NotPossibleError as error:
         return {"not possible": str(error)}
@@ -330,12 +330,12 @@ def explained(resource: FileResource, probe: LeaseProbe, pid: int) -> dict[str, 
 
 def freed(resource: FileResource) -> str:
     """The kernel lets go of some files a moment after it was told to: of a loop device's."""
-    verdict = LeaseProbe().ask(resource.path)
+    verdict = LeaseProbe().ask([resource])[resource]
     for _ in range(100_000):
         if verdict is not Verdict.IN_USE:
             break
         os.sched_yield()
-        verdict = LeaseProbe().ask(resource.path)
+        verdict = LeaseProbe().ask([resource])[resource]
     return verdict
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import restartmanager as rm
 from restartmanager.adapters.scan import scanner
-from restartmanager.adapters.scan.proc_scan import ProcScanner
 from restartmanager.adapters.scan.scanner import LinuxScanner
 from restartmanager.rules.policy import Policy
 from scenarios.answers import Answer, Question
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Ours"]
 
 
-def stale_by(scanner: LinuxScanner | ProcScanner, asked: Asked) -> set[Evidence]:
+def stale_by(scanner: LinuxScanner, asked: Asked) -> set[Evidence]:
     """What these processes run that was replaced, found in one of two ways."""
     holders = scanner.find_stale(Policy()).holders
     return {item for holder in holders for item in holder.evidence if item.pid in asked.processes}
@@ -52,7 +51,7 @@ class Ours:
     def ask(self, asked: Asked) -> Answer:
         """Whom the list of the session names, by its evidence."""
         if self._compared:
-            assert stale_by(LinuxScanner(), asked) == stale_by(ProcScanner(), asked)
+            assert stale_by(LinuxScanner(), asked) == stale_by(LinuxScanner(kernel=False), asked)
         affected = self._session.affected()
         evidence = [item for app in affected.applications for item in app.evidence]
         return Answer(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from restartmanager.adapters.scan.leases import LeaseProbe, Verdict
+from restartmanager.model import FileIdentity, FileResource
 from support.paths import PROGRAMS, TESTS
 
 if TYPE_CHECKING:
@@ -43,11 +44,19 @@ NOBODY = 65534
 Answer = dict[str, Any]
 
 
+def verdict_of(
+    path: str, recorded: FileIdentity | None = None, probe: LeaseProbe | None = None
+) -> Verdict:
+    """What the lease probe says about one file."""
+    resource = FileResource(path, recorded)
+    return (probe or LeaseProbe()).ask([resource])[resource]
+
+
 def file_to_ask_about(folder: Path) -> Path:
     """A new file of 5000 bytes; skips where the probe does not trust the file system."""
     path = folder / "data"
     path.write_bytes(b"x" * 5000)
-    if LeaseProbe().ask(str(path)) is Verdict.UNKNOWN:
+    if verdict_of(str(path)) is Verdict.UNKNOWN:
         pytest.skip(f"{folder} is on a file system that the probe does not trust")
     return path
 

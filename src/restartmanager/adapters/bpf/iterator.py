@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
     from restartmanager.adapters.bpf.btf import KernelFacts
     from restartmanager.adapters.bpf.running_code import RunningCode
-    from restartmanager.model import How
 
 
 _Proven = TypeVar("_Proven")
@@ -86,20 +85,13 @@ class KernelIterator:
         with self._lock:
             self._close()
 
-    @property
-    def kinds(self) -> frozenset[How]:
-        """Which kinds of use are found: OPEN and MAPPED always.
-
-        EXECUTABLE, CWD and ROOT are among them where the kernel named this very process for its own
-        executable and directories. It does not when these lie on btrfs or overlayfs, for then they
-        prove nothing: look for such uses in /proc.
-        """
-        with self._lock:
-            return self._demand().kinds
-
     def find(self, targets: Collection[tuple[int, int]]) -> Answer:
         """All uses of the files with these (``st_dev``, ``st_ino``), in one look at the machine;
         without any there is no look.
+
+        OPEN and MAPPED are always found. EXECUTABLE, CWD and ROOT are where the kernel named this
+        very process for its own executable and directories. It does not when these lie on btrfs or
+        overlayfs, for then they prove nothing: look for such uses in /proc.
 
         Process numbers are of tgids, so threads count as their process. Processes that come and go
         meanwhile may be missing or gone, as with /proc. Raises UnsupportedError when the kernel

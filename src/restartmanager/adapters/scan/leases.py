@@ -25,12 +25,11 @@ from typing import TYPE_CHECKING
 
 from restartmanager.adapters.proc.mounts import types_by_mount
 from restartmanager.adapters.proc.procfs import PROC
-from restartmanager.model import FileResource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from restartmanager.model import FileIdentity
+    from restartmanager.model import FileIdentity, FileResource
 
 
 FILE_SYSTEMS = frozenset({"btrfs", "ext2", "ext3", "ext4", "tmpfs", "xfs"})
@@ -77,18 +76,13 @@ class LeaseProbe:
         """Why every answer will be UNKNOWN on this machine; None where there are answers."""
         return self._why_unavailable
 
-    def ask(self, path: str, expected: FileIdentity | None = None) -> Verdict:
-        """Whether somebody uses the file that ``path`` leads to.
+    def ask(self, resources: Iterable[FileResource]) -> dict[FileResource, Verdict]:
+        """Whether somebody uses the files that these paths lead to.
 
-        It is UNKNOWN when that is not the ``expected`` file: who uses that one cannot be asked
-        through a path that leads to another. Nothing is raised for what is not there or may not
-        be looked at.
+        It is UNKNOWN when that is not the recorded file, where one was recorded: who uses that one
+        cannot be asked through a path that leads to another. Nothing is raised for what is not
+        there or may not be looked at.
         """
-        resource = FileResource(path, expected)
-        return self.ask_many([resource])[resource]
-
-    def ask_many(self, resources: Iterable[FileResource]) -> dict[FileResource, Verdict]:
-        """The answer for each of these files, as ``ask`` gives it."""
         return {resource: verdict for resource, verdict, _ in self._answers(resources, 0)}
 
     def free_among(self, resources: Iterable[FileResource], head: int) -> dict[FileResource, bytes]:

@@ -27,14 +27,13 @@ if TYPE_CHECKING:
 
     from restartmanager.model import Process, Resources
     from restartmanager.model.identity import UniqueProcess
-    from restartmanager.rules.policy import Policy
 
 
 HELD = frozenset({How.EXECUTABLE, How.MAPPED, How.OPEN})
 """The ways of using a file that the probe sees; the others hold nothing."""
 
 _NOT_ALWAYS_TOLD = frozenset({How.EXECUTABLE, How.CWD, How.ROOT})
-"""The ways that the kernel may leave out (``KernelIterator.kinds``)."""
+"""The ways that the kernel may leave out (``KernelIterator.find``)."""
 
 
 class Known(NamedTuple):
@@ -52,7 +51,7 @@ class Known(NamedTuple):
 
 
 class ProcScanner:
-    """The scanner that reads ``/proc``; port ``Scanner``. It keeps nothing between two looks."""
+    """The scan of every process in ``/proc``; it keeps nothing between two looks."""
 
     def __init__(self, proc: str = PROC) -> None:
         self._proc = proc
@@ -90,12 +89,6 @@ class ProcScanner:
                     look.at(pid, (How.SCRIPT,))
                 look.pass_over(known.clear)
         return look.result(self._living(registered))
-
-    def find_stale(self, policy: Policy) -> Sighting:
-        """Who runs replaced code: see ``restartmanager.adapters.scan.stale``."""
-        from restartmanager.adapters.scan.stale import find_stale
-
-        return find_stale(policy, self._proc)
 
     def _living(self, identities: Sequence[UniqueProcess]) -> Iterator[Process]:
         for identity in identities:

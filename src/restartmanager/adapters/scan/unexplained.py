@@ -66,7 +66,7 @@ def explain(files: Iterable[FileResource], probe: LeaseProbe, proc: str = PROC) 
 
 
 def _in_use(files: Iterable[FileResource], probe: LeaseProbe) -> tuple[FileResource, ...]:
-    answers = probe.ask_many(files)
+    answers = probe.ask(files)
     return tuple(file for file, verdict in answers.items() if verdict is Verdict.IN_USE)
 
 

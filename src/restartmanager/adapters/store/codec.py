@@ -200,17 +200,6 @@ def _limit(values: object) -> tuple[int, int, int]:
 # -- applications ------------------------------------------------------------------------------
 
 
-def encode_application(application: Application) -> str:
-    """An application as JSON."""
-    return _dumps(_application_to_raw(application))
-
-
-def decode_application(text: object) -> Application:
-    """The application that ``encode_application`` wrote down; UnreadableError."""
-    with strictly("application"):
-        return _application_from_raw(json.loads(as_kind(str, text)))
-
-
 def _application_to_raw(application: Application) -> dict[str, Any]:
     main, service = application.main_process, application.service
     return {

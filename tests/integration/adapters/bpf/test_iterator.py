@@ -148,7 +148,7 @@ def test_a_holder_is_found_with_its_kinds_of_use(
 def test_a_directory_in_use_is_found(
     kernel: KernelIterator, holders: Holders, folder: str, action: str, kind: How
 ) -> None:
-    if kind not in kernel.kinds:
+    if kind not in kernel._demand().kinds:
         pytest.skip(f"{kind} cannot be proven on the file system of this machine's root")
     pid = holders.ready(f"{action}={folder}")
     assert uses(kernel, folder) == {(pid, kind)}
@@ -321,7 +321,7 @@ def test_both_ways_give_the_same_answer(
     targets = {identity(path) for path in [*files, *folders, "/dev/null"]}
     expected = {hit for pid in pids for hit in proc_answer(pid, targets)}
     found = {hit for hit in kernel.find(targets).hits if hit.pid in pids}
-    assert found == {hit for hit in expected if hit.kind in kernel.kinds}
+    assert found == {hit for hit in expected if hit.kind in kernel._demand().kinds}
     assert {hit.kind for hit in found} >= {How.OPEN, How.MAPPED}
 
 
@@ -419,7 +419,7 @@ def test_kinds_that_lie_are_not_claimed(tmp_path: Path, monkeypatch: pytest.Monk
 
     lying(keep, swap)
     with KernelIterator(str(keep)) as kernel:
-        assert not kernel.kinds & {How.CWD, How.ROOT}
+        assert not kernel._demand().kinds & {How.CWD, How.ROOT}
 
 
 # -- where it cannot be ------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from support.laboratory import (
     file_to_ask_about,
     public_file,
     shared_folder,
+    verdict_of,
 )
 
 if TYPE_CHECKING:
@@ -84,9 +85,9 @@ def test_the_files_of_this_machine_are_judged_as_the_scan_sees_them() -> None:
 
 def _agrees(files: tuple[FileResource, ...]) -> bool:
     probe = LeaseProbe()
-    before = probe.ask_many(files)
+    before = probe.ask(files)
     seen = ProcScanner().find_holders(Resources(files=files))
-    after = probe.ask_many(files)
+    after = probe.ask(files)
     held = {
         item.path
         for holder in seen.holders
@@ -136,20 +137,20 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "socket"))
     for path in (tmp_path, fifo, tmp_path / "socket", "/dev/null", "/dev/tty"):
-        assert LeaseProbe().ask(str(path)) is Verdict.UNKNOWN
+        assert verdict_of(str(path)) is Verdict.UNKNOWN
     for path in (tmp_path, fifo):
-        assert not opened(path, partial(LeaseProbe().ask, str(path)))
+        assert not opened(path, partial(verdict_of, str(path)))
         assert not opened(path, partial(first_bytes, str(path), 10))
     assert not opened(fifo, partial(who_uses, str(fifo)))
 
 
 @pytest.mark.parametrize("path", ["", "/nowhere", "relative/nowhere", "/nul\0byte", "/" * 5000])
 def test_what_is_not_there_is_not_known(path: str) -> None:
-    assert LeaseProbe().ask(path) is Verdict.UNKNOWN
+    assert verdict_of(path) is Verdict.UNKNOWN
 
 
 def test_files_that_the_kernel_makes_up_are_not_trusted() -> None:
-    assert LeaseProbe().ask("/proc/version") is Verdict.UNKNOWN
+    assert verdict_of("/proc/version") is Verdict.UNKNOWN
 
 
 def test_another_file_at_the_path_is_not_the_one_that_is_meant(data: Path) -> None:
@@ -157,16 +158,16 @@ def test_another_file_at_the_path_is_not_the_one_that_is_meant(data: Path) -> No
     new = data.with_name("new")
     new.write_bytes(b"y")
     new.rename(data)
-    assert LeaseProbe().ask(str(data), recorded.identity) is Verdict.UNKNOWN
-    assert LeaseProbe().ask(str(data)) is Verdict.FREE
+    assert verdict_of(str(data), recorded.identity) is Verdict.UNKNOWN
+    assert verdict_of(str(data)) is Verdict.FREE
 
 
 def test_a_file_overwritten_in_place_is_still_the_same(data: Path, spawn: Spawn) -> None:
     (recorded,) = identify([str(data)], []).files
     data.write_bytes(b"another content")
-    assert LeaseProbe().ask(str(data), recorded.identity) is Verdict.FREE
+    assert verdict_of(str(data), recorded.identity) is Verdict.FREE
     spawn.holding("open", str(data))
-    assert LeaseProbe().ask(str(data), recorded.identity) is Verdict.IN_USE
+    assert verdict_of(str(data), recorded.identity) is Verdict.IN_USE
 
 
 def test_links_are_followed_as_at_registration(data: Path, spawn: Spawn) -> None:
@@ -174,7 +175,7 @@ def test_links_are_followed_as_at_registration(data: Path, spawn: Spawn) -> None
     link.symlink_to(data.name)
     (recorded,) = identify([str(link)], []).files
     spawn.holding("open", str(data))
-    assert LeaseProbe().ask(str(link), recorded.identity) is Verdict.IN_USE
+    assert verdict_of(str(link), recorded.identity) is Verdict.IN_USE
 
 
 def test_a_link_that_was_turned_elsewhere_is_not_opened_there(data: Path) -> None:
@@ -182,11 +183,11 @@ def test_a_link_that_was_turned_elsewhere_is_not_opened_there(data: Path) -> Non
     other.write_bytes(b"precious")
     link.symlink_to(data.name)
     (recorded,) = identify([str(link)], []).files
-    assert opened(data, lambda: LeaseProbe().ask(str(link), recorded.identity))
+    assert opened(data, lambda: verdict_of(str(link), recorded.identity))
     link.unlink()
     link.symlink_to(other.name)
-    assert LeaseProbe().ask(str(link), recorded.identity) is Verdict.UNKNOWN
-    assert not opened(other, lambda: LeaseProbe().ask(str(link), recorded.identity))
+    assert verdict_of(str(link), recorded.identity) is Verdict.UNKNOWN
+    assert not opened(other, lambda: verdict_of(str(link), recorded.identity))
 
 
 @pytest.mark.root
@@ -240,7 +241,7 @@ def test_who_opens_the_file_meanwhile_only_waits(
         assert started[0].poll() is None
 
     meanwhile(open_and_wait)
-    assert LeaseProbe().ask(str(data)) is Verdict.FREE
+    assert verdict_of(str(data)) is Verdict.FREE
     assert started[0].wait(10) == 0
 
 
@@ -250,7 +251,7 @@ def test_only_who_does_not_want_to_wait_is_refused(
     results: list[int] = []
     command = opener(data, os.O_RDONLY | os.O_NONBLOCK)
     meanwhile(lambda _: results.append(subprocess.run(command, check=False).returncode))
-    assert LeaseProbe().ask(str(data)) is Verdict.FREE
+    assert verdict_of(str(data)) is Verdict.FREE
     assert results == [errno.EWOULDBLOCK]
     assert subprocess.run(command, check=False).returncode == 0
 
@@ -265,7 +266,7 @@ def test_the_caller_hears_no_signal_that_programs_listen_to(
     meanwhile(lambda _: results.append(subprocess.run(command, check=False).returncode))
     previous = signal.signal(number, lambda *_: heard.append(number))
     try:
-        LeaseProbe().ask(str(data))
+        verdict_of(str(data))
     finally:
         signal.signal(number, previous)
     assert (results, heard) == ([errno.EWOULDBLOCK], [])
@@ -280,9 +281,9 @@ def test_openers_by_the_thousand_all_succeed(data: Path) -> None:
     resource = FileResource(str(data), None)
     with subprocess.Popen([sys.executable, "-S", "-I", "-c", code]) as child:
         while child.poll() is None:
-            LeaseProbe().ask_many([resource])
+            LeaseProbe().ask([resource])
     assert child.returncode == 0
-    assert LeaseProbe().ask(str(data)) is Verdict.FREE
+    assert verdict_of(str(data)) is Verdict.FREE
 
 
 def test_nothing_is_left_behind(data: Path, spawn: Spawn) -> None:
@@ -292,7 +293,7 @@ def test_nothing_is_left_behind(data: Path, spawn: Spawn) -> None:
     os.utime(data, (1, 2))
     before = os.listdir("/proc/self/fd")
     for path in (str(data), str(used), "/nowhere", "/dev/null"):
-        LeaseProbe().ask(path)
+        verdict_of(path)
     assert os.listdir("/proc/self/fd") == before
     assert os.stat(data).st_atime == 1
     data.write_bytes(b"not locked, not leased")
@@ -301,7 +302,7 @@ def test_nothing_is_left_behind(data: Path, spawn: Spawn) -> None:
 def test_it_works_in_any_thread(data: Path) -> None:
     found: list[Verdict] = []
     probe = LeaseProbe()
-    thread = threading.Thread(target=lambda: found.append(probe.ask(str(data))))
+    thread = threading.Thread(target=lambda: found.append(verdict_of(str(data), probe=probe)))
     thread.start()
     thread.join()
     assert found == [Verdict.FREE]
@@ -316,7 +317,7 @@ def test_many_files_are_answered_one_by_one(data: Path, spawn: Spawn) -> None:
     spawn.holding("map", str(used))
     free, busy = identify([str(data), str(used)], []).files
     gone = FileResource("/nowhere", None)
-    assert LeaseProbe().ask_many([free, busy, gone, free]) == {
+    assert LeaseProbe().ask([free, busy, gone, free]) == {
         free: Verdict.FREE,
         busy: Verdict.IN_USE,
         gone: Verdict.UNKNOWN,
@@ -336,7 +337,7 @@ def test_a_machine_without_leases_is_said_to_be_one(
         (folder / "leases-enable").write_bytes(content)
     probe = LeaseProbe(str(tmp_path / "proc"))
     assert probe.why_unavailable() == reason
-    assert probe.ask(str(data)) is Verdict.UNKNOWN
+    assert verdict_of(str(data), probe=probe) is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize("release", ["4.18.0-553.el8.x86_64", "5.2", "odd"])

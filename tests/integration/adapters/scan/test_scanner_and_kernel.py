@@ -21,6 +21,7 @@ from restartmanager.adapters.scan.scripts_pending import ScriptSearch
 from restartmanager.adapters.scan.targets import Targets
 from restartmanager.adapters.scan.uses import Use
 from restartmanager.model import How, Sighting
+from support.laboratory import verdict_of
 from support.spawning import PYTHON
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def asks_always(monkeypatch: pytest.MonkeyPatch) -> None:
 def leases(data: Path) -> None:
     """Leases are possible, on the file system of the tests as well."""
     reason = LeaseProbe().why_unavailable()
-    if reason is None and LeaseProbe().ask(str(data)) == "unknown":
+    if reason is None and verdict_of(str(data)) == "unknown":
         reason = "leases are not to be trusted on the file system of the temporary folder"
     if reason is not None:
         pytest.skip(reason)

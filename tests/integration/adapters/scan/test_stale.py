@@ -14,8 +14,8 @@ import pytest
 import restartmanager as rm
 from restartmanager.adapters.bpf.iterator import why_unavailable
 from restartmanager.adapters.proc.birth import birth_time
-from restartmanager.adapters.scan.proc_scan import ProcScanner
 from restartmanager.adapters.scan.scanner import LinuxScanner
+from restartmanager.adapters.scan.stale import find_stale
 from restartmanager.adapters.scan.targets import CLOCK_TICK_S
 from restartmanager.api.settings import shipped_policy
 from restartmanager.model import Evidence, How, Sighting
@@ -35,13 +35,12 @@ EVERYTHING = Policy()
 class Looks:
     """Looks for what is stale in one of two ways, which must find the same."""
 
-    def __init__(self, scanner: ProcScanner | LinuxScanner) -> None:
+    def __init__(self, scanner: LinuxScanner) -> None:
         self.scanner = scanner
 
     def sighting(self, policy: Policy = EVERYTHING) -> Sighting:
         found = self.scanner.find_stale(policy)
-        if isinstance(self.scanner, LinuxScanner):
-            assert self.scanner._kernel_tells_code, "the kernel has refused"
+        assert self.scanner._kernel_tells_code is self.scanner._kernel, "the kernel has refused"
         return found
 
     def stale_in(self, pid: int) -> tuple[Evidence, ...]:
@@ -53,7 +52,7 @@ class Looks:
 @pytest.fixture(params=["proc", pytest.param("kernel", marks=pytest.mark.root)])
 def looks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Looks:
     if request.param == "proc":
-        return Looks(ProcScanner())
+        return Looks(LinuxScanner(kernel=False))
     if (reason := why_unavailable()) is not None:
         pytest.skip(reason)
     monkeypatch.setattr("restartmanager.adapters.scan.scanner._WORTH_ASKING", 0)
@@ -261,7 +260,7 @@ def test_both_ways_find_the_same(spawn: Spawn, tmp_path: Path, looks: Looks, see
         choose.choice(changes)(library)
     replaced(choose.choice([script, libraries[-1].with_name("unused")]))
     ours = {child.pid for child in spawn.children}
-    found, expected = looks.sighting(), ProcScanner().find_stale(EVERYTHING)
+    found, expected = looks.sighting(), find_stale(EVERYTHING)
     assert against(ours, found) == against(ours, expected)
     assert against(ours, found)
 
@@ -337,4 +336,4 @@ def test_stale_names_the_cure(spawn: Spawn, library: Path, monkeypatch: pytest.M
 
 
 def test_looking_at_the_whole_machine_never_fails() -> None:
-    assert ProcScanner().find_stale(shipped_policy()).inspected > 0
+    assert find_stale(shipped_policy()).inspected > 0

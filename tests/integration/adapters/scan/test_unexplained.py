@@ -122,7 +122,7 @@ def test_what_is_free_by_then_is_left_out(data: Path, monkeypatch: pytest.Monkey
     (file,) = identify([str(data)], []).files
     probe = LeaseProbe()
     answers = iter([{file: Verdict.IN_USE}, {file: Verdict.FREE}])
-    monkeypatch.setattr(probe, "ask_many", lambda _: next(answers))
+    monkeypatch.setattr(probe, "ask", lambda _: next(answers))
     assert explain([file], probe) == Explanation()
 
 

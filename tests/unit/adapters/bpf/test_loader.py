@@ -164,8 +164,6 @@ def test_closing_is_possible_at_any_time(load: Load) -> None:
         kernel.close()
     with pytest.raises(UnsupportedError):
         kernel.find([TARGET])
-    with pytest.raises(UnsupportedError):
-        _ = kernel.kinds
 
 
 def test_threads_are_served_one_at_a_time(load: Load) -> None:

@@ -66,10 +66,6 @@ class Run:
     def _triggers(self) -> list[str]:
         return list(dict.fromkeys(n for hold in self.holds.values() for n in hold.triggers))
 
-    @property
-    def _followers(self) -> list[str]:
-        return list(dict.fromkeys(n for hold in self.holds.values() for n in hold.followers))
-
 
 @dataclass
 class StopRun(Run):
