@@ -45,8 +45,8 @@ def _sent(path: str, data: bytes) -> bool:
 
 
 def _as_fields(event: Event) -> bytes:
-    """As the journal wants it (systemd: docs/JOURNAL_NATIVE_PROTOCOL.md); no value has a line
-    feed, for all of them are escaped."""
+    """The event as the journal wants it (systemd: docs/JOURNAL_NATIVE_PROTOCOL.md); no value has a
+    line feed, for all of them are escaped."""
     return "".join(f"{name}={value}\n" for name, value in _fields(event)).encode("utf-8", "replace")
 
 
@@ -65,7 +65,7 @@ def _fields(event: Event) -> Iterator[tuple[str, object]]:
 
 
 def _as_line(event: Event) -> bytes:
-    """As syslog(3) writes it, in one line."""
+    """The event as syslog(3) writes it, in one line."""
     text = "; ".join((_message(event), *event.outcomes))
     line = f"<{_USER | _priority(event)}>{_PROGRAM}[{os.getpid()}]: {text}"
     return line.encode("utf-8", "replace")[:_SYSLOG_BYTES]

@@ -81,7 +81,7 @@ class KernelFacts(NamedTuple):
     super_block_device: int
 
     def checked(self) -> KernelFacts:
-        """The same. Raises BtfError for a number that cannot be one."""
+        """These facts, checked. Raises BtfError for a number that cannot be one."""
         for name, value in self._asdict().items():
             limit = 0x7FFFFFFF if name.endswith("_iterator") else _OFFSET_LIMIT
             # bool is an int for isinstance, and JSON has both.

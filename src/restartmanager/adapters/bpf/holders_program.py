@@ -49,16 +49,18 @@ KEY = struct.Struct("=QQ")
 """A target in the map: inode number, and the super block's device as the kernel keeps it."""
 
 VALUE = struct.Struct("=I")
-"""Which target it is: its index."""
+"""The index of a target."""
 
 RECORD = struct.Struct("=QII")
-"""What a program writes: the target's index, the process number, the index in ``KINDS``."""
+"""A record that a program writes: the target's index, the process number, the index in
+``KINDS``."""
 
 KINDS = (How.OPEN, How.MAPPED, How.EXECUTABLE, How.CWD, How.ROOT)
-"""What the programs together find."""
+"""The kinds of use that the programs together find."""
 
 RUNNING = len(KINDS)
-"""In place of a kind: no target, but a process that runs a program; its threads are left out."""
+"""The mark in place of a kind that says: no target, but a process that runs a program; its threads
+are left out."""
 
 _KEY_AT = -KEY.size
 _RECORD_AT = _KEY_AT - RECORD.size
@@ -74,7 +76,7 @@ def programs(facts: KernelFacts, map_fd: int) -> tuple[Program, ...]:
 
 
 def _open_program(facts: KernelFacts, map_fd: int) -> Lines:
-    """For each descriptor: the open file."""
+    """The program that is run for each descriptor: it reports the open file."""
     return [
         *begin(),
         load64(R1, CONTEXT, FILE_ARGUMENT),
@@ -86,7 +88,7 @@ def _open_program(facts: KernelFacts, map_fd: int) -> Lines:
 
 
 def _mapped_program(facts: KernelFacts, map_fd: int) -> Lines:
-    """For each mapping: the file that is mapped, if it is one."""
+    """The program that is run for each mapping: it reports the mapped file, if there is one."""
     return [
         *begin(),
         load64(R1, CONTEXT, VMA_ARGUMENT),
@@ -100,7 +102,8 @@ def _mapped_program(facts: KernelFacts, map_fd: int) -> Lines:
 
 
 def _task_program(facts: KernelFacts, map_fd: int) -> Lines:
-    """For each task, threads as well: the executable, the working and the root directory.
+    """The program that is run for each task, threads as well: it reports the executable, the
+    working and the root directory.
 
     For the first thread of a process also that it runs a program at all. No lock is held: the
     kernel guards such loads (one that fails gives zero), and a task that is about to change may be

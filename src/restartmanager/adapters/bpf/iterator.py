@@ -154,7 +154,7 @@ def _load(cache_folder: str | None) -> LoadedPrograms:
 
 
 def _first_proven(cache_folder: str | None, attempt: Callable[[KernelFacts], _Proven]) -> _Proven:
-    """What the attempt gives with the first numbers that prove right."""
+    """The result of the attempt with the first numbers that prove right."""
     obstacle = _obstacle()
     if obstacle:
         raise UnsupportedError(_WHAT, obstacle)
@@ -199,7 +199,7 @@ def _explanation(error: syscall.BpfError) -> str:
 
 
 def _obstacle() -> str | None:
-    """What can be known without trying, as the end of a sentence."""
+    """The obstacle that can be known without trying, as the end of a sentence."""
     if not syscall.is_machine_known():
         return f"the system call is not known for this kind of machine ({os.uname().machine})"
     if not os.path.exists(BTF_PATH):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 BTF_PATH = "/sys/kernel/btf/vmlinux"
-"""Where the kernel shows its own types, since 5.4, when built with CONFIG_DEBUG_INFO_BTF."""
+"""The file in which the kernel shows its own types, since Linux 5.4, when built with
+CONFIG_DEBUG_INFO_BTF."""
 
 _NOTES_PATH = "/sys/kernel/notes"
 # Counted up when the numbers are other ones: two versions of this on one machine would else read
@@ -51,7 +52,7 @@ def facts_to_try(cache_folder: str | None = None) -> Iterator[KernelFacts]:
 
 
 def kernel_key() -> str:
-    """What tells one build of a kernel from another.
+    """The text that tells one build of a kernel from another.
 
     Release and version (uname(2)) are equal for two reproducible builds with different options, so
     the size of the type information and the linker's build id in ``/sys/kernel/notes`` join them.
@@ -81,7 +82,8 @@ def _read(path: str, limit: int) -> bytes:
 
 
 def _read_kept(path: str, key: str) -> KernelFacts | None:
-    """What was kept; None when there is nothing, or something damaged, foreign or of a stranger."""
+    """The facts that were kept; None for none, and for something damaged, foreign or of a
+    stranger."""
     try:
         kept = json.loads(_read_own(path))
         return KernelFacts(**kept["facts"]).checked() if kept["kernel"] == key else None

@@ -26,7 +26,7 @@ _Target = tuple[int, int]
 
 _CAPACITY = 1 << 16
 LARGEST_QUESTION = _CAPACITY - 1
-"""How many files can be asked about at once, our own not counted."""
+"""The greatest number of files in one question, our own not counted."""
 
 # Where a file of our own may lie: first the file systems on which stat(2) surely tells the truth.
 _PLACES = ("/dev/shm", "/run", "/tmp", "/var/tmp")  # noqa: S108 - O_TMPFILE makes no name there
@@ -86,7 +86,8 @@ class LoadedPrograms:
         return Answer(hits, processes)
 
     def _prove(self, loaded: Sequence[int]) -> tuple[str, frozenset[How]]:
-        """Where to have files of our own, and which kinds of use are found, from this process only.
+        """The place for files of our own, and the kinds of use that are found, tried on this
+        process only.
 
         A place may lie on a file system whose numbers differ (see the module): the next may serve.
         """
@@ -134,7 +135,8 @@ def owned(stack: ExitStack, descriptor: int) -> int:
 
 
 def _records(link: int) -> Iterator[tuple[int, int, int]]:
-    """What one iterator writes. Pieces end between records: both sizes are powers of two."""
+    """The records that one iterator writes. Pieces end between records: both sizes are powers of
+    two."""
     with closing(syscall.read_iterator(link)) as pieces:
         for piece in pieces:
             yield from RECORD.iter_unpack(piece)
@@ -167,12 +169,12 @@ def _file_of_our_own(folder: str) -> Iterator[_Target]:
 
 
 def _proof() -> set[tuple[int, How]]:
-    """How the file of our own must be found to be used."""
+    """The uses of the file of our own that must be found."""
     return {(os.getpid(), kind) for kind in _ALWAYS}
 
 
 def _uses(target: _Target, hits: Iterable[Hit]) -> set[tuple[int, How]]:
-    """Which processes use this file, and in what ways."""
+    """The processes that use this file, and in what ways."""
     return {(hit.pid, hit.kind) for hit in hits if (hit.device, hit.inode) == target}
 
 

@@ -40,7 +40,7 @@ CONTEXT, TASK = R6, R7
 """The registers in which each program keeps its context and the task it was called for."""
 
 META_ARGUMENT, TASK_ARGUMENT, VMA_ARGUMENT, FILE_ARGUMENT = 0, 8, 16, 24
-"""Where each iterator's context has its arguments; ``btf`` makes sure of it."""
+"""The offsets of the arguments in each iterator's context; ``btf`` makes sure of it."""
 
 # Helper functions: include/uapi/linux/bpf.h.
 _MAP_LOOKUP_ELEM = 1

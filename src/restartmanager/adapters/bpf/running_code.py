@@ -125,7 +125,8 @@ def _own_code() -> set[tuple[str, int, int]]:
 
 
 def _knows_our_start(code: RunningCode) -> bool:
-    """In a time namespace of its own a process sees other times than the kernel has."""
+    """Whether the kernel has the start time that this process knows of itself: in a time namespace
+    of its own a process sees other times."""
     ourselves = code.processes.get(os.getpid())
     if ourselves is None:
         return False

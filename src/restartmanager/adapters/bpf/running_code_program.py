@@ -62,16 +62,17 @@ if TYPE_CHECKING:
 
 
 CODE = struct.Struct("=QQIIII")
-"""Before each path: start of the process (ns since boot), inode, the super block's device as the
-kernel keeps it, whether the file was removed, process number, length of the path with the zero byte
-at its end: 0 for one that is too long."""
+"""The record before each path: start of the process (ns since boot), inode, the super block's
+device as the kernel keeps it, whether the file was removed, process number, length of the path with
+the zero byte at its end: 0 for one that is too long."""
 
 PROCESS = struct.Struct("=QQQII")
 """A process: its start, mount and entry of its root directory as addresses in the kernel, its
 number, and nothing."""
 
 TOLD_KEY = struct.Struct("=QQ")
-"""What was told: mount, or process number where the file was removed, and directory entry."""
+"""The key of what was told: mount, or process number where the file was removed, and directory
+entry."""
 
 TOLD_VALUE = struct.Struct("=Q")
 """The start of the process it was told with."""
@@ -101,7 +102,8 @@ def code_programs(facts: KernelFacts, told: int, room: int) -> tuple[Program, ..
 
 
 def _code_program(facts: KernelFacts, told: int, room: int) -> Lines:
-    """For each mapping: the file, if it is mapped to be executed and has not been told."""
+    """The program that is run for each mapping: it tells the file, if it is mapped to be executed
+    and has not been told."""
     return [
         *begin(),
         load64(R8, CONTEXT, VMA_ARGUMENT),
@@ -187,7 +189,8 @@ def _put_together(facts: KernelFacts, room: int) -> Lines:
 
 
 def _process_program(facts: KernelFacts) -> Lines:
-    """For each process that runs a program: when it was started, and which root it has."""
+    """The program that is run for each task: of each process that runs a program it tells when it
+    was started, and which root it has."""
     return [
         *begin(),
         *pass_over_kernel_threads(facts),

@@ -25,7 +25,7 @@ SYSTEM_FOLDERS = (
     "/var/lib/flatpak/exports/share",
     "/var/lib/snapd/desktop",
 )
-"""Where systems keep the data of applications."""
+"""The folders in which systems keep the data of applications."""
 
 _PROGRAMS = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin")
 
@@ -78,7 +78,7 @@ def _is_program(path: str) -> bool:
 
 
 def _paths(application: str, folders: Sequence[str]) -> Iterator[str]:
-    """Where an entry with this id can lie: a dash may stand for a folder."""
+    """The paths where an entry with this id can lie: a dash may stand for a folder."""
     if not application or "/" in application or "\0" in application:
         return
     name = f"{application}.desktop"
@@ -90,7 +90,8 @@ def _paths(application: str, folders: Sequence[str]) -> Iterator[str]:
 
 
 def _trusted_contents(path: str) -> bytes | None:
-    """What is in the file, unless somebody else than the caller and root can have written it."""
+    """The contents of the file; None where somebody else than the caller and root can have written
+    it."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except (OSError, ValueError):

@@ -116,8 +116,8 @@ def _chose_itself(status: bytes, uid: int) -> bool:
 
 
 def _folders() -> list[str]:
-    """Where the helper finds what it imports, without anything else that may lie there being
-    run at its start."""
+    """The folders from which the helper imports, without anything else that may lie there being run
+    at its start."""
     found = [os.path.dirname(restartmanager.__path__[0])]
     for name in ("Xlib", "six"):
         spec = find_spec(name)
@@ -171,7 +171,7 @@ class _Helper:
             raise
 
     def answer(self, deadline: float, cancel: CancelToken | None) -> dict[UniqueProcess, Windows]:
-        """What it says about its processes; nothing when it fails, or takes too long."""
+        """The answer of the helper about its processes; empty when it fails, or takes too long."""
         text = self._read(deadline, cancel)
         try:
             found = json.loads(text).get("found", ())

@@ -130,7 +130,7 @@ class Desktop:
                 yield self._display.create_resource_object("window", number)
 
     def _unmanaged(self, root: Any) -> Iterator[Any]:  # noqa: ANN401
-        """What is seen where no window manager says what is a window."""
+        """The windows that are seen where no window manager says which are."""
         for window in root.query_tree().children[:_WINDOWS]:
             with suppress(XError):
                 seen = window.get_attributes()

@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _import_the_rest() -> None:
-    """What python-xlib imports when it connects: the user may be unable to read it."""
+    """Import what python-xlib imports when it connects: the user may be unable to read it."""
     for name in ("support.unix_connect", *(f"ext.{module}" for _, module in ext.__extensions__)):
         import_module(f"Xlib.{name}")
 
@@ -111,7 +111,7 @@ def _facts(pid: int, windows: list[Window]) -> dict[str, Any]:
 
 
 def _server_of(number: int) -> Peer:
-    """Who the server of a display is: nothing is sent to it."""
+    """The process that serves a display; nothing is sent to it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trying:
         trying.settimeout(_CONNECT_S)
         trying.connect(f"/tmp/.X11-unix/X{number}")  # noqa: S108 - where X servers listen

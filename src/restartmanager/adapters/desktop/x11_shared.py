@@ -5,10 +5,11 @@ from __future__ import annotations
 import pwd
 
 TITLES = 8
-"""How many titles are told of each process: enough to recognise it by."""
+"""The number of titles that are told of each process: enough to recognise it by."""
 
 TITLE_LENGTH = 200
-"""How many characters are told of a title, which a program can make as long as it likes."""
+"""The number of characters that are told of a title, which a program can make as long as it
+likes."""
 
 _NOBODY = 65534
 

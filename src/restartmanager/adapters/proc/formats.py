@@ -9,7 +9,8 @@ import os
 from typing import NamedTuple
 
 DELETED = " (deleted)"
-"""What the kernel appends to the path of a removed file; a file may also be called that."""
+"""The remark that the kernel appends to the path of a removed file; a file may also be called
+that."""
 
 PF_KTHREAD = 0x0020_0000
 """The flag of a kernel thread (include/linux/sched.h)."""

@@ -24,9 +24,10 @@ Key: TypeAlias = tuple[int, int]
 """Device and inode as stat(2) has them."""
 
 _MANY = 50
-"""Of fewer files in a folder each is looked at."""
+"""The number of files in a folder from which it is listed; of fewer, each is looked at."""
 _WORTH = 4
-"""So many times as many names are read for them at most: most of what is read may be others."""
+"""The number of names that are read at most, for each that is looked for: most of what is read may
+be others."""
 
 _Folder: TypeAlias = "dict[str, str]"
 
@@ -86,7 +87,7 @@ class Leads:
 
 
 def directories_among(paths: Iterable[str]) -> set[str]:
-    """Those of these absolute paths that lead to directories."""
+    """The directories among these absolute paths."""
     found: set[str] = set()
     for folder, names in _by_folder(paths).items():
         candidates = _no_files(folder, names) if len(names) >= _MANY else names.values()
@@ -95,7 +96,7 @@ def directories_among(paths: Iterable[str]) -> set[str]:
 
 
 def _no_files(folder: str, names: _Folder) -> Collection[str]:
-    """Those of the paths in this folder that may lead to something else than a regular file."""
+    """The paths in this folder that may lead to something else than a regular file."""
     with suppress(OSError), os.scandir(f"{folder}/") as entries:
         some = islice(entries, _WORTH * len(names))
         others = [entry.name for entry in some if not entry.is_file(follow_symlinks=False)]

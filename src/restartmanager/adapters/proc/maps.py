@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 CUT = 26
-"""Where the permissions start when both addresses have 12 digits, as nearly all have. Shorter
-ones lose permissions and part of the offset to the cut, never the device; longer ones keep a piece
-of the address. Both are right, only not shared between processes."""
+"""The column at which the permissions start when both addresses have 12 digits, as nearly all have.
+Shorter ones lose permissions and part of the offset to the cut, never the device; longer ones keep
+a piece of the address. Both are right, only not shared between processes."""
 
 
 _PORTION = 128 * 1024

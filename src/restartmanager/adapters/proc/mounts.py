@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 LISTED = frozenset({"ext2", "ext3", "ext4", "tmpfs", "xfs"})
-"""Where the inodes in the listing of a folder are those of stat(2): each was tried
-(test_listings)."""
+"""The file systems on which the inodes in the listing of a folder are those of stat(2): each was
+tried (test_listings)."""
 
 _REMOTE = (
     *("nfs", "cifs", "smb", "9p", "ceph", "afs", "fuse", "lustre", "glusterfs", "gpfs"),

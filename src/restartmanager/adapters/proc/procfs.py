@@ -92,7 +92,8 @@ class ProcDirectory:
             return None
 
     def stat_link(self, name: str) -> os.stat_result | None:
-        """What one of its links leads to (the file itself, whatever its path); None when gone.
+        """The file that one of its links leads to (the file itself, whatever its path); None when
+        gone.
 
         Raises PermissionError. A file of a network mount that hangs can block this.
         """
@@ -149,7 +150,7 @@ class ProcDirectory:
         return None
 
     def describe(self) -> Process:
-        """What is known about it; what the caller may not see (executable) is None or empty.
+        """The facts about it; what the caller may not see (executable) is None or empty.
 
         Raises ProcessGoneError when it has exited or only waits to be reaped.
         """
@@ -225,7 +226,7 @@ def pids(proc: str = PROC) -> list[int]:
 
 
 def describe(identity: UniqueProcess, proc: str = PROC) -> Process:
-    """What is known about this process.
+    """The facts about a process.
 
     Raises ProcessGoneError when it has exited, only waits to be reaped, or its number belongs to
     another process by now; ProcessAccessError when it is hidden from the caller.

@@ -24,7 +24,7 @@ class OurRoot:
         self._facts = os.stat("/")
 
     def seen_by(self, base: str) -> bool:
-        """As ``sees_our_root``."""
+        """Whether the process in this folder below /proc has them too; see ``sees_our_root``."""
         try:
             if os.readlink(base + "root") != "/":
                 return False
@@ -46,8 +46,8 @@ def sees_our_root(base: str) -> bool:
 
 
 def stat_inside(base: str, path: str) -> os.stat_result | None:
-    """What ``path`` leads to for the process whose folder below /proc is ``base``; None for
-    nothing.
+    """The file that ``path`` leads to for the process whose folder below /proc is ``base``; None
+    for nothing.
 
     Relative paths count from its working directory. Where its root directory is not ours, one
     that goes up out of the working directory is not followed. ``/proc/self``, and so ``/dev/fd``,

@@ -10,12 +10,12 @@ import os
 import re
 
 EXECVE_LIMIT = 6 * 1024 * 1024
-"""How many bytes of arguments and variables together the kernel gives a program at most
+"""The greatest number of bytes of arguments and variables together that the kernel gives a program
 (execve(2))."""
 
 TABLE_LIMIT = 64 * 1024 * 1024
-"""How much is read of a table about the whole machine, such as all mounts, locks or sockets: with
-a hundred bytes for each, there is room for more of them than any machine has."""
+"""The number of bytes that are read of a table about the whole machine, such as all mounts, locks
+or sockets: with a hundred bytes for each, there is room for more of them than any machine has."""
 
 _ESCAPE = re.compile(rb"\\([0-3][0-7]{2})")
 

@@ -107,7 +107,8 @@ class _Line:
         return Answer(kind, reply.reason)
 
     def _hang_up(self) -> None:
-        """It has closed the connection; a process that exits does so a moment before it is gone."""
+        """Note that the application has closed the connection; a process that exits does so a
+        moment before it is gone."""
         self.hung_up_at = min(self.hung_up_at, time.monotonic())
 
     def settle(self, now: float) -> None:
@@ -236,7 +237,8 @@ def _wait(lines: Sequence[_Line], deadline: float, cancel: CancelToken | None) -
 
 
 def _ready(lines: Iterable[_Line], seconds: float, cancel: CancelToken | None) -> list[_Line]:
-    """Those that say something, once one does, exits, or the time is over."""
+    """The lines on which something is said, once one speaks, a process exits, or the time is
+    over."""
     poll = select.poll()
     speaking: dict[int, _Line] = {}
     for line in lines:

@@ -180,8 +180,9 @@ def _verify_rights(uid: int, gid: int, groups: list[int], *, privileged: bool) -
 
 
 def _keyring_joiner() -> Any:  # noqa: ANN401 - a function of the C library, or None
-    """What gives the program a session keyring of its own, for root's holds root's keys
-    (session-keyring(7)). Prepared while the library can still be read."""
+    """The call that gives the program a session keyring of its own, for root's holds root's keys
+    (session-keyring(7)); None where its number is not known. It is prepared while the library can
+    still be read."""
     number = _KEYCTL.get(os.uname().machine) if sys.maxsize > 2**32 else None
     if number is None:
         return None
@@ -200,7 +201,7 @@ def _keyring_joiner() -> Any:  # noqa: ANN401 - a function of the C library, or 
 
 
 def _set_niceness(nice: int) -> None:
-    """As near to it as the caller may go (setpriority(2))."""
+    """Take this niceness, or the nearest to it that the caller may have (setpriority(2))."""
     now = os.getpriority(os.PRIO_PROCESS, 0)
     while now != nice:
         try:

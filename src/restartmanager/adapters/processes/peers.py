@@ -27,7 +27,7 @@ class Peer(NamedTuple):
 
 
 def peer_of(connection: socket.socket) -> Peer:
-    """Who listened at the other end (SO_PEERCRED). Raises OSError."""
+    """The process that listened at the other end (SO_PEERCRED). Raises OSError."""
     found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid, uid, _ = _CREDENTIALS.unpack(found)
     return Peer(pid, uid)

@@ -64,8 +64,8 @@ def _too_old() -> UnsupportedError:
 
 
 def _make_room(fd: int) -> None:
-    """Before the descriptors run out, allow ourselves as many as may be allowed (getrlimit(2)):
-    an application can have thousands of processes. What we start has limits of its own."""
+    """Allow ourselves as many descriptors as may be allowed, before they run out (getrlimit(2)): an
+    application can have thousands of processes. What we start has limits of its own."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if fd >= soft // 2 and soft != hard:
         with contextlib.suppress(OSError, ValueError):
@@ -114,7 +114,7 @@ class PidfdHandle:
 
     @property
     def identity(self) -> UniqueProcess:
-        """Which process this is."""
+        """The identity of the process."""
         return self._identity
 
     @property
@@ -204,7 +204,7 @@ def wait_for_exit(
 
 
 def _milliseconds(seconds: float) -> int:
-    """For poll(2): rounded up, so that a wait does not end early and spin."""
+    """Milliseconds for poll(2), rounded up, so that a wait does not end early and spin."""
     if seconds <= 0:
         return 0
     return math.ceil(min(seconds * 1000, _LONGEST_POLL_MS))

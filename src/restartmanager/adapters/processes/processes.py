@@ -33,7 +33,7 @@ class LinuxProcesses:
         return UniqueProcess.current()
 
     def describe(self, identity: UniqueProcess) -> Process:
-        """What is known about it. Raises ProcessGoneError, and ProcessAccessError where it is
+        """The facts about a process. Raises ProcessGoneError, and ProcessAccessError where it is
         hidden from the caller."""
         return procfs.describe(identity)
 
@@ -76,15 +76,15 @@ class LinuxProcesses:
         return oldest_process(cgroup)
 
     def registration(self, process: Process) -> RestartRegistration | None:
-        """What the process registered about coming back; None when nothing (valid) was, or the
+        """The process's registration about coming back; None when it has no valid one, or the
         caller may not look."""
         from restartmanager.adapters.processes.registrations import registration_of
 
         return registration_of(process)
 
     def recipe(self, process: Process, registration: RestartRegistration | None) -> Recipe:
-        """How to start it again. Raises ProcessGoneError, ProcessAccessError, and ProcessError
-        with the reason where it cannot be started as it is."""
+        """The recipe that starts the process again. Raises ProcessGoneError, ProcessAccessError,
+        and ProcessError with the reason where it cannot be started as it is."""
         from restartmanager.adapters.processes.recipes import read_recipe
 
         return read_recipe(process, registration)
@@ -137,7 +137,7 @@ def _parent(process: Process) -> UniqueProcess | None:
 # -- control groups --------------------------------------------------------------------------------
 
 _MOUNTS = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
-"""Where the unified hierarchy is mounted: beside version 1, or alone."""
+"""The places where the unified hierarchy may be mounted: beside version 1, or alone."""
 _SIZE_LIMIT = 1024 * 1024
 
 
@@ -169,5 +169,5 @@ def _numbers(path: str) -> list[int]:
 
 @cache
 def _unified() -> str | None:
-    """Where the unified hierarchy is mounted."""
+    """The folder where the unified hierarchy is mounted."""
     return next((path for path in _MOUNTS if os.path.exists(f"{path}/cgroup.procs")), None)

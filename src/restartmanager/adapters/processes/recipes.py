@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 
 _KEPT_LIMIT = 2 * 1024 * 1024
-"""How much of arguments, and of variables, the session memory keeps for each application: what a
-program can be given while the limit of its stack is the usual 8 megabytes (execve(2))."""
+"""The number of bytes of arguments, and of variables, that the session memory keeps for each
+application: what a program can be given while the limit of its stack is the usual 8 megabytes
+(execve(2))."""
 _STATUS_LIMIT = 1024 * 1024  # 65536 groups (NGROUPS_MAX) of up to ten digits take most of it
 _ATTEMPTS = 100
 _NAMESPACES = ("mnt", "user", "pid", "net", "ipc", "uts")
@@ -61,9 +62,9 @@ _NO_LIMIT = -1
 def read_recipe(
     process: Process, registration: RestartRegistration | None, proc: str = PROC
 ) -> Recipe:
-    """How to start this process again: its registered command or, without a registration, the
-    command it was started with. The program is the one it runs, whatever it registered; where that
-    was replaced meanwhile, it is what stands at its path now.
+    """The recipe that starts this process again: its registered command or, without a registration,
+    the command it was started with. The program is the one it runs, whatever it registered; where
+    that was replaced meanwhile, it is what stands at its path now.
 
     User and group are the real ones. Variables that have no name, and later ones of the same name,
     are left out (getenv(3) finds the first). Limits are numbers, -1 for none.

@@ -30,8 +30,8 @@ _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
 
 
 def registration_of(process: Process, proc: str = PROC) -> RestartRegistration | None:
-    """What this process has registered about coming back; None where there is nothing valid, it
-    has exited, or the caller may not look.
+    """The registration of this process about coming back; None where there is no valid one, it has
+    exited, or the caller may not look.
 
     Valid is a sealed memfd, made by the user of the process or by root, that names this process.
     The first 65536 descriptors are looked at. Never raises for what a process holds.
@@ -65,7 +65,8 @@ def _registration_in(
 
 
 def _content(path_fd: int, uid: int) -> bytes | None:
-    """What is in the memfd behind an O_PATH descriptor; None when it is not one to be believed."""
+    """The contents of the memfd behind an O_PATH descriptor; None when it is not one to be
+    believed."""
     mount = mount_number(path_fd)
     if mount is None or mount != _mount_of_memfds():
         return None  # not looked at any closer: opening a device or a FIFO has effects

@@ -139,7 +139,8 @@ class _Launch:
         reports.close()  # so that the end of the other side is the end of the file
 
     def _reap(self, launcher: subprocess.Popen[bytes]) -> None:
-        """It ends by itself as soon as it has forked; one that hangs before that is killed."""
+        """Wait for the launcher. It ends by itself as soon as it has forked; one that hangs before
+        that is killed."""
         self._gate.close()
         if not self._heard:
             launcher.kill()

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 
 _FDINFO_LIMIT = 4 * 1024 * 1024
-"""How much is read about one descriptor: a ring lists its files, of which it can have 32768."""
+"""The number of bytes that are read about one descriptor: a ring lists its files, of which it can
+have 32768."""
 _SLOT = re.compile(rb" *[0-9]+: (/.*)")
 _LOCK = re.compile(
     rb"(?m)^[0-9]+: (?:-> )?POSIX .* ([0-9]{1,10}) ([0-9a-f]{2,3}):([0-9a-f]{2,5}):([0-9]{1,20})"
@@ -71,14 +72,14 @@ def parse_registered(text: bytes) -> tuple[str, ...]:
 
 
 def parse_waiting(text: bytes) -> int:
-    """How many descriptors wait in a socket, in the contents of its ``fdinfo`` file."""
+    """The number of descriptors that wait in a socket, in the contents of its ``fdinfo`` file."""
     number = text.partition(b"\nscm_fds: ")[2].partition(b"\n")[0]
     return int(number) if number.isdigit() and len(number) < 10 else 0
 
 
 def parse_locks(text: bytes) -> frozenset[tuple[int, Key]]:
-    """Which process has, or waits for, a record lock on which file, in the contents of
-    ``/proc/locks`` (proc_locks(5)).
+    """The record locks, each as the process that has it, or waits for it, and the file, in the
+    contents of ``/proc/locks`` (proc_locks(5)).
 
     Other locks belong to an open file, which whoever took the lock may have passed on.
     """
@@ -202,7 +203,7 @@ def _locks(proc: str) -> frozenset[tuple[int, Key]]:
 
 
 def _about(base: str, name: str) -> bytes:
-    """What the kernel tells about one descriptor (proc_pid_fdinfo(5))."""
+    """The text that the kernel tells about one descriptor (proc_pid_fdinfo(5))."""
     return contents(f"{base}fdinfo/{name}", _FDINFO_LIMIT)
 
 

@@ -74,7 +74,7 @@ class UsedFiles:
 def kernel_uses(
     files: Iterable[FileResource], proc: str = PROC, sys: str = SYS
 ) -> tuple[Unexplained, ...]:
-    """Which of these files the kernel uses, and what for; it costs next to nothing.
+    """The uses that the kernel itself has for these files; asking costs next to nothing.
 
     That holds whoever else uses them: closing every process would not free them. Without root's
     rights a loop device is recognised only when its file can be reached by the path it shows.

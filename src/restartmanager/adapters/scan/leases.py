@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 
 FILE_SYSTEMS = frozenset({"btrfs", "ext2", "ext3", "ext4", "tmpfs", "xfs"})
-"""Where the answer is right: each was tried with every way to use a file (test_leases). Elsewhere
-it may be wrong: overlayfs calls free what is mapped, for the mapping holds the file below."""
+"""The file systems on which the answer is right: each was tried with every way to use a file
+(test_leases). Elsewhere it may be wrong: overlayfs calls free what is mapped, for the mapping holds
+the file below."""
 
 _OLDEST_KERNEL = (5, 3)  # before "locks: eliminate false positive conflicts for write lease"
 _BREAK_SIGNAL = signal.SIGURG
@@ -47,11 +48,11 @@ class Verdict(StrEnum):
     """The answer of the lease probe about one file."""
 
     FREE = "free"
-    """Nobody had it open, mapped or running at that moment."""
+    """No process had the file open, mapped or running at that moment, nor had the kernel."""
     IN_USE = "in-use"
     """Somebody had, who need not be a process."""
     UNKNOWN = "unknown"
-    """It cannot be told: no right to ask, a file system that may give a wrong answer, no regular
+    """Nobody can tell: no right to ask, a file system that may give a wrong answer, no regular
     file, or not the one that is meant."""
 
 
@@ -86,7 +87,7 @@ class LeaseProbe:
         return {resource: verdict for resource, verdict, _ in self._answers(resources, 0)}
 
     def free_among(self, resources: Iterable[FileResource], head: int) -> dict[FileResource, bytes]:
-        """Those of these files that are FREE, each with its first ``head`` bytes."""
+        """The files that are FREE, each with its first ``head`` bytes."""
         answers = self._answers(resources, head)
         return {resource: text for resource, verdict, text in answers if verdict is Verdict.FREE}
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 _REMEMBERED = 200_000
-"""So many lines that do not matter are remembered."""
+"""The number of lines that do not matter and are remembered."""
 _NEEDLES = 6
-"""So many texts are looked for in each line at most; beyond, cutting lines is quicker."""
+"""The greatest number of texts that are looked for in each line; with more, cutting is quicker."""
 
 
 class MapReader:
@@ -73,7 +73,7 @@ class MapReader:
         )
 
     def _settle(self, mapping: Mapping, line: bytes, text: bytes, base: str) -> Key | str | None:
-        """Which file it is, on file systems with numbers of their own as well.
+        """The target that a mapping is of, on file systems with numbers of their own as well.
 
         There the kernel is asked for the mapped file itself (``map_files``: needs
         CAP_CHECKPOINT_RESTORE), else the path is looked up in the root of the process; a removed

@@ -41,13 +41,14 @@ class Known(NamedTuple):
     and who may run a script, as ``ScriptSearch`` has."""
 
     uses: Mapping[int, Sequence[Use]]
-    """By process number."""
+    """The uses, by process number."""
     doubtful: Collection[int]
-    """Others, that may run a script."""
+    """The other processes that may run a script."""
     clear: int
-    """How many others there are."""
+    """The number of all others."""
     asked_at: float
-    """When the kernel was asked, in seconds since the start of the machine (CLOCK_BOOTTIME)."""
+    """The time at which the kernel was asked, in seconds since the start of the machine
+    (CLOCK_BOOTTIME)."""
 
 
 class ProcScanner:
@@ -57,7 +58,7 @@ class ProcScanner:
         self._proc = proc
 
     def find_holders(self, resources: Resources, *, deep: bool = False) -> Sighting:
-        """Who uses these files and trees now, and which of the registered processes live.
+        """The processes that use these files and trees now, and those registered that live.
 
         With ``deep`` the descriptors of every thread are looked at: a thread can have a table of
         its own (unshare(2), CLONE_FILES), which is rare, and each costs as much as a process.
@@ -75,8 +76,8 @@ class ProcScanner:
         deep: bool = False,
         known: Known | None = None,
     ) -> Sighting:
-        """The same for files that have been looked up already; see ``Known`` for what spares a look
-        at every process."""
+        """The users of targets that have been looked up already; see ``Known`` for what spares a
+        look at every process."""
         look = _Look(self._proc, targets, mounts, deep=deep)
         if targets:
             if known is None:
@@ -147,7 +148,7 @@ class _Look:
         self._inspected += processes
 
     def result(self, registered: Iterator[Process]) -> Sighting:
-        """What was seen, with the registered processes among the holders; by process number."""
+        """The sighting, with the registered processes among the holders; by process number."""
         for process in registered:
             self._holders.setdefault(process.identity, Holder(process, ()))
         return Sighting(
@@ -192,8 +193,8 @@ class _Look:
                 self._holders[process.identity] = Holder(process, evidence)
 
     def _view(self, directory: ProcDirectory) -> str | None:
-        """Where the process can be looked into ("" as a rule); None where there is nothing to see:
-        kernel threads, and what only waits to be reaped."""
+        """The prefix under which the process can be looked into ("" as a rule); None where there is
+        nothing to see: kernel threads, and what only waits to be reaped."""
         try:
             os.readlink(f"{self._proc}/{directory.pid}/exe")
         except PermissionError:

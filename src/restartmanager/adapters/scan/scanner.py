@@ -60,14 +60,14 @@ class LinuxScanner:
         self._processes = ProcScanner()
 
     def find_stale(self, policy: Policy) -> Sighting:
-        """Who runs replaced code: see ``restartmanager.adapters.scan.stale``."""
+        """The processes that run replaced code: see ``restartmanager.adapters.scan.stale``."""
         from restartmanager.adapters.scan.stale import find_stale
 
         asked = self._kernel and self._kernel_tells_code
         return find_stale(policy, PROC, self._candidates() if asked else None)
 
     def find_holders(self, resources: Resources) -> Sighting:
-        """Who uses these files and trees now: see ``ports.Scanner``.
+        """The processes that use these files and trees now: see ``ports.Scanner``.
 
         ``inspected`` counts the processes that were looked at: none where every file was free.
         """

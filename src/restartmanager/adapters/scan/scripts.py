@@ -72,8 +72,8 @@ class ScriptReader:
         return self._candidates[key]
 
     def _place(self, base: str, scripts: tuple[Script, ...]) -> _Place | None:
-        """Where the paths count from: processes with the same place mean the same files. None where
-        that is not certain."""
+        """The place that the paths count from: processes with the same place mean the same files.
+        None where that is not certain."""
         if not self._ours.seen_by(base):
             return None
         if all(path.startswith("/") for script in scripts for path in script.paths):
@@ -113,7 +113,8 @@ def _arguments(path: str) -> bytes:
 
 
 def _portions(descriptor: int) -> Iterator[bytes]:
-    """At most 128 kilobytes; the first piece that is not full is the last one."""
+    """The arguments in portions, 128 kilobytes at most; the first piece that is not full is the
+    last one."""
     for _ in range(_ARGUMENTS_LIMIT // _PORTION):
         portion = os.read(descriptor, _PORTION)
         yield portion

@@ -40,7 +40,8 @@ class ScriptSearch:
             self._thread.join()
 
     def doubtful(self, processes: Iterable[int]) -> Collection[int]:
-        """Those of these processes that may run a target, those included that were not seen."""
+        """The processes among these that may run a target, including all that were not looked
+        at."""
         return set(processes) - self._clear if self._thread is not None else ()
 
     def _search(self) -> None:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 _EXECUTABLE = 2
-"""Where the execute permission stands behind the addresses."""
+"""The column of the execute permission behind the addresses."""
 
 
 def find_stale(
@@ -161,8 +161,8 @@ class _Look:
     def _look_at(
         self, mapping: Mapping, base: str, line: bytes, text: bytes, *, ours: bool
     ) -> float:
-        """When the file that is mapped here was last changed: for ever ago when it never was,
-        at the end of time when another one is at its path.
+        """The time at which the file that is mapped here was last changed: for ever ago when it
+        never was, the end of time when another one is at its path.
 
         It was overwritten in place when both its times moved, which neither a change of attributes
         nor an unpacked package does. Where nothing is at its path without the kernel saying that

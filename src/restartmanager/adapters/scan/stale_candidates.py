@@ -42,7 +42,7 @@ def doubtful_files(code: RunningCode, mounts: Mounts) -> tuple[CodeFile, ...]:
 
 
 def candidates(code: RunningCode, holders: Iterable[int]) -> StaleCandidates:
-    """Who has to be read, and who not, when these processes have a doubtful file."""
+    """The processes to be read, and the others, when these ``holders`` have a doubtful file."""
     ours = code.processes[os.getpid()].root
     elsewhere = {pid for pid, process in code.processes.items() if process.root != ours}
     to_read = elsewhere.union(holders)

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 
 CLOCK_TICK_S = 0.01
-"""How exact the start time of a process is, at best."""
+"""The exactness of the start time of a process, at best."""
 
 _LOOKED_INTO = 200
-"""Of so many files the first bytes are read to see whether they are scripts."""
+"""The greatest number of files whose first bytes are read to see whether they are scripts."""
 
 
 class Target(NamedTuple):
@@ -92,11 +92,11 @@ class Paths(NamedTuple):
     named: frozenset[str]
     """Those that are not there for a tree only."""
     gone: frozenset[str]
-    """Those that lead nowhere."""
+    """The paths that lead nowhere."""
     sockets: frozenset[str]
-    """Those that are sockets, or could have been."""
+    """The paths that are sockets, or could have been."""
     below: tuple[str, ...]
-    """How the path of everything in a registered tree begins."""
+    """The beginnings of the paths of everything in registered trees."""
     any_folder: bool
     """Whether a directory is among them, which can be a working or root directory."""
 
@@ -122,7 +122,7 @@ class Numbers(NamedTuple):
 
     @classmethod
     def of(cls, files: _Files, mounts: Mounts) -> Numbers:
-        """Those of these files, as their file systems are mounted now."""
+        """The numbers of these files, as their file systems are mounted now."""
         devices = {device: found[0].path for (device, _), found in files.items()}
         odd = {each for each, path in devices.items() if not mounts.plain_devices(each, path)}
         others: dict[int, frozenset[Key]] = defaultdict(frozenset)
@@ -262,7 +262,8 @@ def _new_below(tree: TreeResource, leads: Leads) -> list[FileResource]:
 
 
 def _led_to(file: FileResource, leads: Leads) -> Key | None:
-    """What its path leads to now; of what is not ours to see nothing proves that it has changed."""
+    """The file that its path leads to now; of what is not ours to see nothing proves that it has
+    changed."""
     key = leads.keys.get(file.path)
     return _key(file.identity) if key is None and file.path in leads.hidden else key
 

@@ -45,7 +45,7 @@ class Explanation(NamedTuple):
 
 
 def explain(files: Iterable[FileResource], probe: LeaseProbe, proc: str = PROC) -> Explanation:
-    """Who or what uses these files, of which the probe said that they are in use.
+    """The users of these files, of which the probe said that they are in use.
 
     Give it the files that ``is_held`` by nobody in the sighting. It looks at every thread of every
     process, so it costs several times a scan. Files that are no longer in use, before or after

@@ -79,11 +79,11 @@ class Command:
 
     @property
     def pid(self) -> int:
-        """Its number, and that of its session, for showing."""
+        """The number of the command's process, and of its session, for showing."""
         return self._child.pid
 
     def await_end(self, until: float, cancel: CancelToken | None = None) -> Ended:
-        """How it ended, by then (monotonic seconds).
+        """The end of the command, awaited until then (monotonic seconds).
 
         Raises TimeoutError while it still runs, and CalledOffError when ``cancel`` was called; then
         it goes on by itself, for half of a stop is worse than a stop.
@@ -102,8 +102,8 @@ class Command:
         return Ended(self._child.wait(), self._forget_output())
 
     def ended_by(self, until: float) -> Ended:
-        """How it ended, by then (monotonic seconds); else it is killed, and ServiceTroubleError
-        raised."""
+        """The end of the command, awaited until then (monotonic seconds); after that it is killed,
+        and ServiceTroubleError raised."""
         try:
             return self.await_end(until)
         except TimeoutError:
@@ -125,7 +125,7 @@ class Command:
         Thread(target=self._child.wait, daemon=True).start()
 
     def _forget_output(self) -> str:
-        """What it has written, which is then given up."""
+        """The output so far, which is then given up."""
         descriptor, self._output = self._output, -1
         if descriptor < 0:
             return ""

@@ -119,7 +119,7 @@ class Managers:
                 yield manager, mine
 
     def _strangers(self, services: Iterable[Service]) -> Iterator[ServiceResult]:
-        """Those whose manager is not there any more: a journal outlives it."""
+        """The results of services whose manager is not there any more: a journal outlives it."""
         for service in services:
             if service.manager not in self._managers:
                 yield ServiceResult(service, f"there is no {service.manager} on this machine now")

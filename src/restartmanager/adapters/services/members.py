@@ -62,7 +62,7 @@ class Members:
         return True
 
     def __len__(self) -> int:
-        """How many there are, as far as is known without looking again."""
+        """The number of members left, as far as is known without looking again."""
         return len(self._handles)
 
     def end(self, until: float, cancel: CancelToken, *, force: bool) -> bool:

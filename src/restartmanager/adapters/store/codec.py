@@ -92,7 +92,7 @@ def decode_session(row: Sequence[Any], members: Sequence[str]) -> SessionRecord:
 
 
 def encode_target(target: str | UniqueProcess) -> str:
-    """What a filter looks at, as text that can be compared in SQL."""
+    """The target of a filter, as text that can be compared in SQL."""
     if isinstance(target, UniqueProcess):
         return _dumps([target.pid, target.start_ticks, target.boot_id])
     return _dumps(target)
@@ -113,7 +113,7 @@ def decode_filter(trigger: object, target: object, action: object) -> Filter:
 
 
 def encode_entry(entry: JournalEntry) -> str:
-    """All of an entry but its sequence, and its recipe, which is a secret and kept apart."""
+    """An entry as JSON, without its sequence, and its recipe, which is a secret and kept apart."""
     return _dumps(
         {
             "application": _application_to_raw(entry.application),

@@ -44,18 +44,19 @@ if TYPE_CHECKING:
 
 
 _ATTEMPTS = 5
-"""How often a memory may be replaced under our eyes before we give up."""
+"""The number of times that a memory may be replaced under our eyes before we give up."""
 
 _POLL_S = 0.002
-"""How often a busy memory is looked at; see `_begin_in_time`."""
+"""The time between two looks at a busy memory; see `_begin_in_time`."""
 
 _CHECKED_PAGES = 64
-"""Up to this size (256 KiB, a journal of dozens of applications) the whole file is checked when it
-is opened, which takes a few milliseconds at most. In larger ones damage is noticed where it is."""
+"""The greatest number of pages (256 KiB, a journal of dozens of applications) of a file that is
+checked as a whole when it is opened, which takes a few milliseconds at most. In larger ones damage
+is noticed where it is."""
 
 _NOT_SQLITE = 0
 _DAMAGE = ("no such ", "unsupported file format", "Could not decode to UTF-8")
-"""How messages about damage begin that have no code of their own."""
+"""The beginnings of messages about damage that have no code of their own."""
 
 _PRAGMAS = (
     "PRAGMA journal_mode = TRUNCATE",

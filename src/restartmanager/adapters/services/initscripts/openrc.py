@@ -20,11 +20,12 @@ class OpenRC:
 
     manager = "openrc"
     at_once = 16
-    """It has locks of its own, and starts what a service needs before it."""
+    """The number of starts at a time: OpenRC has locks of its own, and starts what a service needs
+    before it."""
     tidy = "zap"
     """Brings its records in line when a service has ended without it."""
     dependents_question = "needsme"
-    """Its command that names what needs a service."""
+    """The command that names what needs a service."""
 
     def __init__(self) -> None:
         self._records = next(filter(os.path.isdir, _RECORDS), _RECORDS[0])
@@ -37,14 +38,14 @@ class OpenRC:
         return (self._program, name, action)
 
     def record(self, name: str) -> str:
-        """In which state it has the service: "starting", "stopping", "inactive", "failed",
-        "started" or "stopped"."""
+        """The state that it has on record for the service: "starting", "stopping", "inactive",
+        "failed", "started" or "stopped"."""
         found = (state for state in _STATES if os.path.lexists(self._path(state, name)))
         return next(found, "stopped")
 
     def pid_files(self, name: str) -> tuple[str, ...]:
-        """Where the number of its main process may be, the most telling place first: that of what
-        supervise-daemon looks after, then what start-stop-daemon was told."""
+        """The files that may have the number of its main process, the most telling place first:
+        that of what supervise-daemon looks after, then what start-stop-daemon was told."""
         supervised = self._path("options", name, "child_pid")
         found = [supervised, *self._recorded(name), *named_pid_files(name)]
         return tuple(dict.fromkeys(found))

@@ -37,7 +37,7 @@ _RECORDED = {
     "stopped": ServiceState.INACTIVE,
 }
 _BY_STATUS = {0: ServiceState.ACTIVE, 1: ServiceState.FAILED, 2: ServiceState.FAILED}
-"""What the exit status of "status" means (Linux Standard Base, "Init Script Actions")."""
+"""The meaning of the exit status of "status" (Linux Standard Base, "Init Script Actions")."""
 
 
 class InitSystem(Protocol):
@@ -75,7 +75,7 @@ class ScriptFacts:
         return list(by_identity.values())
 
     def owners(self, processes: Iterable[Process]) -> Mapping[UniqueProcess, Service]:
-        """Which of these processes belong to which service; those of none are missing."""
+        """The services that these processes belong to; processes of none are missing."""
         asked = list(processes)
         names = script_names() if asked else frozenset()
         found_roots = [(name, root) for name in names for root in self.roots(name)]
@@ -120,7 +120,7 @@ class ScriptFacts:
         yield from mine.values()
 
     def describe(self, service: Service) -> ServiceFacts:
-        """What is known about a service that has a script."""
+        """The facts about a service that has a script."""
         roots = self.roots(service.name)
         state = self._state(service.name, roots)
         return ServiceFacts(
@@ -142,7 +142,7 @@ class ScriptFacts:
         return self.recorded(name, roots) or self._asked(name)
 
     def recorded(self, name: str, roots: Iterable[Process]) -> ServiceState | None:
-        """Its state by what is on record; None where only its script can tell."""
+        """The state of a service by what is on record; None where only its script can tell."""
         record = self._system.record(name)
         if any(True for _ in roots):
             changing = _RECORDED.get(record) is ServiceState.CHANGING
@@ -155,7 +155,7 @@ class ScriptFacts:
         return ServiceState.FAILED if left else None
 
     def _asked(self, name: str) -> ServiceState:
-        """Its state as its script tells; what it cannot tell does not run."""
+        """The state of a service as its script tells; what it cannot tell does not run."""
         ended = self._ask(name, "status")
         return _BY_STATUS.get(ended.status, ServiceState.INACTIVE)
 
@@ -166,7 +166,7 @@ class ScriptFacts:
         return tuple(other for other in found if other in known)
 
     def all_dependents(self, name: str) -> list[str]:
-        """Those that need it, and those that need these: each after one that it needs."""
+        """The services that need it, and that need these: each after one that it needs."""
         found = [name]
         for known in found:
             found += [other for other in self._dependents(known) if other not in found]

@@ -18,11 +18,12 @@ class SysV:
 
     manager = "sysv"
     at_once = 1
-    """Nothing is known of needs: services start in the order that they are given in."""
+    """The number of starts at a time: nothing is known of needs, so services start in the order
+    that they are given in."""
     tidy = "stop"
     """Lets the script remove what a killed service has left."""
     dependents_question = ""
-    """Nobody knows what needs a service."""
+    """No command: nobody knows what needs a service."""
 
     def command(self, name: str, action: str) -> tuple[str, ...]:
         """The command that does something with a service, or asks about it."""
@@ -36,8 +37,8 @@ class SysV:
         return ""
 
     def pid_files(self, name: str) -> tuple[str, ...]:
-        """Where the number of its main process may be: where the script says, and the usual
-        places."""
+        """The files that may have the number of its main process: those that the script names, and
+        the usual ones."""
         usual = (f"/run/{name}.pid", f"/run/{name}/{name}.pid")
         return tuple(dict.fromkeys((*named_pid_files(name), *usual)))
 

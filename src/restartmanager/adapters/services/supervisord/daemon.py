@@ -49,7 +49,7 @@ class Program:
 
     @property
     def full_name(self) -> str:
-        """How it is called without doubt."""
+        """The name that is the program's alone."""
         return f"{self.group}:{self.name}"
 
     @property
@@ -86,7 +86,7 @@ class Supervisor:
         return call
 
     def call(self, method: str, *arguments: object) -> object:
-        """What a method returns that has nothing to wait for."""
+        """The result of a method that has nothing to wait for."""
         with self.begin(method, *arguments) as call:
             return call.result(time.monotonic() + SERVICE_ANSWER_S)
 
@@ -99,12 +99,12 @@ class Supervisor:
             program = self.programs().get(program.full_name, program)
 
     def programs(self) -> dict[str, Program]:
-        """Its programs by their full names."""
+        """The programs by their full names."""
         found = (_program(facts) for facts in _structs(self.call("getAllProcessInfo")))
         return {program.full_name: program for program in found if program is not None}
 
     def configured(self) -> dict[str, Program]:
-        """The same with what their configuration says."""
+        """The programs by their full names, with what their configuration says."""
         programs = self.programs()
         for facts in _structs(self.call("getAllConfigInfo")):
             name = f"{facts.get('group')}:{facts.get('name')}"
@@ -138,8 +138,8 @@ class Supervisor:
 
 
 def find_supervisors(paths: Iterable[str], processes: Processes) -> Iterator[Supervisor]:
-    """Those that answer at these sockets and may be believed: root's, the caller's own, and for
-    root everybody's, each as the user it belongs to. Links are not followed."""
+    """The supervisords that answer at these sockets and may be believed: root's, the caller's own,
+    and for root everybody's, each as the user it belongs to. Links are not followed."""
     seen = set()
     own = os.geteuid()
     for path in paths:

@@ -112,7 +112,7 @@ class SupervisordPrograms:
         return find_supervisors(self._sockets, self._processes)
 
     def _targets(self, *, configured: bool = False) -> dict[Service, _Target]:
-        """All programs, and whose they are; of what does not answer there are none."""
+        """All programs with their supervisord; one that does not answer has none."""
         found: dict[Service, _Target] = {}
         for supervisor in self._supervisors():
             try:

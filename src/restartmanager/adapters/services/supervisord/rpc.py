@@ -67,7 +67,7 @@ class Call:
         self._socket.close()
 
     def result(self, until: float, cancel: CancelToken | None = None) -> object:
-        """What the method returns, by then (monotonic seconds).
+        """The result of the method, awaited until then (monotonic seconds).
 
         Raises TimeoutError, CalledOffError when ``cancel`` was called, FaultError when it refuses,
         and ServiceTroubleError for what is no answer.

@@ -45,7 +45,7 @@ _NONSENSE = (
     RecursionError,
     struct.error,
 )
-"""What reading a message raises that is none."""
+"""The errors that reading a message raises when it is none."""
 
 
 class BusGoneError(Exception):
@@ -198,7 +198,7 @@ class Bus:
         return numbers
 
     def _arrived(self, deadline: float) -> Iterator[Message]:
-        """What has come; one message at least, that is waited for."""
+        """The messages that have come; the first one is waited for."""
         yield self._receive(deadline)
         yield from iter(self._next, None)
 

@@ -29,7 +29,7 @@ _JOB_RESULTS = {
 
 
 def explained(trouble: str, service: Service, unit: Unit) -> str:
-    """What went wrong, with the last lines that the service has logged."""
+    """The trouble of a service, with the last lines that it has logged."""
     invocation = unit.properties.get("InvocationID")
     digits = bytes(invocation).hex() if isinstance(invocation, bytes | list) else ""
     said = last_lines(service, digits) if digits else ""
@@ -108,7 +108,7 @@ _SIZE_LIMIT = 2000
 
 
 def last_lines(service: Service, invocation: str) -> str:
-    """What it said in this run of it, as one text; empty where nothing can be read.
+    """The last words of a service in one run of it, as one text; empty where nothing can be read.
 
     ``invocation`` is the manager's number of the run, in hexadecimal digits. The text is the
     service's own: whoever shows it escapes it.

@@ -131,7 +131,8 @@ class Systemd:
         return replace(facts, wish=self._wish(service, unit))
 
     def _wish(self, service: Service, unit: Unit) -> Treatment | None:
-        """What the unit's own files declare. Root reads none that belongs to somebody else."""
+        """The treatment that the unit's own files declare. Root reads none that belongs to somebody
+        else."""
         if service.user is not None and self._uid == 0:
             return None
         drop_ins = unit.properties.get("DropInPaths")

@@ -27,10 +27,10 @@ FACTS = (
     *("CanStop", "CanStart", "TriggeredBy", *DEPENDENTS),
     *("Service.MainPID", "Service.KillMode", "Service.BusName"),
 )
-"""What is asked about every service, one by one: all of a unit at once takes its manager ten times
-as long, most of it for UnitFileState."""
+"""The properties that are asked of every service, one by one: all of a unit at once takes its
+manager ten times as long, most of it for UnitFileState."""
 SPECIAL_FACTS = ("SubState", "UnitFileState", "InvocationID", "Service.Result")
-"""What is asked besides about those that are special."""
+"""The properties that are asked besides of those that are special."""
 
 _NAME = re.compile(r"[A-Za-z0-9:_.\\@-]{1,250}\.[a-z]{3,10}")
 _NAMES_AT_MOST = 10_000
@@ -62,7 +62,7 @@ def is_unit_name(name: object) -> bool:
 
 
 def state_of(word: str) -> ServiceState:
-    """What an ActiveState of systemd means here."""
+    """The state that an ActiveState of systemd means."""
     return _STATES.get(word, ServiceState.CHANGING)
 
 
@@ -122,7 +122,7 @@ class Unit:
 
     @property
     def stop_limit_s(self) -> float | None:
-        """How long its manager lets it take to stop; None: for ever."""
+        """The seconds that its manager lets it take to stop; None: for ever."""
         limit = self.number("TimeoutStopUSec")
         return None if limit >= _INFINITE else limit / 1_000_000
 
@@ -203,8 +203,8 @@ class Unit:
 
 
 def declared_wish(text: str) -> Treatment | None:
-    """What a unit file says with ``X-RestartManager=`` in its [Unit] section; None where it says
-    nothing that is known. The last one counts."""
+    """The treatment that a unit file declares with ``X-RestartManager=`` in its [Unit] section;
+    None where it declares none that is known. The last one counts."""
     section, wish = "", None
     for line in text.splitlines():
         stripped = line.strip()

@@ -45,7 +45,7 @@ def unit_path(name: str) -> str:
 
 
 def load_units(bus: Bus, names: Collection[str]) -> dict[str, Unit]:
-    """What these units are and do now, by their names; those without an answer have no facts."""
+    """The facts about these units now, by their names; those without an answer have no facts."""
     units = read_properties(bus, names, *FACTS)
     special = [name for name, unit in units.items() if unit.is_special]
     more = read_properties(bus, special, *SPECIAL_FACTS)
@@ -77,7 +77,7 @@ class ListedUnit:
     """One line of the manager's list of units."""
 
     name: str
-    """Its own name, where it was asked for by an alias."""
+    """The unit's own name, where it was asked for by an alias."""
     description: str
     load_state: str
     state: ServiceState
@@ -92,7 +92,7 @@ class ListedUnit:
 
 
 def list_units(bus: Bus, names: Iterable[str]) -> dict[str, ListedUnit]:
-    """What these units are and do now, in few words and one call, by the names given."""
+    """The lines of the manager's list about these units, by the names given; it takes one call."""
     wanted = list(dict.fromkeys(names))
     if not wanted:
         return {}
@@ -128,8 +128,8 @@ def _rows(bus: Bus, call: Call) -> list[ListedUnit]:
 
 
 def _state_in(row: Sequence[Any]) -> ServiceState:
-    """What runs and is waiting for its turn to be stopped does not stay so: whoever gave that order
-    may be gone."""
+    """The state in a line of the list. A unit that runs and waits for its turn to be stopped does
+    not stay so: whoever gave that order may be gone."""
     state = state_of(row[3])
     leaving = state is ServiceState.ACTIVE and row[8] in {"stop", "restart"}
     return ServiceState.CHANGING if leaving else state
@@ -140,5 +140,5 @@ def _get(path: str, kind: str, name: str) -> Call:
 
 
 def _value(variant: object) -> object:
-    """What is in a variant, which jeepney gives as (signature, value)."""
+    """The value in a variant, which jeepney gives as (signature, value)."""
     return variant[1] if isinstance(variant, tuple) and len(variant) == 2 else None
