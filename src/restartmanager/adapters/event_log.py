@@ -19,7 +19,7 @@ _JOURNAL = "/run/systemd/journal/socket"
 _SYSLOG = "/dev/log"
 _PROGRAM = "restartmanager"
 _WARNING, _INFO = 4, 6  # syslog(3)
-_USER = 1 << 3
+_USER = 1 << 3  # LOG_USER in syslog(3)
 _SYSLOG_BYTES = 4000
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-_SIZE_LIMIT = 1024 * 1024
+_SIZE_LIMIT = 1024 * 1024  # policy files take some kilobytes
 _PROGRAMS = {"ordinary": None, "critical": AppType.CRITICAL, "shell": AppType.SHELL}
 _SECTIONS = {*_PROGRAMS, "folders", "ignore", "service", "together"}
 _T = TypeVar("_T")

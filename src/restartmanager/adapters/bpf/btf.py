@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 _OFFSET_LIMIT = 0x7FFF  # what the 16-bit offset of a BPF instruction can say
 
 _HEADER = struct.Struct("<HBBIIIII")
-_MAGIC = 0xEB9F
+_MAGIC = 0xEB9F  # BTF_MAGIC in include/uapi/linux/btf.h
 _TYPE = struct.Struct("<III")
 _PARAMETER = struct.Struct("<II")
-_MODIFIERS_LIMIT = 32
+_MODIFIERS_LIMIT = 32  # more in a row than any type in C has
 
 _INTEGER, _POINTER, _STRUCT, _UNION, _FUNCTION, _PROTOTYPE = 1, 2, 4, 5, 12, 13
 # The few that are looked up by name; all others are reached from these.

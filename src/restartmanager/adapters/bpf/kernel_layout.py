@@ -28,9 +28,9 @@ _NOTES_PATH = "/sys/kernel/notes"
 # Counted up when the numbers are other ones: two versions of this on one machine would else read
 # the kernel's types at each question, each putting its own numbers in place of the other's.
 _CACHE_NAME = "kernel-facts-2.json"
-_NOTES_LIMIT = 4096
-_CACHE_LIMIT = 64 * 1024
-_BTF_LIMIT = 64 * 1024 * 1024
+_NOTES_LIMIT = 4096  # a build id takes some tens of bytes
+_CACHE_LIMIT = 64 * 1024  # the numbers take one kilobyte
+_BTF_LIMIT = 64 * 1024 * 1024  # kernels have some five to ten megabytes of it
 
 
 def facts_to_try(cache_folder: str | None = None) -> Iterator[KernelFacts]:

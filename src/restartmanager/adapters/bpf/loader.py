@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _Target = tuple[int, int]
 
-_CAPACITY = 1 << 16
+_CAPACITY = 1 << 16  # of the map; memory is taken for what is in it only
 LARGEST_QUESTION = _CAPACITY - 1
 """The greatest number of files in one question, our own not counted."""
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from restartmanager.adapters.bpf.btf import KernelFacts
 
 
-_CAPACITY = 1 << 16
-_ANSWER_LIMIT = 64 * 1024 * 1024
+_CAPACITY = 1 << 16  # files beyond that are told more than once
+_ANSWER_LIMIT = 64 * 1024 * 1024  # some hundred thousand files
 _EXECUTABLE = b"x"
 
 

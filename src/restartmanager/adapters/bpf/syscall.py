@@ -29,9 +29,6 @@ _MAP_DELETE_BATCH = 27
 _LINK_CREATE = 28
 _ITER_CREATE = 33
 _MAP_TYPE_HASH, _MAP_TYPE_ARRAY = 1, 2
-_TRIES = 50
-"""The check of a program is given up when something else wants the thread's attention: EAGAIN says
-to try again (bpf(2) does not; libbpf does)."""
 _NO_PREALLOC = 1
 _PROG_TYPE_TRACING = 26
 _TRACE_ITER = 28
@@ -39,8 +36,10 @@ _TRACE_ITER = 28
 # bpf_seq_write() is for programs under a licence compatible with the GPL only.
 _LICENCE = b"Dual MIT/GPL"
 _LOG_SIZE = 1 << 16
-_LOG_KEPT = 1000
-_LOAD_ATTEMPTS = 5
+_LOG_KEPT = 1000  # its end says why
+_LOAD_ATTEMPTS = 50
+"""The verifier gives way when something else wants the thread's attention: EAGAIN says to try again
+(bpf(2) does not; libbpf does)."""
 _READ_SIZE = 1 << 16
 
 
@@ -202,7 +201,6 @@ def _load(attributes: _ProgLoad) -> int:
         try:
             return _bpf(step, _PROG_LOAD, attributes)
         except BpfError as error:
-            # The verifier gives way to a pending signal; libbpf tries five times, too.
             if error.number != errno.EAGAIN:
                 raise
     return _bpf(step, _PROG_LOAD, attributes)
@@ -264,13 +262,10 @@ def _bpf(step: str, command: int, attributes: _Attributes) -> int:
         raise BpfError(step, errno.ENOSYS)
     number = _SYSTEM_CALLS[os.uname().machine]
     size = ctypes.sizeof(attributes)
-    for _ in range(_TRIES):
-        result: int = _library().syscall(number, command, ctypes.byref(attributes), size)
-        if result >= 0:
-            return result
-        if ctypes.get_errno() != errno.EAGAIN:
-            break
-    raise BpfError(step, ctypes.get_errno())
+    result: int = _library().syscall(number, command, ctypes.byref(attributes), size)
+    if result < 0:
+        raise BpfError(step, ctypes.get_errno())
+    return result
 
 
 @cache

@@ -43,8 +43,6 @@ class DesktopEntries:
 
 _ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
 _ID = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9_-])?", re.ASCII)
-
-
 _NAME_LIMIT = 255  # UNIT_NAME_MAX in systemd: src/basic/unit-name.h
 
 

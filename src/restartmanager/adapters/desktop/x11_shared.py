@@ -11,7 +11,7 @@ TITLE_LENGTH = 200
 """The number of characters that are told of a title, which a program can make as long as it
 likes."""
 
-_NOBODY = 65534
+_NOBODY = 65534  # the kernel's overflow group (user_namespaces(7))
 
 
 def group_of(uid: int) -> int:

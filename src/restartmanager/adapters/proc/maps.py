@@ -15,16 +15,9 @@ CUT = 26
 Shorter ones lose permissions and part of the offset to the cut, never the device; longer ones keep
 a piece of the address. Both are right, only not shared between processes."""
 
-
 _PORTION = 128 * 1024
-
-
 _TOGETHER = 1024 * 1024
-
-
 _FILE = re.compile(rb"([0-9a-f]{2,3}):([0-9a-f]{2,5}) ([0-9]{1,20})(?: +(.*))?\Z", re.DOTALL)
-
-
 _SHARED = re.compile(rb"[r-][w-][x-]s ")
 
 

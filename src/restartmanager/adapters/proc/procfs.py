@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 PROC = "/proc"
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in include/linux/proc_ns.h
-_SMALL = 16 * 1024
+_SMALL = 16 * 1024  # of longer ones, what is needed stands at the beginning
 _VANISHED = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 
 

@@ -11,7 +11,7 @@ import os
 import stat
 
 _LINKS = 40  # path_resolution(7): the kernel follows no more
-_NAMES = 256
+_NAMES = 256  # links can make a path longer at each step
 _SELF = frozenset({"self", "thread-self"})
 
 

@@ -25,7 +25,7 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-_KEYCTL_JOIN_SESSION_KEYRING = 1
+_KEYCTL_JOIN_SESSION_KEYRING = 1  # linux/keyctl.h
 _KEYCTL = {  # the system call's number; keyctl(2) has no wrapper in the C library
     "x86_64": 250,
     "aarch64": 219,

@@ -38,7 +38,7 @@ _NUMBERS = {
     Signal.HANG_UP: signals.SIGHUP,
     Signal.KILL: signals.SIGKILL,
 }
-_LONGEST_POLL_MS = 2**31 - 1
+_LONGEST_POLL_MS = 2**31 - 1  # poll(2) takes an int
 
 
 def open_pidfd(pid: int) -> int:

@@ -138,7 +138,7 @@ def _parent(process: Process) -> UniqueProcess | None:
 
 _MOUNTS = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
 """The places where the unified hierarchy may be mounted: beside version 1, or alone."""
-_SIZE_LIMIT = 1024 * 1024
+_SIZE_LIMIT = 1024 * 1024  # more than a hundred thousand processes
 
 
 def oldest_process(cgroup: str, mount: str | None = None) -> Process | None:

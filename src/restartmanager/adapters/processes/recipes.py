@@ -34,7 +34,7 @@ _KEPT_LIMIT = 2 * 1024 * 1024
 application: what a program can be given while the limit of its stack is the usual 8 megabytes
 (execve(2))."""
 _STATUS_LIMIT = 1024 * 1024  # 65536 groups (NGROUPS_MAX) of up to ten digits take most of it
-_ATTEMPTS = 100
+_ATTEMPTS = 100  # who runs another program at each of them does so on purpose
 _NAMESPACES = ("mnt", "user", "pid", "net", "ipc", "uts")
 _AT_UID, _AT_GID, _AT_SECURE = 11, 13, 23
 _LIMITS = {  # proc_pid_limits(5) → getrlimit(2); the numbers are the same on what Python runs on

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from restartmanager.adapters.scan.targets import Targets
 
 
-_FDINFO = 512
+_FDINFO = 512  # the inode stands in one of the first lines
 
 
 def parse_inode(text: bytes) -> int | None:

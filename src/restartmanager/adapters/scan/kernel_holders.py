@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SYS = "/sys"
 
 _LOOP_GET_STATUS64 = 0x4C05  # linux/loop.h
-_LOOP_INFO64_BYTES = 232
+_LOOP_INFO64_BYTES = 232  # struct loop_info64 there
 
 
 class UsedFiles:

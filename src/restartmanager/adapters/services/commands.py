@@ -33,7 +33,7 @@ _ENVIRONMENT = {
     "HOME": "/",
     "TERM": "dumb",
 }
-_OUTPUT_LIMIT = 64 * 1024
+_OUTPUT_LIMIT = 64 * 1024  # a writer that wants more gets an error
 
 
 @dataclass(frozen=True, slots=True)

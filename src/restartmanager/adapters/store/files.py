@@ -32,7 +32,7 @@ _ITSELF = 0
 _NO_DEVICE = -1
 """There was no file. The kernel's device numbers have 32 bits."""
 
-_SIGNED_MAX = 2**63 - 1
+_SIGNED_MAX = 2**63 - 1  # what SQLite can keep as a number
 _UNSIGNED = 2**64
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 _RUNNING = {ServiceState.ACTIVE, ServiceState.CHANGING}
-_AT_ONCE = 16
+_AT_ONCE = 16  # each of them runs a script
 
 
 class InitScripts:

@@ -25,7 +25,7 @@ _PID_FILE = re.compile(
     r"(/(?:var/)?run/[\w.@+-]+(?:/[\w.@+-]+)?)[\"']?(?:\s|$)",
     re.MULTILINE,
 )
-_TEXT_LIMIT = 256 * 1024
+_TEXT_LIMIT = 256 * 1024  # init scripts take some kilobytes
 
 
 def script_names(folder: str = SCRIPTS) -> frozenset[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from restartmanager.model.progress import CancelToken
 
 
-_ANSWER_LIMIT = 4 * 1024 * 1024
+_ANSWER_LIMIT = 4 * 1024 * 1024  # some thousand programs
 _PORTION = 64 * 1024
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _REQUEST = "POST /RPC2 HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n"

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 _MANAGER = "org.freedesktop.systemd1"
 _SYSTEM_BUS = "/run/dbus/system_bus_socket"
-_GREETING_LIMIT = 4096
-_MESSAGE_LIMIT = 16 * 1024 * 1024
-_FIXED_HEADER = 16
+_GREETING_LIMIT = 4096  # a greeting is one line
+_MESSAGE_LIMIT = 16 * 1024 * 1024  # D-Bus allows 128 megabytes; no answer here comes near
+_FIXED_HEADER = 16  # D-Bus Specification, "Message Format"
 _AWAITED = b"JobRemoved"
 _AT_ONCE = 64
 """Calls on their way at a time: who sends more without reading may wait for each other."""

@@ -104,7 +104,7 @@ def _refusal_words(refusal: Refusal) -> str:
 
 _JOURNALCTL = "/usr/bin/journalctl"
 _LINES = 3
-_SIZE_LIMIT = 2000
+_SIZE_LIMIT = 2000  # bytes: they become part of one message
 
 
 def last_lines(service: Service, invocation: str) -> str:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _MANAGER = "systemd"
-_UNIT_FILE_LIMIT = 256 * 1024
+_UNIT_FILE_LIMIT = 256 * 1024  # unit files take some kilobytes
 
 
 class Systemd:

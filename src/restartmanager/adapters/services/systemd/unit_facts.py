@@ -33,7 +33,7 @@ SPECIAL_FACTS = ("SubState", "UnitFileState", "InvocationID", "Service.Result")
 """The properties that are asked besides of those that are special."""
 
 _NAME = re.compile(r"[A-Za-z0-9:_.\\@-]{1,250}\.[a-z]{3,10}")
-_NAMES_AT_MOST = 10_000
+_NAMES_AT_MOST = 10_000  # a user's manager may give any number
 _STATES = {
     "active": ServiceState.ACTIVE,
     "reloading": ServiceState.ACTIVE,
@@ -53,7 +53,7 @@ _RESULTS = {
     "protocol": "it did not start as its unit promises (Type=)",
     "exec-condition": "a condition of its unit (ExecCondition=) is not met",
 }
-_INFINITE = 2**64 - 1
+_INFINITE = 2**64 - 1  # USEC_INFINITY in systemd
 
 
 def is_unit_name(name: object) -> bool:
