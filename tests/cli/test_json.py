@@ -44,7 +44,7 @@ def test_affected() -> None:
     assert_valid("affected", document)
     assert list(document) == [
         *("schema", "reboot_reasons", "required", "applications"),
-        *("unexplained", "inspected", "not_inspectable", "ignored"),
+        *("unexplained", "inspected", "not_inspectable", "ignored", "unresponsive"),
     ]
     nginx, _, login, stopped = document["applications"]
     assert nginx["service"] == "nginx.service"

@@ -7,7 +7,7 @@ ancestors, who the caller is, what they registered about coming back.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from restartmanager.errors import ProcessError
@@ -67,11 +67,13 @@ class Inspector:
         relaunch_all: bool = False,
     ) -> Affected:
         """The applications that use these resources now; ``members`` are installers as well."""
+        found = self.processes.watched(lambda: self._users_of(resources, members))
+        return _relaunching_all(found) if relaunch_all else found
+
+    def _users_of(self, resources: Resources, members: Iterable[UniqueProcess]) -> Affected:
         sighting = self.scanner.find_holders(resources)
         named = self.services.resolve(resources.services) if resources.services else {}
         applications = self._applications(sighting, members, frozenset(named.values()))
-        if relaunch_all:
-            applications = tuple(relaunch_everything(app) for app in applications)
         unknown = tuple(
             Unexplained(name, _UNKNOWN_SERVICE) for name in resources.services if name not in named
         )
@@ -86,10 +88,12 @@ class Inspector:
 
         A kernel that waits for a reboot is among them. ``members`` are installers.
         """
+        found = self.processes.watched(lambda: self._stale(members))
+        return _relaunching_all(found) if relaunch_all else found
+
+    def _stale(self, members: Iterable[UniqueProcess]) -> Affected:
         sighting = self.scanner.find_stale(self.load_policy())
         applications = self._applications(sighting, members)
-        if relaunch_all:
-            applications = tuple(relaunch_everything(app) for app in applications)
         if sighting.newer_kernel:
             applications += (pending_kernel(sighting.newer_kernel),)
         return Affected.of(applications, sighting)
@@ -238,3 +242,10 @@ class Inspector:
 def _is_to_be_asked(application: Application) -> bool:
     """Whether it is closed by asking its leader."""
     return application.service is None and not application.reboot_reasons
+
+
+def _relaunching_all(affected: Affected) -> Affected:
+    """The same for a caller who wants all of them back."""
+    return replace(
+        affected, applications=tuple(relaunch_everything(app) for app in affected.applications)
+    )

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         Process,
         Sighting,
         Unexplained,
+        Unresponsive,
     )
     from restartmanager.model.reasons import (
         RebootReason,
@@ -103,6 +104,7 @@ __all__ = [
     "Treatment",
     "TreeResource",
     "Unexplained",
+    "Unresponsive",
     "words",
 ]
 
@@ -121,7 +123,16 @@ _HOMES = {
         "Step",
     ),
     "applications": ("Affected", "AppType", "Application", "RestartBy", "Status"),
-    "holders": ("Evidence", "Holder", "How", "Ignored", "Process", "Sighting", "Unexplained"),
+    "holders": (
+        "Evidence",
+        "Holder",
+        "How",
+        "Ignored",
+        "Process",
+        "Sighting",
+        "Unexplained",
+        "Unresponsive",
+    ),
     "reasons": ("RebootReason", "Required", "words"),
     "resources": ("FileIdentity", "FileResource", "ResourceSpec", "Resources", "TreeResource"),
     "services": ("Hold", "Service", "ServiceFacts", "ServiceResult", "ServiceState", "Treatment"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Process,
         Sighting,
         Unexplained,
+        Unresponsive,
     )
     from restartmanager.model.services import Hold, Service
 
@@ -132,6 +133,7 @@ class Affected:
     inspected: int = 0
     not_inspectable: int = 0
     ignored: tuple[Ignored, ...] = ()
+    unresponsive: tuple[Unresponsive, ...] = ()
 
     @classmethod
     def of(cls, applications: tuple[Application, ...], sighting: Sighting) -> Affected:
@@ -142,6 +144,7 @@ class Affected:
             sighting.inspected,
             sighting.not_inspectable,
             sighting.ignored,
+            sighting.unresponsive,
         )
 
     @property

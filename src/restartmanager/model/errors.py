@@ -271,6 +271,18 @@ class NotRestartableError(ProcessError):
 # -- the machine -------------------------------------------------------------------------------
 
 
+class PathUnresponsiveError(RestartManagerError, TimeoutError):
+    """A file cannot be looked at, because its file system does not answer; nothing was done."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path!r} cannot be looked at: its file system does not answer.",
+            hint="See whether the server or the program behind its mount still runs; "
+            "'umount -l' takes a dead mount away.",
+        )
+        self.path = path
+
+
 class UnsupportedError(RestartManagerError, NotImplementedError):
     """This platform, kernel or machine lacks something; ``what`` and ``why`` name it."""
 

@@ -89,6 +89,14 @@ class Ignored(NamedTuple):
     pids: tuple[int, ...]
 
 
+class Unresponsive(NamedTuple):
+    """A process that cannot be looked into because the kernel does not answer: its memory is
+    locked, or a file of its own lies on a file system that does not answer."""
+
+    pid: int
+    name: str
+
+
 class Sighting(NamedTuple):
     """The result of one look at the machine.
 
@@ -103,3 +111,5 @@ class Sighting(NamedTuple):
     ignored: tuple[Ignored, ...] = ()
     newer_kernel: str = ""
     """The release of a kernel that is installed and newer than the one that runs."""
+    unresponsive: tuple[Unresponsive, ...] = ()
+    """Processes that count as not inspectable because they did not answer in time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from restartmanager.model import Process, Recipe, RestartRegistration, Signal
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import CancelToken
+
+_Found = TypeVar("_Found")
 
 
 class ProcessHandle(Protocol):
@@ -40,6 +42,14 @@ class ProcessHandle(Protocol):
 
 class Processes(Protocol):
     """The port to single processes."""
+
+    def watched(self, look: Callable[[], _Found]) -> _Found:
+        """Make a look at many processes, which changes nothing, so that it ends; what it found.
+
+        Within it a process that does not answer counts as one that may not be looked into. Raises
+        what the look raises.
+        """
+        ...
 
     def current(self) -> UniqueProcess:
         """The calling process."""

@@ -102,6 +102,7 @@ _CODES: tuple[tuple[type[BaseException], WinError], ...] = (
     (errors.SessionBusyError, WinError.ERROR_SEM_TIMEOUT),
     (errors.SessionError, WinError.ERROR_INVALID_HANDLE),
     (errors.StoreBusyError, WinError.ERROR_SEM_TIMEOUT),
+    (errors.PathUnresponsiveError, WinError.ERROR_SEM_TIMEOUT),
     (errors.StoreError, WinError.ERROR_WRITE_FAULT),
     (errors.ProcessError, WinError.ERROR_ACCESS_DENIED),
     (errors.RebootNeededError, WinError.ERROR_FAIL_NOACTION_REBOOT),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from restartmanager.errors import (
     DirectoryAmongFilesError,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from restartmanager.rules.policy import Policy
 
 from restartmanager.testing.world import Life, Program, World
+
+_Found = TypeVar("_Found")
 
 __all__ = [
     "SimulatedFileIdentifier",
@@ -81,6 +83,9 @@ class SimulatedProcesses:
     def __init__(self, world: World, caller: UniqueProcess) -> None:
         self._world = world
         self._caller = caller
+
+    def watched(self, look: Callable[[], _Found]) -> _Found:
+        return look()
 
     def current(self) -> UniqueProcess:
         return self._caller

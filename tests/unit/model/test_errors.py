@@ -42,6 +42,7 @@ EXAMPLES: list[errors.RestartManagerError] = [
     errors.StoreVersionError("/x", 9, 1),
     errors.StoreFullError("/x"),
     errors.StoreUnsafeError("/x", "others may write to it"),
+    errors.PathUnresponsiveError("/mnt/dead/file"),
     errors.ProcessGoneError(7),
     errors.ProcessAccessError(7, "signal it"),
     errors.NotRestartableError(7, "it lives in another namespace"),

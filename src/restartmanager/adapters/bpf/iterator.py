@@ -39,6 +39,7 @@ from restartmanager.adapters.bpf.loader import (
     SelfTestError,
 )
 from restartmanager.adapters.proc.procfs import in_first_pid_namespace
+from restartmanager.adapters.proc.watched import has_it, waits_for
 from restartmanager.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -98,6 +99,9 @@ class KernelIterator:
         refuses or its answer lacks the proof; nothing of the answer is given then. May be called
         from several threads, one of which is served at a time.
         """
+        with _refusals_explained():  # a look that was abandoned may still hold the lock
+            waits_for(syscall.ITERATOR)
+            has_it()
         with self._lock, _refusals_explained():
             loaded = self._demand()
             wanted = list(dict.fromkeys(targets))

@@ -14,9 +14,14 @@ from ctypes import c_char, c_uint32, c_uint64
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
+from restartmanager.adapters.proc.watched import patient_read
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+
+ITERATOR = "the iterator of the kernel"
+"""What a watched look waits for while the kernel visits all tasks: it waits for their memory."""
 
 # From the kernel's own tables (arch/x86/entry/syscalls, scripts/syscall.tbl): Python has no bpf().
 _SYSTEM_CALLS = {"x86_64": 321, "aarch64": 280}
@@ -244,7 +249,7 @@ def read_iterator(link_fd: int) -> Generator[bytes, None, None]:
 def _read(descriptor: int) -> bytes:
     while True:
         try:
-            return os.read(descriptor, _READ_SIZE)
+            return patient_read(descriptor, _READ_SIZE, ITERATOR)
         except BlockingIOError:
             # A million objects in a row and nothing written (MAX_ITER_OBJECTS in bpf_iter.c): the
             # kernel gives way, and the next read goes on where this one stopped.

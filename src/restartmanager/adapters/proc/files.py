@@ -11,9 +11,12 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from restartmanager.adapters.proc.dead_mounts import dead_mounts_at
 from restartmanager.adapters.proc.listings import directories_among
+from restartmanager.adapters.proc.mounts import below
 from restartmanager.adapters.proc.trees import Tree, TurnedLinkError
-from restartmanager.errors import DirectoryAmongFilesError, UsageError
+from restartmanager.adapters.proc.watched import UnresponsiveError, patient_stat, watched
+from restartmanager.errors import DirectoryAmongFilesError, PathUnresponsiveError, UsageError
 from restartmanager.model import FileIdentity, FileResource, Resources, TreeResource
 
 if TYPE_CHECKING:
@@ -58,8 +61,21 @@ def resources_at(paths: Sequence[str]) -> Resources:
 class LinuxFileIdentifier:
     """The files of this machine; port ``FileIdentifier``."""
 
-    identify = staticmethod(identify)
-    resources_at = staticmethod(resources_at)
+    def identify(self, files: Sequence[str], trees: Sequence[str]) -> Resources:
+        """See ``identify``. Raises PathUnresponsiveError as well."""
+        _refuse_dead_mounts([*files, *trees])
+        return watched(lambda: identify(files, trees))
+
+    def resources_at(self, paths: Sequence[str]) -> Resources:
+        """See ``resources_at``. Raises PathUnresponsiveError as well."""
+        _refuse_dead_mounts(paths)
+        return watched(lambda: resources_at(paths))
+
+
+def _refuse_dead_mounts(paths: Sequence[str]) -> None:
+    whole = [os.path.abspath(path) for path in paths]
+    for point in sorted(dead_mounts_at(whole)):
+        raise PathUnresponsiveError(next(path for path in whole if below(path, point)))
 
 
 def absolute(path: str) -> str:
@@ -138,7 +154,9 @@ def _check(path: str) -> None:
 
 def _file(path: str) -> FileResource:
     try:
-        facts = os.stat(path)
+        facts = patient_stat(path, path)
+    except UnresponsiveError:
+        raise PathUnresponsiveError(path) from None
     except OSError:
         return FileResource(path, None)
     if stat.S_ISDIR(facts.st_mode):
@@ -160,6 +178,8 @@ def _opened(path: str) -> Tree:
             f"{path!r} may be another folder at any moment: {error.strerror}.",
             hint="Give the path of the folder that it leads to.",
         ) from None
+    except UnresponsiveError:
+        raise PathUnresponsiveError(path) from None
     except OSError:
         raise UsageError(
             f"{path!r} is not a directory.",

@@ -14,6 +14,9 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
+from restartmanager.adapters.proc.watched import UnresponsiveError, patient_stat
+from restartmanager.errors import PathUnresponsiveError
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -63,9 +66,11 @@ class Leads:
 
     def _look_at(self, path: str) -> None:
         try:
-            self.note(path, os.stat(path))
+            self.note(path, patient_stat(path, path))
         except (FileNotFoundError, NotADirectoryError):
             return
+        except UnresponsiveError:
+            raise PathUnresponsiveError(path) from None
         except (OSError, ValueError):
             self.hidden.add(path)
 
@@ -87,12 +92,24 @@ class Leads:
 
 
 def directories_among(paths: Iterable[str]) -> set[str]:
-    """The directories among these absolute paths."""
+    """The directories among these absolute paths.
+
+    Raises PathUnresponsiveError for one whose file system does not answer.
+    """
     found: set[str] = set()
     for folder, names in _by_folder(paths).items():
         candidates = _no_files(folder, names) if len(names) >= _MANY else names.values()
-        found.update(path for path in candidates if os.path.isdir(path))
+        found.update(path for path in candidates if _is_directory(path))
     return found
+
+
+def _is_directory(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(patient_stat(path, path).st_mode)
+    except UnresponsiveError:
+        raise PathUnresponsiveError(path) from None
+    except (OSError, ValueError):
+        return False
 
 
 def _no_files(folder: str, names: _Folder) -> Collection[str]:

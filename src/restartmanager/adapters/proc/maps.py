@@ -6,9 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from restartmanager.adapters.proc.watched import patient_read
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
 
 CUT = 26
 """The column at which the permissions start when both addresses have 12 digits, as nearly all have.
@@ -45,8 +46,9 @@ def portions(path: str) -> Iterator[bytes]:
     """The contents in whole lines, about a megabyte at a time."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     kept = bytearray()
+    process = path.removesuffix("maps")
     try:
-        while part := os.read(descriptor, _PORTION):
+        while part := patient_read(descriptor, _PORTION, process):
             kept += part
             if len(kept) >= _TOGETHER:
                 end = kept.rfind(b"\n") + 1

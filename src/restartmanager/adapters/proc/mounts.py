@@ -136,6 +136,10 @@ class Mounts:
                 return mount
             path = os.path.dirname(path)
 
+    def served(self) -> tuple[str, ...]:
+        """Where file systems are mounted for which a program answers (fuse(4))."""
+        return tuple(mount.point for mount in self._remote if mount.type.startswith("fuse"))
+
     def may_hang(self, path: str, devices: Container[int]) -> bool:
         """Whether this text lies on such a file system, and not on one of ``devices``, which are
         looked at anyway."""

@@ -24,6 +24,7 @@ from restartmanager.adapters.proc.formats import (
     status_field,
 )
 from restartmanager.adapters.proc.texts import EXECVE_LIMIT
+from restartmanager.adapters.proc.watched import patient_read, patient_stat
 from restartmanager.errors import ProcessAccessError, ProcessGoneError
 from restartmanager.model import Process
 from restartmanager.model.identity import UniqueProcess, boot_id
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 PROC = "/proc"
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in include/linux/proc_ns.h
 _SMALL = 16 * 1024  # of longer ones, what is needed stands at the beginning
+_OF_ITS_MEMORY = ("cmdline", "environ", "auxv")
+"""Files that the kernel reads out of the memory of the process, which may be locked."""
 _VANISHED = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 
 
@@ -78,6 +81,8 @@ class ProcDirectory:
         except _VANISHED:
             return None
         try:
+            if name.endswith(_OF_ITS_MEMORY):
+                return _read_up_to(descriptor, limit, f"{self._proc}/{self.pid}/")
             return _read_up_to(descriptor, limit)
         except _VANISHED:
             return None
@@ -95,10 +100,10 @@ class ProcDirectory:
         """The file that one of its links leads to (the file itself, whatever its path); None when
         gone.
 
-        Raises PermissionError. A file of a network mount that hangs can block this.
+        Raises PermissionError, also where the file's mount does not answer.
         """
         try:
-            return os.stat(name, dir_fd=self.fd)
+            return patient_stat(name, f"{self._proc}/{self.pid}/", dir_fd=self.fd)
         except _VANISHED:
             return None
 
@@ -241,10 +246,12 @@ def describe(identity: UniqueProcess, proc: str = PROC) -> Process:
     return process
 
 
-def _read_up_to(descriptor: int, limit: int) -> bytes:
+def _read_up_to(descriptor: int, limit: int, subject: str = "") -> bytes:
+    """``subject`` is what the kernel may make us wait for: see ``watched``."""
     parts = []
     while limit > 0:
-        part = os.read(descriptor, min(limit, 64 * 1024))
+        size = min(limit, 64 * 1024)
+        part = patient_read(descriptor, size, subject) if subject else os.read(descriptor, size)
         if not part:
             break
         parts.append(part)

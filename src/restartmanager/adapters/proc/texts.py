@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 
+from restartmanager.adapters.proc.watched import has_it, waits_for
+
 EXECVE_LIMIT = 6 * 1024 * 1024
 """The greatest number of bytes of arguments and variables together that the kernel gives a program
 (execve(2))."""
@@ -21,12 +23,19 @@ _ESCAPE = re.compile(rb"\\([0-3][0-7]{2})")
 
 
 def contents(path: str, limit: int = TABLE_LIMIT) -> bytes:
-    """At most ``limit`` bytes of a file; empty where it cannot be read."""
+    """At most ``limit`` bytes of a file; empty where it cannot be read.
+
+    What is about a process may be locked in its memory, so it is waited for as long as the kernel
+    may take.
+    """
     try:
+        waits_for("/".join(path.split("/", 3)[:3]) + "/")
         with open(path, "rb") as file:
             return file.read(limit)
     except (OSError, ValueError):  # ValueError: a NUL byte in the path
         return b""
+    finally:
+        has_it()
 
 
 def link_text(path: str) -> str:

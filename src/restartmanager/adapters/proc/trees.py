@@ -14,6 +14,8 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from restartmanager.adapters.proc.dead_mounts import dead_mounts_below
+from restartmanager.adapters.proc.watched import has_it, waits_for
 from restartmanager.rules.links import Link, why_not_followed
 
 if TYPE_CHECKING:
@@ -51,12 +53,20 @@ class Tree:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._held, self.real_path, links = _open_folder(path)
+        waits_for(path)
         try:
+            self._held, self.real_path, links = _open_folder(path)
+        finally:
+            has_it()
+        try:
+            waits_for(path)
             _check(path, links, os.fstat(self._held).st_uid)
         except OSError:
             os.close(self._held)
             raise
+        finally:
+            has_it()
+        self._passed_over = _THE_KERNELS | dead_mounts_below(self.real_path)
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +80,7 @@ class Tree:
 
         What vanishes meanwhile, folders that the caller may not read, and those below a folder
         whose path is too long to be one, are left out. File systems that are mounted below belong
-        to it.
+        to it, unless the program that answers for one does not.
         """
         yield self.path, os.fstat(self._held)
         with _Descent(self._held, self.path) as descent:
@@ -80,14 +90,16 @@ class Tree:
                     with os.scandir(folder.descriptor) as entries:
                         for entry in entries:
                             try:
-                                facts = entry.stat(follow_symlinks=False)
+                                if above + entry.name in self._passed_over:
+                                    continue
+                                facts = _facts(entry, above)
                             except OSError:
                                 continue
                             path, mode = above + entry.name, facts.st_mode
                             if stat.S_ISLNK(mode):
                                 continue
                             if stat.S_ISDIR(mode):
-                                if path in _THE_KERNELS:
+                                if path in self._passed_over:
                                     continue
                                 folder.inner.append(entry.name)
                             yield path, facts
@@ -109,6 +121,17 @@ class Tree:
                 if error.errno in _NOT_THERE:
                     continue
                 yield from ((path, None) for path in inside)
+
+
+def _facts(entry: os.DirEntry[str], above: str) -> os.stat_result:
+    """The facts of an entry itself; a folder may be the root of a mount that does not answer."""
+    if not entry.is_dir(follow_symlinks=False):
+        return entry.stat(follow_symlinks=False)
+    waits_for(above + entry.name)
+    try:
+        return entry.stat(follow_symlinks=False)
+    finally:
+        has_it()
 
 
 def _open_folder(path: str) -> tuple[int, str, list[tuple[str, Link]]]:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _Found = TypeVar("_Found")
 _INTERVAL_S = 0.25
+_SUSPICIOUS_S = 0.5
+"""After so long a wait it is worth finding out who else does not answer."""
 _STACK_BYTES = 256 * 1024
 _PROC = "/proc/"
 
@@ -84,6 +86,24 @@ def has_it() -> None:
         look.waits.pop(ident, None)
 
 
+def patient_read(descriptor: int, size: int, subject: str) -> bytes:
+    """``os.read`` that is watched: see ``waits_for``."""
+    waits_for(subject)
+    try:
+        return os.read(descriptor, size)
+    finally:
+        has_it()
+
+
+def patient_stat(path: str, subject: str, *, dir_fd: int | None = None) -> os.stat_result:
+    """``os.stat`` that is watched: see ``waits_for``."""
+    waits_for(subject)
+    try:
+        return os.stat(path, dir_fd=dir_fd)
+    finally:
+        has_it()
+
+
 def watched(look: Callable[[], _Found]) -> _Found:
     """Make this look, which must change nothing, so that it ends; what it found.
 
@@ -98,7 +118,7 @@ def watched(look: Callable[[], _Found]) -> _Found:
         late = one.wait()
         if not late:
             return one.result()
-        avoided = avoided | late | _silent_now(late)
+        avoided = avoided | late | _silent_among_asked()
 
 
 def helps(work: Callable[[], object]) -> Callable[[], object]:
@@ -176,6 +196,7 @@ class _Look(Generic[_Found]):
                 if late:
                     self.abandoned = True
                     return late
+                _ask_all({w[0] for w, since in before.items() if now - since >= _SUSPICIOUS_S})
         except BaseException:
             self.abandoned = True
             raise
@@ -195,14 +216,16 @@ def _since(wait: tuple[str], before: dict[tuple[str], float], now: float) -> flo
 # -- who does not answer ---------------------------------------------------------------------------
 
 
-def _silent_now(late: set[str]) -> set[str]:
-    """Who does not answer now, of these and, where one of them is a process, of all processes.
+def _ask_all(late: set[str]) -> None:
+    """Ask these and, unless they are files, all processes, to know in time who else is silent.
 
     Each is asked in a thread of its own, all at once, so that a hundred that do not answer take no
     longer than one. The threads of those go on waiting: the next looks need not find them again.
     """
+    if not late or late <= _asked:
+        return
     subjects = set(late)
-    if any(subject.startswith(_PROC) for subject in late):
+    if any(subject.startswith(_PROC) or not subject.startswith("/") for subject in late):
         subjects |= {f"{_PROC}{name}/" for name in os.listdir(_PROC) if name.isdigit()}
     before = _thread.stack_size(_STACK_BYTES)
     try:
@@ -215,12 +238,13 @@ def _silent_now(late: set[str]) -> set[str]:
                 break
     finally:
         _thread.stack_size(before)
-    deadline = time.monotonic() + UNRESPONSIVE_S
-    while _asked & subjects and time.monotonic() < deadline:
-        time.sleep(_INTERVAL_S / 10)
-    silent = _asked & subjects
+
+
+def _silent_among_asked() -> set[str]:
+    """Those that were asked and have not answered."""
+    silent = set(_asked)
     _silent.update(silent)
-    _silent.intersection_update(_asked)  # who has answered between the last two lines
+    _silent.intersection_update(_asked)  # without who has answered between these lines
     return silent
 
 

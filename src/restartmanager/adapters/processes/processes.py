@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from restartmanager.adapters.proc import procfs
 from restartmanager.adapters.proc.texts import contents
+from restartmanager.adapters.proc.watched import watched
 from restartmanager.errors import ProcessAccessError, ProcessError, ProcessGoneError
 from restartmanager.model.identity import UniqueProcess
 
@@ -21,12 +22,18 @@ if TYPE_CHECKING:
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.processes import ProcessHandle
 
+_Found = TypeVar("_Found")
+
 
 class LinuxProcesses:
     """The processes of this machine, by ``/proc`` and pidfds; port ``Processes``.
 
     The errors are those of the port. UnsupportedError comes from a kernel before Linux 5.3.
     """
+
+    def watched(self, look: Callable[[], _Found]) -> _Found:
+        """Make a look at many processes so that it ends: see ``adapters.proc.watched``."""
+        return watched(look)
 
     def current(self) -> UniqueProcess:
         """The calling process."""
@@ -35,15 +42,19 @@ class LinuxProcesses:
     def describe(self, identity: UniqueProcess) -> Process:
         """The facts about a process. Raises ProcessGoneError, and ProcessAccessError where it is
         hidden from the caller."""
-        return procfs.describe(identity)
+        return watched(lambda: procfs.describe(identity))
 
     def lineage(
         self, identity: UniqueProcess, known: Mapping[UniqueProcess, Process] | None = None
     ) -> tuple[Process, ...]:
         """The process and its ancestors, nearest first, as far as they can be seen; empty when the
         process itself is gone. Who is already ``known`` is not looked at again."""
+        return watched(lambda: self._lineage(identity, known or {}))
+
+    def _lineage(
+        self, identity: UniqueProcess, seen: Mapping[UniqueProcess, Process]
+    ) -> tuple[Process, ...]:
         found: list[Process] = []
-        seen = known or {}
         following: UniqueProcess | None = identity
         while following is not None:
             try:
@@ -66,28 +77,28 @@ class LinuxProcesses:
         from restartmanager.adapters.processes.starting import is_launcher
 
         try:
-            return is_launcher(procfs.describe(identity).arguments)
+            return is_launcher(self.describe(identity).arguments)
         except (ProcessGoneError, ProcessAccessError):
             return False
 
     def oldest(self, cgroup: str) -> Process | None:
         """The process of this control group that was started first; None when it is empty, or
         cannot be seen."""
-        return oldest_process(cgroup)
+        return watched(lambda: oldest_process(cgroup))
 
     def registration(self, process: Process) -> RestartRegistration | None:
         """The process's registration about coming back; None when it has no valid one, or the
         caller may not look."""
         from restartmanager.adapters.processes.registrations import registration_of
 
-        return registration_of(process)
+        return watched(lambda: registration_of(process))
 
     def recipe(self, process: Process, registration: RestartRegistration | None) -> Recipe:
         """The recipe that starts the process again. Raises ProcessGoneError, ProcessAccessError,
         and ProcessError with the reason where it cannot be started as it is."""
         from restartmanager.adapters.processes.recipes import read_recipe
 
-        return read_recipe(process, registration)
+        return watched(lambda: read_recipe(process, registration))
 
     def risk(self, recipe: Recipe) -> str:
         """Who, beyond root and its user, could change what the recipe starts, as a sentence without

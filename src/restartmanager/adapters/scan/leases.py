@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from restartmanager.adapters.proc.mounts import types_by_mount
 from restartmanager.adapters.proc.procfs import PROC
+from restartmanager.adapters.proc.watched import has_it, waits_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -122,9 +123,12 @@ class LeaseProbe:
         registered; what they lead to now must be that file still.
         """
         try:
+            waits_for(path)
             looked = os.open(path, _LOOK)
         except (OSError, ValueError):
             return Verdict.UNKNOWN, b""
+        finally:
+            has_it()
         try:
             if self._may_be_asked(own, looked, expected):
                 return _lease(own, looked, head)

@@ -22,13 +22,15 @@ import time
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.proc.mounts import Mounts
-from restartmanager.adapters.proc.procfs import PROC, pids
+from restartmanager.adapters.proc.procfs import PROC, ProcDirectory, pids
 from restartmanager.adapters.proc.texts import contents
+from restartmanager.adapters.proc.watched import passed_over, watched
 from restartmanager.adapters.scan.leases import LeaseProbe
 from restartmanager.adapters.scan.proc_scan import Known, ProcScanner, is_held
 from restartmanager.adapters.scan.targets import Targets
 from restartmanager.adapters.scan.uses import Use
-from restartmanager.errors import UnsupportedError
+from restartmanager.errors import ProcessAccessError, ProcessGoneError, UnsupportedError
+from restartmanager.model import Unresponsive
 from restartmanager.rules.interpreters import HEAD_BYTES, could_be_script
 
 if TYPE_CHECKING:
@@ -61,6 +63,9 @@ class LinuxScanner:
 
     def find_stale(self, policy: Policy) -> Sighting:
         """The processes that run replaced code: see ``restartmanager.adapters.scan.stale``."""
+        return watched(lambda: _with_unresponsive(self._find_stale(policy)))
+
+    def _find_stale(self, policy: Policy) -> Sighting:
         from restartmanager.adapters.scan.stale import find_stale
 
         asked = self._kernel and self._kernel_tells_code
@@ -71,6 +76,9 @@ class LinuxScanner:
 
         ``inspected`` counts the processes that were looked at: none where every file was free.
         """
+        return watched(lambda: _with_unresponsive(self._find_holders(resources)))
+
+    def _find_holders(self, resources: Resources) -> Sighting:
         probe = self._probe(resources)
         if probe is None:
             return self._look(resources)
@@ -158,6 +166,22 @@ class LinuxScanner:
             with contextlib.suppress(OSError):
                 os.makedirs(self._cache_folder, mode=0o700, exist_ok=True)
         return self._cache_folder
+
+
+def _with_unresponsive(sighting: Sighting) -> Sighting:
+    """The sighting with the names of those that did not answer, which cost nothing to read."""
+    names = ((pid, _name_of(pid)) for pid in passed_over())
+    silent = tuple(Unresponsive(pid, name) for pid, name in names if name is not None)
+    return sighting._replace(unresponsive=silent) if silent else sighting
+
+
+def _name_of(pid: int) -> str | None:
+    try:
+        with ProcDirectory(pid) as directory:
+            facts = directory.stat()
+    except (ProcessGoneError, ProcessAccessError):
+        return None
+    return facts.name if facts is not None else None
 
 
 def _explained(sighting: Sighting, in_use: Sequence[FileResource], probe: LeaseProbe) -> Sighting:

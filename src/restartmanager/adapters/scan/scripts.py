@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from restartmanager.adapters.proc.formats import parse_arguments
 from restartmanager.adapters.proc.roots import OurRoot, stat_inside
 from restartmanager.adapters.proc.texts import link_text
+from restartmanager.adapters.proc.watched import patient_read
 from restartmanager.rules.interpreters import interpreter, script_candidates
 
 if TYPE_CHECKING:
@@ -107,16 +108,16 @@ def known_interpreter(program: str) -> str | None:
 def _arguments(path: str) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return b"".join(_portions(descriptor))
+        return b"".join(_portions(descriptor, path.removesuffix("cmdline")))
     finally:
         os.close(descriptor)
 
 
-def _portions(descriptor: int) -> Iterator[bytes]:
+def _portions(descriptor: int, process: str) -> Iterator[bytes]:
     """The arguments in portions, 128 kilobytes at most; the first piece that is not full is the
     last one."""
     for _ in range(_ARGUMENTS_LIMIT // _PORTION):
-        portion = os.read(descriptor, _PORTION)
+        portion = patient_read(descriptor, _PORTION, process)
         yield portion
         if len(portion) < _PORTION:
             return

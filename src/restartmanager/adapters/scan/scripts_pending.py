@@ -10,6 +10,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.proc.procfs import PROC
+from restartmanager.adapters.proc.watched import helps
 from restartmanager.adapters.scan.scripts import ScriptReader
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ class ScriptSearch:
         self._scripts = ScriptReader(mounts, targets.devices)
         self._processes = tuple(processes)
         self._clear: set[int] = set()
-        self._thread = Thread(target=self._search, daemon=True) if targets.any_script else None
+        self._thread = (
+            Thread(target=helps(self._search), daemon=True) if targets.any_script else None
+        )
 
     def __enter__(self) -> Self:
         if self._thread is not None:

@@ -102,6 +102,7 @@ def affected_document(affected: Affected) -> dict[str, Any]:
             {"path": item.path, "reason": item.reason, "pids": list(item.pids)}
             for item in affected.ignored
         ],
+        "unresponsive": [{"pid": item.pid, "name": item.name} for item in affected.unresponsive],
     }
 
 

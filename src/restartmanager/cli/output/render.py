@@ -71,8 +71,12 @@ def reservations(affected: Affected, look: Look, *, root: bool) -> list[str]:
     lines: list[str] = []
     for item in affected.unexplained:
         lines += fill(f"{escape(item.path)}: {escape(item.reason)}", look.width, "", "  ")
-    hidden = affected.not_inspectable
-    if hidden:
+    if affected.unresponsive:
+        names = ", ".join(f"{escape(item.name)} ({item.pid})" for item in affected.unresponsive)
+        what = count(len(affected.unresponsive), "process", "processes")
+        lines += fill(f"{what} did not answer, and may use it: {names}.", look.width, "", "  ")
+    hidden = affected.not_inspectable - len(affected.unresponsive)
+    if hidden > 0:
         text = f"{count(hidden, 'process', 'processes')} could not be looked into"
         lines += fill(text + ("." if root else "; root sees them all."), look.width)
     return lines

@@ -31,6 +31,7 @@ OURSELVES = f"/proc/{os.getpid()}/"
 def _short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(module, "UNRESPONSIVE_S", 0.2)
     monkeypatch.setattr(module, "_INTERVAL_S", 0.02)
+    monkeypatch.setattr(module, "_SUSPICIOUS_S", 0.05)
     yield
     module._silent.clear()
 
