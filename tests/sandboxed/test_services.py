@@ -8,18 +8,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import restartmanager as rm
+from restartmanager.adapters.services.systemd.dbus import Bus
 from restartmanager.errors import RebootNeededError, RestartError, ShutdownError
 from restartmanager.model import AppType, FilterAction, RebootReason, RestartBy, Result, Status
 from support.units import library_at, main_pid, maps, state, systemctl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from restartmanager.adapters.services.systemd.dbus import Call, Refusal
     from restartmanager.api.primary import PrimarySession
     from restartmanager.model import Affected, Application, Outcome
     from support.units import Units
@@ -419,8 +421,12 @@ def test_what_takes_long_to_start_after_it_has_stopped_is_awaited(
     assert state("slow.service") == ["active"]
 
 
-def test_a_socket_whose_service_runs_is_put_back_all_the_same(units: Units) -> None:
-    """For that the service must stop for a moment: its socket could not be started else."""
+@pytest.mark.parametrize("unhurried", [False, True], ids=["at-once", "unhurried"])
+def test_a_socket_whose_service_runs_is_put_back_all_the_same(
+    units: Units, monkeypatch: pytest.MonkeyPatch, unhurried: bool
+) -> None:
+    """For that the service must stop for a moment: its socket could not be started else. Who says
+    more to the manager only when it has done what it was told before must not come too late."""
     units.service("web.service")
     units.add("web.socket", f"[Socket]\nListenStream={units.folder}/web.sock\n")
     units.start("web.socket", "web.service")
@@ -428,6 +434,16 @@ def test_a_socket_whose_service_runs_is_put_back_all_the_same(units: Units) -> N
     before = main_pid("web.service")
     systemctl("stop", "web.socket")
     assert state("web.service", "web.socket") == ["active", "inactive"]
+    if unhurried:
+        call_all = Bus.call_all
+
+        def call_and_wait(bus: Bus, calls: Iterable[Call]) -> list[tuple[Any, ...] | Refusal]:
+            answers = call_all(bus, calls)
+            while systemctl("list-jobs", "--no-legend"):
+                os.sched_yield()
+            return answers
+
+        monkeypatch.setattr(Bus, "call_all", call_and_wait)
     rm.recover()
     assert state("web.service", "web.socket") == ["active", "active"]
     assert main_pid("web.service") != before

@@ -12,7 +12,7 @@ from restartmanager.model.limits import JOURNAL_S
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from restartmanager.adapters.services.systemd.dbus import Bus
+    from restartmanager.adapters.services.systemd.dbus import Bus, Call
     from restartmanager.adapters.services.systemd.unit_facts import Unit
     from restartmanager.model import Service
     from restartmanager.model.progress import CancelToken
@@ -47,9 +47,21 @@ class Jobs:
     def add(self, member: str, names: Iterable[str], mode: str = "replace") -> None:
         """Have the manager do this to units, in this order. As much as the connection takes is said
         at once: a caller who is killed over it has hardly ever been heard in part."""
-        wanted = list(names)
-        answers = self._bus.call_all(manager_call(member, "ss", name, mode) for name in wanted)
-        for name, answer in zip(wanted, answers, strict=True):
+        self._ask([(name, manager_call(member, "ss", name, mode)) for name in names])
+
+    def restart_around(self, name: str, triggers: Iterable[str]) -> None:
+        """Have the manager restart a service, and start what triggers it while it is down.
+
+        That is one message after the other without a pause: a manager begins with no job while it
+        has not read all that was said to it. What it would hear later could come after the restart.
+        """
+        restart = (name, manager_call("RestartUnit", "ss", name, "replace"))
+        starts = [(other, manager_call("StartUnit", "ss", other, "replace")) for other in triggers]
+        self._ask([restart, *starts])
+
+    def _ask(self, calls: Sequence[tuple[str, Call]]) -> None:
+        answers = self._bus.call_all(call for _, call in calls)
+        for (name, _), answer in zip(calls, answers, strict=True):
             self._note(name, answer)
 
     def start_transient(

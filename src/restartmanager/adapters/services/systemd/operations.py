@@ -184,11 +184,14 @@ class StartRun(Run):
             units.add(name)
 
     def _put_triggers_back(self, jobs: Jobs) -> None:
-        jobs.add("RestartUnit", self._in_the_way)  # the manager starts sockets in between
-        jobs.add("StartUnit", self._triggers)
         self._waits_for = {service.name: set(hold.triggers) for service, hold in self.holds.items()}
+        given: set[str] = set()
         for name in self._in_the_way:
+            triggers = self.holds[self.pending[name]].triggers
+            jobs.restart_around(name, triggers)
             self._waits_for[name].add(name)
+            given.update(triggers)
+        jobs.add("StartUnit", [name for name in self._triggers if name not in given])
 
     def _refresh_definitions(self, bus: Bus) -> None:
         """Lift our masks, and have changed unit files read."""
