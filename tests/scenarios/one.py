@@ -1,4 +1,4 @@
-"""One situation in its own process: ``python -m scenarios.one NAME FOLDER PATIENCE [peers] [WAY]``.
+"""One situation in its own process: ``python -m scenarios.one NAME FOLDER PATIENCE WAY PEER...``.
 
 It writes what was found as JSON. It adopts the orphans of the situation, so that all are reaped.
 """
@@ -20,6 +20,8 @@ from scenarios.situations import SITUATIONS
 from scenarios.stage import NotHereError, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from scenarios.answers import Peer
     from scenarios.stage import Situation
 
@@ -27,7 +29,7 @@ _ADOPT_ORPHANS = 36  # prctl(2), PR_SET_CHILD_SUBREAPER
 
 
 def play(
-    situation: Situation, folder: Path, patience_s: float, *, peers: bool, way: str
+    situation: Situation, folder: Path, patience_s: float, way: str, peers: Collection[str]
 ) -> dict[str, Any]:
     """Set it up, ask everybody, take it down."""
     ours = Ours(str(folder / "state"), way)
@@ -37,7 +39,7 @@ def play(
     try:
         truth = situation.build(stage)
         asked = Asked(tuple(stage.files), tuple(stage.trees), stage.started())
-        whom: list[Peer] = [ours, *(fitting(situation) if peers else ())]
+        whom: list[Peer] = [ours, *fitting(situation, peers)]
         answers = {tool.name: plain(tool.ask(asked)) for tool in whom}
         return {"truth": plain(truth), "answers": answers}
     except NotHereError as reason:
@@ -47,12 +49,14 @@ def play(
         ours.close()
 
 
-def fitting(situation: Situation) -> list[Peer]:
-    """The tools that are there, and whose question is about such a situation."""
+def fitting(situation: Situation, names: Collection[str]) -> list[Peer]:
+    """The tools of these names that are there, and whose question is about such a situation."""
     return [
         peer
         for peer in PEERS
-        if (peer.question is Question.USERS or situation.upgrade) and peer.version()
+        if peer.name in names
+        and (peer.question is Question.USERS or situation.upgrade)
+        and peer.version()
     ]
 
 
@@ -66,12 +70,10 @@ def plain(record: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    name, folder, patience, *rest = sys.argv[1:]
+    name, folder, patience, way, *peers = sys.argv[1:]
     ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
     try:
-        way = next((word for word in rest if word != "peers"), "")
-        peers = "peers" in rest
-        found = play(SITUATIONS[name], Path(folder), float(patience), peers=peers, way=way)
+        found = play(SITUATIONS[name], Path(folder), float(patience), way, peers)
     finally:
         with contextlib.suppress(ChildProcessError):
             while True:

@@ -15,12 +15,16 @@ from scenarios.stage import Truth
 from support.paths import TESTS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from scenarios.answers import Peer
     from scenarios.stage import Situation
 
 __all__ = ["Played", "play"]
 
 _LIMIT_S = 300.0
 _OWN_MOUNTS = ("unshare", "--mount", "--propagation", "private")
+_OWN_PROCESSES = (*_OWN_MOUNTS, "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,13 @@ class Played:
     not_here: str = ""
 
 
-def play(situation: Situation, *, patience_s: float, peers: bool, way: str = "") -> Played:
-    """Play one situation, and ask us and, where wanted, the peers.
+def play(
+    situation: Situation, *, patience_s: float, peers: Collection[Peer] = (), way: str = ""
+) -> Played:
+    """Play one situation, and ask us and those of the peers whose question is about such a one.
+
+    Some peers look at every process there is, and stumble over strangers: over one whose arguments
+    are no text, or that may not be looked into. So, for root, there is none but the situation's.
 
     ``way`` is how we ask, "kernel" or "proc"; without one we choose ourselves.
     """
@@ -42,14 +51,8 @@ def play(situation: Situation, *, patience_s: float, peers: bool, way: str = "")
         return Played(situation, not_here="needs root's rights")
     with tempfile.TemporaryDirectory(prefix="scenario-", dir=_base()) as folder:
         os.chmod(folder, 0o755)  # noqa: S103 - other users take part
-        command = [
-            *(_OWN_MOUNTS if situation.mounts else ()),
-            sys.executable,
-            "-m",
-            "scenarios.one",
-        ]
-        command += [situation.name, folder, str(patience_s), *(["peers"] if peers else [])]
-        command += [way] if way else []
+        command = [*_surroundings(situation, peers), sys.executable, "-m", "scenarios.one"]
+        command += [situation.name, folder, str(patience_s), way, *(peer.name for peer in peers)]
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
@@ -62,6 +65,13 @@ def play(situation: Situation, *, patience_s: float, peers: bool, way: str = "")
     if done.returncode:
         raise AssertionError(f"{situation.name}: {done.stderr}")
     return _read(situation, json.loads(done.stdout))
+
+
+def _surroundings(situation: Situation, peers: Collection[Peer]) -> tuple[str, ...]:
+    """What to put before the command, so that it runs in namespaces of its own."""
+    if peers and os.geteuid() == 0:
+        return _OWN_PROCESSES
+    return _OWN_MOUNTS if situation.mounts else ()
 
 
 def _base() -> str | None:

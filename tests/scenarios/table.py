@@ -26,7 +26,7 @@ def main() -> int:
     arguments = parser.parse_args()
     played, failed = {}, False
     for name in arguments.names or SITUATIONS:
-        one = played[name] = play(SITUATIONS[name], patience_s=_PATIENCE_S, peers=True)
+        one = played[name] = play(SITUATIONS[name], patience_s=_PATIENCE_S, peers=PEERS)
         words = {tool: wrong(one, tool, PEERS) or "ok" for tool in one.answers}
         failed |= words.get("restartmanager", "ok") != "ok"
         told = one.not_here or ", ".join(f"{tool} {word}" for tool, word in words.items())

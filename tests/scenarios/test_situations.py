@@ -16,7 +16,7 @@ def test_situation(name: str, way: str) -> None:
     """By either way of asking; and what runs replaced code is the same by both."""
     if way == "kernel" and (refusal := why_unavailable()) is not None:
         pytest.skip(refusal)
-    played = play(SITUATIONS[name], patience_s=0.05, peers=False, way=way)
+    played = play(SITUATIONS[name], patience_s=0.05, way=way)
     if played.not_here:
         pytest.skip(played.not_here)
     answer = played.answers["restartmanager"]
