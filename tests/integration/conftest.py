@@ -34,9 +34,13 @@ class Children:
 
     def spawn(self, *command: str, **options: Any) -> subprocess.Popen[bytes]:
         """A child that runs this command; it has begun when this returns (execve(2) is done)."""
-        child = subprocess.Popen(command, **options)
-        self._spawned.append(child)
+        child = self.mine(subprocess.Popen(command, **options))
         await_program(child)
+        return child
+
+    def mine(self, child: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+        """Take this child away as well in the end."""
+        self._spawned.append(child)
         return child
 
     def python(self, program: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:

@@ -208,6 +208,13 @@ MUTATIONS = (
         TREES + "test_a_link_in_a_strangers_folder_is_theirs_whoever_made_it",
     ),
     Mutation(
+        4,
+        "adapters/processes/recipes.py",
+        "        complete = not self._in_execve and ",
+        "        complete = ",
+        "tests/unit/adapters/processes/test_recipes.py::test_arguments_and_variables_are_awaited",
+    ),
+    Mutation(
         5,
         "adapters/proc/roots.py",
         '        if passed == ["proc"] and name in _SELF and start.endswith("root"):',
@@ -353,7 +360,7 @@ MUTATIONS = (
         "app/registration.py",
         "    except (ValueError, RecursionError):\n        return None",
         "    except ValueError:\n        return None",
-        "tests/fuzzing/test_parsers.py::test_nearly_right_inputs_are_taken_or_refused",
+        "tests/unit/app/test_registration.py::test_hostile_bytes_are_none",
     ),
     Mutation(
         11,

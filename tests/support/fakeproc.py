@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-STAT = "{pid} ({name}) {state} 1 7 8 34816 -1 {flags} 0 0 0 0 0 0 0 0 20 0 {threads} 0 {start} 0 0"
+STAT = (
+    "{pid} ({name}) {state} 1 7 8 34816 -1 {flags} 0 0 0 0 0 0 0 0 20 0 {threads} 0 {start} "
+    + "0 " * 23
+    + "{end_of_data} 0 0 0 0 0 0"
+)
 
 
 def stat_text(pid: int, name: object = "prog", **facts: object) -> str:
     """The contents of a ``stat`` file."""
-    known = {"state": "S", "flags": 0, "threads": 1, "start": 500} | facts
+    known = {"state": "S", "flags": 0, "threads": 1, "start": 500, "end_of_data": 1} | facts
     return STAT.format(pid=pid, name=name, **known)
 
 

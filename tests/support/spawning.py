@@ -21,18 +21,28 @@ PYTHON = os.path.realpath(sys.executable)
 def await_program(child: subprocess.Popen[bytes]) -> None:
     """Wait until the child has its program in memory: Popen returns in the middle of execve(2).
 
-    The auxiliary vector is written when everything else is in place. A child that has ended is not
-    reaped.
+    Where its data ends is written down when everything else is in place (kernel: fs/binfmt_elf.c),
+    and told to those alone who may look into it. A child that has ended is not reaped.
     """
     ended = os.WEXITED | os.WNOHANG | os.WNOWAIT
     while os.waitid(os.P_PID, child.pid, ended) is None:
-        try:
-            with open(f"/proc/{child.pid}/auxv", "rb") as file:
-                if len(file.read()) > 64:
-                    return
-        except PermissionError:  # it may not be looked into, and so not be waited for
+        if not may_be_inspected(child.pid) or end_of_data(child.pid):
             return
         os.sched_yield()
+
+
+def may_be_inspected(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/auxv", "rb"):
+            return True
+    except PermissionError:
+        return False
+
+
+def end_of_data(pid: int) -> int:
+    """Where the data of its program ends; 0 in the middle of execve(2)."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        return int(file.read().rpartition(b")")[2].split()[43])
 
 
 def descriptors_of(pid: int) -> dict[str, str]:

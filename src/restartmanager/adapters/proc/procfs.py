@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 PROC = "/proc"
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO in include/linux/proc_ns.h
+_END_OF_DATA = 43  # in proc_pid_stat(5), counted from behind the name
 _SMALL = 16 * 1024  # of longer ones, what is needed stands at the beginning
 _OF_ITS_MEMORY = ("cmdline", "environ", "auxv")
 """Files that the kernel reads out of the memory of the process, which may be locked."""
@@ -137,6 +138,21 @@ class ProcDirectory:
             return ProcStat.parse(text) if text else None
         except ValueError:
             return None
+
+    def in_execve(self, view: str = "") -> bool:
+        """Whether it is in the middle of an execve(2), so that it seems to have neither arguments
+        nor variables. Where they lie is written down after the auxiliary vector, and where its data
+        ends after all of that (kernel: fs/binfmt_elf.c).
+
+        False when it is gone, or may not be looked into.
+        """
+        try:
+            self.read(view + "auxv", 1)
+        except PermissionError:  # where its data ends is kept from us, as if it were not known yet
+            return False
+        text = self.read(view + "stat") or b""
+        fields = text.rpartition(b")")[2].split()
+        return fields[_END_OF_DATA : _END_OF_DATA + 1] == [b"0"]
 
     def living_view(self) -> str | None:
         """The prefix under which its memory and descriptors can be seen: that of another thread

@@ -104,11 +104,11 @@ class _Reader:
             raise ProcessGoneError(process.pid)
         self._view = view
         self._auxiliary = self._read("auxv")
+        self._in_execve = directory.in_execve(view)
 
     def is_settled(self) -> bool:
-        """Whether it has run the same program all the time, and was not just about to: in the
-        middle of an execve(2) the auxiliary vector is not there yet."""
-        complete = _AT_SECURE in parse_auxiliary(self._auxiliary)
+        """Whether it has run the same program all the time, and was not just about to."""
+        complete = not self._in_execve and _AT_SECURE in parse_auxiliary(self._auxiliary)
         return complete and self._read("auxv") == self._auxiliary
 
     def recipe(self, registration: RestartRegistration | None) -> Recipe:

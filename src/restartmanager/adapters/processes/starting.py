@@ -13,6 +13,7 @@ import time
 from io import FileIO
 from typing import TYPE_CHECKING, Any
 
+from restartmanager.adapters.proc.procfs import ProcDirectory
 from restartmanager.adapters.processes.pidfds import PidfdHandle, open_pidfd, wait_for_exit
 from restartmanager.adapters.processes.trust import risk_of
 from restartmanager.errors import (
@@ -44,6 +45,7 @@ _STEPS = {
     "directory": "its working directory cannot be entered",
     "execute": "the program cannot be run",
 }
+_POLL_S = 0.001
 
 
 def start(
@@ -55,8 +57,8 @@ def start(
     """Start a process by its recipe; port ``Processes.start``.
 
     ``on_created`` is called while the new process waits and has run nothing: when it raises, or
-    the caller dies in it, the program is never run. Returns once the program runs (execve(2)
-    succeeded). Each wait for the system takes ``timeout_s`` at most.
+    the caller dies in it, the program is never run. Returns once the program runs: execve(2) is
+    over, so that it can be looked at. Each wait for the system takes ``timeout_s`` at most.
 
     Raises ProcessAccessError when the caller may not start it as that user, ProcessError with the
     reason when it cannot be run, or somebody else could have changed what it runs, UnsupportedError
@@ -183,9 +185,23 @@ class _Launch:
             failed = self._message()
             if failed is not None:
                 raise self._refused(failed)
+            self._await_execve(handle)
         except ProcessError:
             self._kill(handle)
             raise
+
+    def _await_execve(self, handle: PidfdHandle) -> None:
+        """Wait until the program has its arguments and variables: the pipe of the launcher is
+        closed in the middle of the execve(2)."""
+        deadline = time.monotonic() + self._timeout_s
+        try:
+            directory = ProcDirectory(handle.identity.pid)
+        except ProcessError:  # gone already, or not to be seen
+            return
+        with directory:
+            while directory.in_execve() and not wait_for_exit([handle], time.monotonic() + _POLL_S):
+                if time.monotonic() >= deadline:
+                    raise self._late()
 
     def _kill(self, handle: PidfdHandle) -> None:
         with contextlib.suppress(ProcessGoneError):
@@ -211,7 +227,7 @@ class _Launch:
         poll.register(self._reports, select.POLLIN)
         left_ms = max(0.0, deadline - time.monotonic()) * 1000
         if not poll.poll(left_ms):
-            raise self._failure(f"it did not begin within {self._timeout_s:.0f} seconds")
+            raise self._late()
         return os.read(self._reports.fileno(), 4096)
 
     def _refused(self, message: dict[str, Any]) -> ProcessError:
@@ -221,6 +237,9 @@ class _Launch:
             return ProcessAccessError(os.getpid(), f"start programs of user {self._recipe.uid}")
         reason = os.strerror(number) if number else str(message.get("text", "nobody knows why"))
         return self._failure(f"{_STEPS.get(step, step)}: {reason}")
+
+    def _late(self) -> ProcessError:
+        return self._failure(f"it did not begin within {self._timeout_s:.0f} seconds")
 
     def _killed(self) -> ProcessError:
         return self._failure("it was killed before it could run")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from restartmanager.adapters.proc.procfs import ProcDirectory
 from restartmanager.adapters.processes import launcher, starting
 from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.adapters.processes.recipes import parse_status
@@ -104,6 +105,16 @@ def test_a_process_comes_back_as_it_was(children: Children, tmp_path: Path) -> N
     again = PROCESSES.recipe(children.describe(pid), None)
     assert again == replace(recipe, environment=again.environment)
     assert_of_its_own(pid)
+
+
+def test_who_was_started_can_be_looked_at(
+    children: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The launcher's last word comes in the middle of the execve(2)."""
+    answers = iter([True, True, False])
+    monkeypatch.setattr(ProcDirectory, "in_execve", lambda _: next(answers))
+    children.start(PLAIN)
+    assert list(answers) == []
 
 
 LIBRARY_SIGNALS = 1 << 31 | 1 << 32
@@ -408,6 +419,16 @@ def test_a_process_that_hangs_behind_the_gate_is_killed(tmp_path: Path, monkeypa
     assert source.count("        os.execve(") == 1
     hanging.write_text(source.replace("        os.execve(", "        signal.pause(), os.execve("))
     monkeypatch.setattr(starting, "_LAUNCHER", str(hanging))
+    seen: list[UniqueProcess] = []
+    with pytest.raises(ProcessError, match="did not begin within"):
+        starting.start(PLAIN, seen.append, timeout_s=0.5)
+    await_end_if_there(seen[0])
+    assert not PROCESSES.is_alive(seen[0])
+
+
+def test_a_program_that_is_put_in_place_for_ever_is_killed(monkeypatch: Any) -> None:
+    """Also behind the last word of the launcher a mount may not answer."""
+    monkeypatch.setattr(ProcDirectory, "in_execve", lambda _: True)
     seen: list[UniqueProcess] = []
     with pytest.raises(ProcessError, match="did not begin within"):
         starting.start(PLAIN, seen.append, timeout_s=0.5)

@@ -226,6 +226,19 @@ def test_running_another_program_is_noticed(children: Children) -> None:
         assert not reader.is_settled()
 
 
+def test_nothing_is_missing_from_a_recipe_while_a_program_is_put_in_place(
+    children: Children,
+) -> None:
+    """The kernel takes milliseconds to look through so many arguments."""
+    arguments = ("/bin/cat", *["-"] * 100_000)
+    for _ in range(10):
+        child = subprocess.Popen(arguments, env=ENVIRONMENT, stdin=subprocess.PIPE)
+        recipe = recipe_of(children.mine(child).pid)
+        assert recipe.arguments == arguments
+        assert len(recipe.environment) == len(ENVIRONMENT)
+        child.kill()
+
+
 # -- rights that cannot be given back ----------------------------------------------------------
 
 

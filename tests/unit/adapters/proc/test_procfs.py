@@ -76,6 +76,30 @@ def test_a_first_thread_that_has_exited_leaves_the_others(proc: FakeProc) -> Non
     assert (process.executable, process.arguments) == ("/bin/cat", ("thread",))
 
 
+def test_in_the_middle_of_execve_the_end_of_its_data_is_not_known(proc: FakeProc) -> None:
+    proc.process(9, end_of_data=0)
+    proc.process(10)
+    with ProcDirectory(9, str(proc)) as loading, ProcDirectory(10, str(proc)) as running:
+        assert loading.in_execve()
+        assert not running.in_execve()
+        proc.file("10/stat", "10 (short) S 1 2")
+        assert not running.in_execve()
+
+
+def test_who_may_not_look_cannot_tell_whether_it_is_in_execve(
+    proc: FakeProc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(_: ProcDirectory, name: str, limit: int = 0) -> bytes:
+        if name == "auxv":
+            raise PermissionError
+        return os.fsencode(stat_text(9, end_of_data=0))
+
+    proc.process(9)
+    monkeypatch.setattr(ProcDirectory, "read", read)
+    with ProcDirectory(9, str(proc)) as directory:
+        assert not directory.in_execve()
+
+
 def test_kernel_threads_have_no_program(proc: FakeProc) -> None:
     proc.process(9, flags=0x00200040)
     assert described(proc).kernel_thread
