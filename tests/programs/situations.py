@@ -34,6 +34,7 @@ from programs.kernel_holder import (
 from restartmanager.adapters.proc.files import identify
 from restartmanager.adapters.scan.leases import LeaseProbe, Verdict
 from restartmanager.adapters.scan.unexplained import explain
+from support.spawning import await_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -182,6 +183,7 @@ def program(path: str) -> Iterator[int]:
     shutil.copy(os.path.realpath("/bin/sleep"), path)
     with subprocess.Popen([path, "1000"]) as process:
         try:
+            await_program(process)
             yield process.pid
         finally:
             process.kill()
