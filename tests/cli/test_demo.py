@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from cli.machinery import PATIENCE_S, Machine
+from restartmanager.adapters.processes.pidfds import PidfdHandle, wait_for_exit
 from restartmanager.cli.demo import stage as demo_stage
-from restartmanager.cli.demo.stage import Stage, StageError, mapped_inodes
+from restartmanager.cli.demo.stage import Stage, StageError, await_mapping, mapped_inodes
+from restartmanager.model.identity import UniqueProcess
+from support.spawning import PYTHON, Spawn
 
 
 def _left_behind(folder: Path) -> list[str]:
@@ -95,3 +98,32 @@ def test_a_machine_without_a_library(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 def test_the_library_is_one_that_this_process_has_mapped() -> None:
     path = demo_stage._some_library()
     assert mapped_inodes(os.getpid(), path) == {os.stat(path).st_ino}
+
+
+def test_who_has_yet_to_map_the_library_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, spawn: Spawn, tmp_path: Path
+) -> None:
+    library = tmp_path / "library"
+    library.write_bytes(b"x" * 5000)
+    late = "import mmap, sys; sys.stdin.readline(); f = open(sys.argv[1], 'rb')\n"
+    late += "kept = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); print(); sys.stdin.read()"
+    child = spawn.running(PYTHON, "-uSIc", late, str(library))
+
+    def meanwhile(handles: list[PidfdHandle], until: float) -> frozenset[UniqueProcess]:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        return wait_for_exit(handles, until)
+
+    monkeypatch.setattr(demo_stage, "wait_for_exit", meanwhile)
+    found = await_mapping(UniqueProcess.of(child.pid), str(library))
+    assert found == {library.stat().st_ino}
+
+
+def test_who_ends_before_that_has_none(spawn: Spawn) -> None:
+    child = spawn.running("/bin/cat")
+    identity = UniqueProcess.of(child.pid)
+    spawn.end(child)
+    assert await_mapping(identity, "/nonexistent") == set()

@@ -14,8 +14,11 @@ from support.paths import PROGRAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 PYTHON = os.path.realpath(sys.executable)
+TO_NOWHERE = dict.fromkeys("012", "/dev/null")
+"""The descriptors of a program that is brought back."""
 
 
 def await_program(child: subprocess.Popen[bytes]) -> None:
@@ -45,6 +48,19 @@ def end_of_data(pid: int) -> int:
         return int(file.read().rpartition(b")")[2].split()[43])
 
 
+def await_mapping(pid: int, path: Path) -> None:
+    """Wait until a process has the file mapped that is at the path now: a program loads its
+    libraries itself, after its execve(2)."""
+    deadline = time.monotonic() + 20
+    inode = str(path.stat().st_ino)
+    while True:
+        with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as file:
+            if inode in (line.split()[4] for line in file):
+                return
+        assert time.monotonic() < deadline, f"process {pid} does not map {path}"
+        os.sched_yield()
+
+
 def descriptors_of(pid: int) -> dict[str, str]:
     """The descriptors of a process, and where they lead."""
     links = {}
@@ -54,12 +70,12 @@ def descriptors_of(pid: int) -> dict[str, str]:
     return links
 
 
-def settled_descriptors_of(pid: int, expected: set[str]) -> set[str]:
-    """Where the descriptors of a process lead; as soon as that is ``expected``, and in the end
-    whatever it is: a program that has just been run opens its libraries for a moment."""
+def settled_descriptors_of(pid: int, expected: dict[str, str]) -> dict[str, str]:
+    """The descriptors of a process; as soon as they are ``expected``, and in the end whatever they
+    are: a program that has just been run opens its libraries for a moment."""
     deadline = time.monotonic() + 20
     while True:
-        found = set(descriptors_of(pid).values())
+        found = descriptors_of(pid)
         if found == expected or time.monotonic() > deadline:
             return found
         os.sched_yield()

@@ -25,7 +25,7 @@ from restartmanager.model.identity import UniqueProcess
 from support.listeners import PATIENCE_S, folder, listening, posing
 from support.paths import PROGRAMS
 from support.screens import screen
-from support.spawning import settled_descriptors_of
+from support.spawning import TO_NOWHERE, await_mapping, settled_descriptors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -197,12 +197,6 @@ def replace_file(path: Path) -> None:
     fresh.replace(path)
 
 
-def maps(pid: int, path: Path) -> bool:
-    """Whether a process has the file mapped that is at the path now."""
-    lines = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines()
-    return any(int(line.split()[4]) == path.stat().st_ino for line in lines)
-
-
 def shell_in(terminal: int) -> int:
     """The process of the shell that runs in a terminal."""
     deadline = soon()
@@ -222,6 +216,7 @@ def test_an_editor_and_a_terminal_with_a_shell_are_asked_closed_and_brought_back
     editor = screen.shown("mousepad", "--disable-server")
     terminal = screen.shown("xterm", "-e", "/bin/sh")
     shell = shell_in(terminal.pid)
+    await_mapping(shell, library)
     its_shell = UniqueProcess.of(shell)
     session.register(files=[library])
     found = session.affected(relaunch="all").applications
@@ -242,7 +237,7 @@ def test_an_editor_and_a_terminal_with_a_shell_are_asked_closed_and_brought_back
     for identity in back.values():
         assert identity is not None
         children.adopt(identity)
-        assert maps(identity.pid, library)
+        await_mapping(identity.pid, library)
         process = children.describe(identity.pid)
         screen.await_process(process, lambda seen: seen.kind is WindowKind.MAIN)
 
@@ -312,6 +307,7 @@ def test_root_brings_back_the_applications_of_two_users_as_theirs(
             umask=0o027,
             env={"LD_PRELOAD": str(library), "OWNER": str(uid)},
         )
+        await_mapping(child.pid, library)
         old[uid] = child
     session.register(files=[library])
     with (
@@ -339,8 +335,8 @@ def test_root_brings_back_the_applications_of_two_users_as_theirs(
         names = {item.partition(b"=")[0] for item in variables}
         assert names == {b"LD_PRELOAD", b"OWNER", b"RESTARTMANAGER_RESTARTED"}
         assert b"OWNER=" + own in variables
-        assert settled_descriptors_of(pid, {"/dev/null"}) == {"/dev/null"}
-        assert maps(pid, library)
+        await_mapping(pid, library)
+        assert settled_descriptors_of(pid, TO_NOWHERE) == TO_NOWHERE
     assert seen == set(USERS)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _PATIENCE_S = 30.0
+_POLL_S = 0.01
 _LIBRARIES = ("libm.", "libz.", "liblzma.", "libbz2.", "libffi.", "libcrypto.")
 """In this order, where this process has one of them: small ones that need nothing special."""
 _ESSENTIAL = re.compile(r"/(ld-|libc[.-]|libpthread|libpython|libdl)")
@@ -135,6 +136,20 @@ class Stage:
         else:
             os.environ[STATE_VARIABLE] = self._state_before
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def await_mapping(process: UniqueProcess, path: str) -> set[int]:
+    """The inodes of all files that this process has mapped under this path, as soon as there is
+    one: who has just been brought back has yet to map it. Empty when it ends before that."""
+    deadline = time.monotonic() + _PATIENCE_S
+    with contextlib.suppress(ProcessError, OSError), PidfdHandle(process) as handle:
+        while not (inodes := mapped_inodes(process.pid, path)):
+            if wait_for_exit([handle], min(deadline, time.monotonic() + _POLL_S)):
+                break
+            if time.monotonic() >= deadline:
+                break
+        return inodes
+    return set()
 
 
 def mapped_inodes(pid: int, path: str) -> set[int]:

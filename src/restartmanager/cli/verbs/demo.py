@@ -220,9 +220,9 @@ class _Play:
         return self._out.look.arrow
 
     def _mapped(self, process: UniqueProcess) -> set[int]:
-        from restartmanager.cli.demo.stage import mapped_inodes
+        from restartmanager.cli.demo.stage import await_mapping
 
-        return mapped_inodes(process.pid, self._stage.library)
+        return await_mapping(process, self._stage.library)
 
     def _title(self, text: str) -> None:
         from restartmanager.cli.output.text import fill

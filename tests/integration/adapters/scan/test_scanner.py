@@ -313,6 +313,7 @@ def test_merged_paths_of_an_overlay(tmp_path: Path, layers: str, change: str) ->
         import os, shutil, subprocess, sys
         from restartmanager.adapters.proc.files import identify
         from restartmanager.adapters.scan.proc_scan import ProcScanner
+        from support.spawning import await_program
         path, change, holds = sys.argv[1:]
         scanner = ProcScanner()
         resources = identify([path], [])
@@ -321,6 +322,7 @@ def test_merged_paths_of_an_overlay(tmp_path: Path, layers: str, change: str) ->
         holder = subprocess.Popen(command, stdin=pipe, stdout=pipe)
         holder.stdout.read(1)
         runner = subprocess.Popen([path, "600"])
+        await_program(runner)
         if change == "replace":
             shutil.copy("/bin/true", path + ".new")
             os.rename(path + ".new", path)
