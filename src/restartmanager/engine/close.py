@@ -117,7 +117,8 @@ class Closer:
         for closing in pending:
             for identity in closing.handles.keys() & gone:
                 closing.exited(identity, now + self._limits.helpers_s)
-            self._advance(closing, now)
+            if closing.handles:
+                self._advance(closing, now)
 
     def _advance(self, closing: Closing, now: float) -> None:
         """Do what is due by now."""

@@ -104,6 +104,16 @@ def test_helpers_that_do_not_obey_are_killed_with_force_only(world: World) -> No
     assert world.signals(helper)[-1] is Signal.KILL
 
 
+def test_who_exits_at_the_last_moment_is_not_reported_as_killed(world: World) -> None:
+    process = world.run(EDITOR, temper=Temper(obeys_after_s=30.0))
+    told: list[str] = []
+    session = Installer(world).session()
+    (outcome,) = session.shutdown(force=True, on_event=lambda p: told.append(p.message)).outcomes
+    assert (outcome.result, outcome.message) == (Result.DONE, "")
+    assert not any("killed" in message for message in told)
+    assert world.signals(process) == [Signal.TERMINATE]
+
+
 def test_a_shell_on_a_terminal_hears_that_its_terminal_is_gone(world: World) -> None:
     world.programs["/bin/zsh"] = Program((LIBRARY,), SLOW)
     shell = world.run("/bin/zsh", terminal=True)
