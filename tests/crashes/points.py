@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from restartmanager.adapters.processes.pidfds import PidfdHandle
@@ -131,6 +132,7 @@ def numbered_engine(points: Points) -> Engine:
     """The engine that every installer of this user gets, with its steps numbered."""
     setattr(manager, "Bus", numbered_bus(points))  # noqa: B010 - what it connects with
     engine = make_engine()
-    engine.store = cast("Store", NumberedStore(engine.store, points))
-    engine.processes = engine.inspector.processes = NumberedProcesses(points)
-    return engine
+    store = cast("Store", NumberedStore(engine.store, points))
+    processes = NumberedProcesses(points)
+    inspector = replace(engine.inspector, processes=processes)
+    return replace(engine, store=store, processes=processes, inspector=inspector)

@@ -47,7 +47,9 @@ def registered(engine: Engine, key: str) -> tuple[str, ...]:
 
 
 def affected(engine: Engine, key: str) -> list[str]:
-    return [application.name for application in engine.affected(key).applications]
+    return [
+        application.name for application in engine.affected(key, relaunch_all=False).applications
+    ]
 
 
 def members(engine: Engine, key: str) -> list[int]:

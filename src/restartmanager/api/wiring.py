@@ -6,6 +6,7 @@ Adapters are imported inside the functions, so that only what is used is loaded.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from restartmanager.api.settings import (
@@ -40,9 +41,7 @@ def make_engine() -> Engine:
     from restartmanager.engine.engine import Engine
     from restartmanager.ports.machine import NoEventLog
 
-    inspector = make_inspector()
-    inspector.screens = DesktopScreens()
-    inspector.entries = DesktopEntries()
+    inspector = replace(make_inspector(), screens=DesktopScreens(), entries=DesktopEntries())
     return Engine(
         store=SqliteStore(state_folder()),
         identifier=make_identifier(),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from restartmanager.engine.claims import Claims
 from restartmanager.engine.context import OperationContext
 from restartmanager.engine.refresh import Refresh
-from restartmanager.engine.restart import Restart, Stale
+from restartmanager.engine.restart import Restart
 from restartmanager.engine.shutdown import Shutdown
 from restartmanager.errors import (
     ActionError,
@@ -24,13 +24,11 @@ from restartmanager.errors import (
     NoSuchSessionError,
     OperationCancelledError,
     OutOfSequenceError,
-    ProcessGoneError,
     RefreshError,
     RestartError,
     ShutdownError,
-    UsageError,
 )
-from restartmanager.model import Filter, FilterTrigger, Outcome, Signal
+from restartmanager.model import Filter, FilterTrigger, Outcome
 from restartmanager.model.identity import boot_id
 from restartmanager.model.journal import JournalEntry, Operation, SessionRecord
 from restartmanager.model.limits import TimeLimits
@@ -57,7 +55,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_INTERRUPTIBLE = frozenset({Operation.SHUTDOWN, Operation.RESTART})
 
 MAX_SESSIONS = 64
 """Open sessions of one user at a time (RmStartSession)."""
@@ -77,7 +74,10 @@ class Engine:
     variables: Mapping[str, str] = field(default_factory=dict)
     """The environment of the calling process."""
     event_log: EventLog = field(default_factory=NoEventLog)
-    _unfinished: set[str] = field(default_factory=set)
+    _claims: Claims = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._claims = Claims(self.store, self.processes)
 
     # -- start, join, end ----------------------------------------------------------------------
 
@@ -166,7 +166,7 @@ class Engine:
 
     # -- list ----------------------------------------------------------------------------------
 
-    def affected(self, key: str, *, relaunch_all: bool = False) -> Affected:
+    def affected(self, key: str, *, relaunch_all: bool) -> Affected:
         """The list, computed anew and merged with what this session has done (RmGetList)."""
         found = self._affected(key, relaunch_all=relaunch_all)
         self.event_log.write(events.listed(key, found))
@@ -189,8 +189,8 @@ class Engine:
         key: str,
         mode: ShutdownMode,
         *,
-        relaunch_all: bool = False,
-        reporter: Reporter | None = None,
+        relaunch_all: bool,
+        reporter: Reporter,
         cancel: CancelToken,
     ) -> tuple[Outcome, ...]:
         """Stop what uses the registered resources, by a list made now (RmShutdown).
@@ -206,15 +206,13 @@ class Engine:
             affected = self._affected(key, relaunch_all=relaunch_all)
             plan = plan_shutdown(affected.applications, self.store.filters(key), mode)
             work = Shutdown(
-                self._context(key, reporter or Reporter(), cancel),
+                self._context(key, reporter, cancel),
                 first_sequence=_last_sequence(self.store.journal(key)),
             )
             outcomes.extend(work.carry_out(plan))
         return tuple(outcomes)
 
-    def restart(
-        self, key: str, *, reporter: Reporter | None = None, cancel: CancelToken
-    ) -> tuple[Outcome, ...]:
+    def restart(self, key: str, *, reporter: Reporter, cancel: CancelToken) -> tuple[Outcome, ...]:
         """Bring back what this session stopped (RmRestart).
 
         Raises OutOfSequenceError before any shutdown, RestartError with all outcomes when
@@ -226,17 +224,17 @@ class Engine:
             self._told(EventKind.RESTARTED, key, RestartError) as outcomes,
             self._claims.claim(key, Operation.RESTART),
         ):
-            outcomes.extend(self._restart(key, reporter or Reporter(), cancel))
+            outcomes.extend(self._restart(key, reporter, cancel))
         return tuple(outcomes)
 
     def refresh(  # noqa: PLR0913 - each is one independent wish
         self,
         key: str,
         *,
-        everything: bool = False,
-        force: bool = False,
-        relaunch_all: bool = False,
-        reporter: Reporter | None = None,
+        everything: bool,
+        force: bool,
+        relaunch_all: bool,
+        reporter: Reporter,
         cancel: CancelToken,
     ) -> tuple[Outcome, ...]:
         """Restart where it stands what uses old versions of the registered resources, or, with
@@ -253,18 +251,18 @@ class Engine:
             filters = self.store.filters(key)
             affected = self.outdated(key, everything=everything, relaunch_all=relaunch_all)
             work = Refresh(
-                self._context(key, reporter or Reporter(), cancel),
+                self._context(key, reporter, cancel),
                 read_journal=lambda: self.store.journal(key),
-                find_stale=lambda: self._find_stale(key, everything=everything),
+                find_stale=lambda: self.inspector.find_stale(
+                    None if everything else self.store.resources(key)
+                ),
                 filters=filters,
             )
             plan = plan_refresh(affected.applications, filters, force=force)
             outcomes.extend(work.carry_out(plan))
         return tuple(outcomes)
 
-    def outdated(
-        self, key: str, *, everything: bool = False, relaunch_all: bool = False
-    ) -> Affected:
+    def outdated(self, key: str, *, everything: bool, relaunch_all: bool) -> Affected:
         """The applications that a refresh looks at: who uses the registered resources, or, with
         ``everything``, whatever runs replaced code."""
         if not everything:
@@ -282,20 +280,7 @@ class Engine:
         Gives the record with that process; None where nothing runs. Raises UsageError where it is
         the calling process, ProcessAccessError where it may not be interrupted.
         """
-        record = self.store.session(key)
-        if record.worker is None or record.operation not in _INTERRUPTIBLE:
-            return None
-        if record.worker == self.processes.current():
-            raise UsageError(
-                "The operation runs in this very process.",
-                hint="cancel() of the session's own handle calls it off.",
-            )
-        try:
-            with self.processes.open(record.worker) as worker:
-                worker.send(Signal.INTERRUPT)
-        except ProcessGoneError:
-            return None
-        return record
+        return self._claims.interrupt(key)
 
     def recover(self) -> tuple[Outcome, ...]:
         """Bring back what dead installers of this user left stopped, and forget their sessions.
@@ -316,7 +301,7 @@ class Engine:
     def _restart(self, key: str, reporter: Reporter, cancel: CancelToken) -> tuple[Outcome, ...]:
         work = Restart(
             self._context(key, reporter, cancel),
-            find_stale=lambda: self._find_stale(key),
+            find_stale=lambda: self.inspector.find_stale(self.store.resources(key)),
             filters=self.store.filters(key),
         )
         return work.carry_out(self.store.journal(key))
@@ -337,11 +322,6 @@ class Engine:
             raise
         self.event_log.write(events.acted(kind, key, outcomes))
 
-    @property
-    def _claims(self) -> Claims:
-        # Made anew each time: tests of crashes put other ports into an engine.
-        return Claims(self.store, self.processes, self._unfinished)
-
     def _context(self, key: str, reporter: Reporter, cancel: CancelToken) -> OperationContext:
         return OperationContext(
             processes=self.processes,
@@ -357,21 +337,6 @@ class Engine:
             cancel=cancel,
             limits=self.limits,
         )
-
-    def _find_stale(self, key: str, *, everything: bool = False) -> Stale:
-        """Who still uses the old files of this session, or any."""
-        scanner = self.inspector.scanner
-        if everything:
-            sighting = scanner.find_stale(self.inspector.load_policy())
-        else:
-            sighting = scanner.find_holders(self.store.resources(key))
-        stale = [
-            holder.process
-            for holder in sighting.holders
-            if any(item.stale for item in holder.evidence)
-        ]
-        owners = self.inspector.services.owners(stale) if stale else {}
-        return Stale(frozenset(p.pid for p in stale), frozenset(owners.values()))
 
 
 def _last_sequence(journal: Sequence[JournalEntry]) -> int:

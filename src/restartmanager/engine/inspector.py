@@ -41,6 +41,14 @@ if TYPE_CHECKING:
 _UNKNOWN_SERVICE = "no service manager of this machine knows a service of that name"
 
 
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The processes and services that still use files that were replaced."""
+
+    pids: frozenset[int]
+    services: frozenset[Service]
+
+
 @dataclass(slots=True)
 class Inspector:
     """Looks at the machine for one user, who has the effective user number ``uid``.
@@ -97,6 +105,20 @@ class Inspector:
         if sighting.newer_kernel:
             applications += (pending_kernel(sighting.newer_kernel),)
         return Affected.of(applications, sighting)
+
+    def find_stale(self, resources: Resources | None) -> Stale:
+        """What still uses old versions of these resources; of whatever was replaced, for None."""
+        if resources is None:
+            sighting = self.scanner.find_stale(self.load_policy())
+        else:
+            sighting = self.scanner.find_holders(resources)
+        stale = [
+            holder.process
+            for holder in sighting.holders
+            if any(item.stale for item in holder.evidence)
+        ]
+        owners = self.services.owners(stale) if stale else {}
+        return Stale(frozenset(p.pid for p in stale), frozenset(owners.values()))
 
     def alive(self, journal: Iterable[JournalEntry]) -> Alive:
         """What of a journal runs now: what was stopped, and what was started."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from restartmanager.engine.context import OperationContext
-    from restartmanager.engine.restart import Stale
+    from restartmanager.engine.inspector import Stale
     from restartmanager.model import Application, Filter
     from restartmanager.model.journal import JournalEntry
     from restartmanager.rules.plan import RefreshPlan
@@ -31,7 +31,7 @@ class Refresh:
         *,
         read_journal: Callable[[], Sequence[JournalEntry]],
         find_stale: Callable[[], Stale],
-        filters: Sequence[Filter] = (),
+        filters: Sequence[Filter],
     ) -> None:
         self._context = context
         self._read_journal = read_journal

@@ -16,7 +16,7 @@ from restartmanager.model import RestartBy, Signal, Status
 from restartmanager.model.identity import boot_id
 from restartmanager.model.journal import JournalEntry, JournalStep
 from restartmanager.rules.applications import desktop_unit
-from restartmanager.rules.filters import masks
+from restartmanager.rules.filters import action_on
 from restartmanager.rules.relaunch import after_reboot, scope_name, why_closed
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger(__name__)
-
-_MASKED = Status.SHUTDOWN_MASKED | Status.RESTART_MASKED
 
 
 class Relauncher:
@@ -71,7 +69,7 @@ class Relauncher:
         if entry.started_as is not None and self._lives(entry.started_as):
             return entry  # it was started before a crash, or by an earlier try
         application = entry.application
-        if masks(application, self._filters) & _MASKED:
+        if action_on(application, self._filters) is not None:
             self._recorder.left_stopped(entry, "a filter of the session excludes it")
         elif entry.recipe is None or application.restart_by is RestartBy.NONE:
             self._recorder.left_stopped(entry, why_closed(application))

@@ -6,7 +6,6 @@ its start, and no longer uses the old files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -21,18 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from restartmanager.engine.context import OperationContext
-    from restartmanager.model import Application, Filter, Outcome, Service
+    from restartmanager.engine.inspector import Stale
+    from restartmanager.model import Application, Filter, Outcome
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.journal import JournalEntry
     from restartmanager.ports.processes import ProcessHandle
-
-
-@dataclass(frozen=True, slots=True)
-class Stale:
-    """What still uses files that were replaced."""
-
-    pids: frozenset[int] = frozenset()
-    services: frozenset[Service] = frozenset()
 
 
 class Restart:
@@ -44,7 +36,7 @@ class Restart:
         context: OperationContext,
         *,
         find_stale: Callable[[], Stale],
-        filters: Sequence[Filter] = (),
+        filters: Sequence[Filter],
     ) -> None:
         self._context = context
         self._find_stale = find_stale

@@ -17,7 +17,7 @@ from restartmanager.model import (
     Treatment,
 )
 from restartmanager.model.journal import JournalEntry, JournalStep
-from restartmanager.rules.filters import masks
+from restartmanager.rules.filters import action_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from restartmanager.model import Filter, Service, ServiceResult
 
 
-_MASKED = Status.SHUTDOWN_MASKED | Status.RESTART_MASKED
 _PERHAPS_RUNNING = {JournalStep.STOP_INTENDED, JournalStep.NOT_STOPPED}
 
 
@@ -77,7 +76,7 @@ class ServiceStarter:
         if now is ServiceState.ACTIVE and entry.step in _PERHAPS_RUNNING:
             self._release(entry, entry.hold)
             self._recorder.never_stopped(entry)
-        elif masks(application, self._filters) & _MASKED:
+        elif action_on(application, self._filters) is not None:
             self._leave(entry, "a filter of the session excludes it")
         elif application.restart_by is RestartBy.NONE:
             self._leave(entry, application.reason or "its manager cannot start it")

@@ -70,7 +70,7 @@ class Shutdown:
     ``first_sequence`` is the number of the last entry that the journal already has.
     """
 
-    def __init__(self, context: OperationContext, *, first_sequence: int = 0) -> None:
+    def __init__(self, context: OperationContext, *, first_sequence: int) -> None:
         self._context = context
         self._first_sequence = first_sequence
 

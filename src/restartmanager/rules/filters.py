@@ -5,8 +5,9 @@
     >>> from restartmanager.model import Application, AppType, Filter, Service
     >>> service = Service("systemd", "cron.service")
     >>> cron = Application("cron", AppType.SERVICE, None, service=service)
-    >>> masks(cron, [Filter("cron", FilterTrigger.SERVICE, FilterAction.NO_SHUTDOWN)])
-    <Status.SHUTDOWN_MASKED: 64>
+    >>> masked = Filter("cron", FilterTrigger.SERVICE, FilterAction.NO_SHUTDOWN)
+    >>> with_masks(cron, [masked]).status
+    <Status.RUNNING|SHUTDOWN_MASKED: 65>
 """
 
 from __future__ import annotations
@@ -31,21 +32,16 @@ def action_on(application: Application, filters: Iterable[Filter]) -> FilterActi
     )
 
 
-def masks(application: Application, filters: Iterable[Filter]) -> Status:
-    """The status bits that the filters set (RmAddFilter). An application that is not stopped is not
-    brought back either."""
+def with_masks(application: Application, filters: Iterable[Filter]) -> Application:
+    """The application with the status bits that the filters set (RmAddFilter). An application that
+    is not stopped is not brought back either."""
     match action_on(application, filters):
         case FilterAction.NO_SHUTDOWN:
-            return Status.SHUTDOWN_MASKED
+            return replace(application, status=application.status | Status.SHUTDOWN_MASKED)
         case FilterAction.NO_RESTART:
-            return Status.RESTART_MASKED
+            return replace(application, status=application.status | Status.RESTART_MASKED)
         case None:
-            return Status.UNKNOWN
-
-
-def with_masks(application: Application, filters: Iterable[Filter]) -> Application:
-    """The application with the status bits that the filters set."""
-    return replace(application, status=application.status | masks(application, filters))
+            return application
 
 
 def _fits(item: Filter, application: Application) -> bool:

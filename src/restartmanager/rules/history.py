@@ -5,7 +5,8 @@
     >>> from restartmanager.model import AppType
     >>> from restartmanager.model.journal import JournalEntry, JournalStep
     >>> editor = Application("editor", AppType.CONSOLE, None, status=Status.STOPPED)
-    >>> (merged,) = merge_history([], [JournalEntry(0, editor, JournalStep.STOPPED, 0.0)], Alive())
+    >>> journal = [JournalEntry(0, editor, JournalStep.STOPPED, 0.0)]
+    >>> (merged,) = merge_history([], journal, Alive(), filters=[])
     >>> merged.name, merged.status
     ('editor', <Status.STOPPED: 2>)
 """
@@ -38,7 +39,7 @@ def merge_history(
     current: Sequence[Application],
     journal: Iterable[JournalEntry],
     alive: Alive,
-    filters: Sequence[Filter] = (),
+    filters: Sequence[Filter],
 ) -> tuple[Application, ...]:
     """The list of applications: those that are affected now, and those that the session has acted
     on before.

@@ -405,8 +405,7 @@ def test_after_a_reboot_the_display_is_the_one_of_now(
     application = replace(entry.application, main_process=before)
     recipe = replace(entry.recipe, environment=tuple(OF_OLD.items()), uid=uid)
     survivor = Installer(desk.world, store, variables=OF_NOW)
-    engine = survivor.engine()
-    engine.processes = Recording(desk.world, survivor.me)
+    engine = replace(survivor.engine(), processes=Recording(desk.world, survivor.me))
     key = engine.start(expires_after_s=0).key
     store.write_entries(key, [replace(entry, application=application, recipe=recipe)])
     engine.recover()

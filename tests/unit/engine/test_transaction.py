@@ -66,7 +66,7 @@ def test_a_user_of_the_replaced_file_is_still_found() -> None:
 
 def test_an_empty_session_has_an_empty_list() -> None:
     engine = Installer(library_world()).engine()
-    assert engine.affected(engine.start().key).applications == ()
+    assert engine.affected(engine.start().key, relaunch_all=False).applications == ()
 
 
 def test_a_service_that_nobody_can_be_asked_about_is_said_so() -> None:
