@@ -9,13 +9,8 @@ import sys
 import time
 from functools import partial
 
-from fuzzing.campaign import Result, feed
+from fuzzing.campaign import feed_by_name
 from fuzzing.parsers import PARSERS
-
-
-def by_name(each: int, number: int, name: str) -> Result:
-    """What came of one parser; parsers themselves cannot be sent to another process."""
-    return feed(next(parser for parser in PARSERS if parser.name == name), each, number)
 
 
 def main() -> None:
@@ -23,7 +18,7 @@ def main() -> None:
     arguments.add_argument("--inputs", type=int, default=1_200_000)
     arguments.add_argument("--number", type=int, default=int(time.time()))
     chosen = arguments.parse_args()
-    work = partial(by_name, -(-chosen.inputs // len(PARSERS)), chosen.number)
+    work = partial(feed_by_name, -(-chosen.inputs // len(PARSERS)), chosen.number)
     begun = time.monotonic()
     with multiprocessing.Pool() as pool:
         results = list(pool.imap(work, [parser.name for parser in PARSERS]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fuzzing.mutations import Mutator
+from fuzzing.parsers import PARSERS
 
 if TYPE_CHECKING:
     from fuzzing.parsers import Parser
@@ -42,3 +43,8 @@ def feed(parser: Parser, inputs: int, number: int = 0) -> Result:
             if taken:
                 mutator.keep(data)
     return result
+
+
+def feed_by_name(each: int, number: int, name: str) -> Result:
+    """What came of one parser; parsers themselves cannot be sent to another process."""
+    return feed(next(parser for parser in PARSERS if parser.name == name), each, number)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzzing.campaign import feed
 from fuzzing.parsers import PARSERS, Parser
+from support.paths import TESTS
 
 NAMES = [parser.name for parser in PARSERS]
 
@@ -35,3 +40,11 @@ def test_a_parser_that_stumbles_is_found() -> None:
 
     result = feed(Parser("careless", careless, (b"1 2 3",), (ValueError,)), 1000)
     assert "IndexError" in result.failures[0]
+
+
+def test_the_campaign_feeds_every_parser() -> None:
+    command = [sys.executable, "-m", "fuzzing", "--inputs", str(len(PARSERS)), "--number", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(PARSERS)} inputs to {len(PARSERS)} parsers, 0 uncaught" in done.stdout
