@@ -6,13 +6,17 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from support.spawning import Spawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
+# Speed is measured by the benchmarks: a test does not fail because the machine has other work too.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 settings.register_profile("unshrunk", phases=[Phase.explicit, Phase.generate])
 """For who only wants to know whether a property fails, not on what smallest example."""
