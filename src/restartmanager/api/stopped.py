@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from restartmanager.errors import RestartManagerError
 
@@ -11,14 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from restartmanager.api.primary import PrimarySession
     from restartmanager.model import Outcome
+
+
+class _Restarts(Protocol):
+    """What a block needs of its session."""
+
+    def restart(self) -> tuple[Outcome, ...]: ...
+
+    def leave_stopped(self) -> None: ...
 
 
 class Stopped:
     """What a shutdown stopped. As a context manager it brings everything back on leaving."""
 
-    def __init__(self, session: PrimarySession, outcomes: tuple[Outcome, ...]) -> None:
+    def __init__(self, session: _Restarts, outcomes: tuple[Outcome, ...]) -> None:
         self._session = session
         self.outcomes = outcomes
         self.restarted: tuple[Outcome, ...] = ()
