@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from restartmanager.model.action_errors import (
     ActionError,
+    CannotComeBackError,
     OperationCancelledError,
     RebootNeededError,
     RefreshError,
@@ -43,6 +44,7 @@ from restartmanager.model.errors import (
 
 __all__ = [
     "ActionError",
+    "CannotComeBackError",
     "ConfigurationError",
     "DirectoryAmongFilesError",
     "FilterNotFoundError",

@@ -92,7 +92,8 @@ class PrimarySession(SessionHandle):
     def affected(self, *, relaunch: Literal["registered", "all"] = "registered") -> Affected:
         """Who uses the registered resources now, and what became of those acted on before.
 
-        Computed anew by every call. Non-zero ``reboot_reasons`` say that shutdown would refuse.
+        Computed anew by every call. Non-zero ``reboot_reasons`` say that shutdown would refuse, and
+        so does ``restart_obstacle`` of an application.
         """
         with self._alive():
             return self._engine.affected(self._key, relaunch_all=relaunch_all(relaunch))
@@ -103,6 +104,7 @@ class PrimarySession(SessionHandle):
         force: bool = False,
         only_registered: bool = False,
         partial: bool = False,
+        leave_closed: bool = False,
         relaunch: Literal["registered", "all"] = "registered",
         on_progress: Callable[[int], object] | None = None,
         on_event: Callable[[Progress], object] | None = None,
@@ -113,17 +115,24 @@ class PrimarySession(SessionHandle):
         of them open. As a context manager, the result brings everything back on leaving the block.
         ``force`` overrides a "no", and kills what does not exit in time (30 seconds).
         ``only_registered`` stops nothing unless everything would come back. ``partial`` closes what
-        can be closed although something cannot, or says no.
+        can be closed although something cannot, says no, or could not come back; ``leave_closed``
+        closes also what could not come back (``restart_obstacle``), for good.
         ``relaunch="all"`` also brings back programs that registered nothing, by the command they
         were started with. ``on_progress`` gets strictly increasing percentages, ``on_event`` what
         happens to which application.
 
-        Raises RebootNeededError when something cannot be stopped (nothing was touched),
-        ShutdownError when an application said no (likewise) or something did not stop,
-        OperationCancelledError after ``cancel``. In each case leaving the session's own block
+        Raises RebootNeededError when something cannot be stopped, CannotComeBackError when
+        something could not come back although it should, ShutdownError when an application said no
+        (in these cases nothing was touched) or something did not stop, OperationCancelledError
+        after ``cancel``. In each case leaving the session's own block
         brings back what was stopped.
         """
-        mode = ShutdownMode(force=force, only_registered=only_registered, partial=partial)
+        mode = ShutdownMode(
+            force=force,
+            only_registered=only_registered,
+            partial=partial,
+            leave_closed=leave_closed,
+        )
         reporter = Reporter(on_progress, on_event)
         everything = relaunch_all(relaunch)
         with self._alive(), self._operation() as cancel:
@@ -206,15 +215,22 @@ class PrimarySession(SessionHandle):
         force: bool = False,
         only_registered: bool = False,
         partial: bool = False,
+        leave_closed: bool = False,
         relaunch: Literal["registered", "all"] = "registered",
     ) -> Preview:
         """What ``shutdown`` would do now with the same arguments. Nobody is asked whether it may.
 
-        Raises RebootNeededError and ShutdownError where that would refuse to begin.
+        Raises RebootNeededError, CannotComeBackError and ShutdownError where that would refuse to
+        begin.
         """
         from restartmanager.rules.preview import of_shutdown
 
-        mode = ShutdownMode(force=force, only_registered=only_registered, partial=partial)
+        mode = ShutdownMode(
+            force=force,
+            only_registered=only_registered,
+            partial=partial,
+            leave_closed=leave_closed,
+        )
         affected = self.affected(relaunch=relaunch)
         return of_shutdown(affected.applications, self.filters(), mode)
 

@@ -55,7 +55,7 @@ def preview_refresh(*, relaunch: Literal["registered", "all"] = "registered") ->
     """
     from restartmanager.rules.preview import of_refresh
 
-    found = make_inspector().stale(relaunch_all=arguments.relaunch_all(relaunch))
+    found = make_inspector().stale(relaunch_all=arguments.relaunch_all(relaunch), obstacles=True)
     return of_refresh(found.applications, ())
 
 

@@ -8,7 +8,6 @@ follows.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from restartmanager.engine.close_methods import CloseByChannel, CloseBySignal, CloseByWindow
@@ -20,9 +19,10 @@ from restartmanager.engine.close_phases import (
     Signalled,
     Unasked,
 )
-from restartmanager.errors import ProcessError, ProcessGoneError
-from restartmanager.model import RestartBy
-from restartmanager.rules.relaunch import by_entry
+from restartmanager.engine.recipes import with_recipe
+from restartmanager.errors import ProcessGoneError
+from restartmanager.rules.plan import must_come_back
+from restartmanager.rules.relaunch import why_closed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from restartmanager.engine.close_methods import CloseMethod
     from restartmanager.engine.context import OperationContext
     from restartmanager.engine.recorder import StopRecorder
-    from restartmanager.model import Application, Process, Recipe
+    from restartmanager.model import Application
     from restartmanager.model.answers import Answers
     from restartmanager.ports.applications import Conversations
     from restartmanager.rules.plan import ShutdownPlan
@@ -60,6 +60,7 @@ class Closer:
         self._limits = context.limits
         self._recorder = recorder
         self._overridden = overridden
+        self._mode = plan.mode
         self._force = force = plan.mode.force
         self._methods: tuple[CloseMethod, ...] = (
             CloseByChannel(context, recorder, talks, plan.end_reason),
@@ -75,7 +76,7 @@ class Closer:
         closings = [self._prepare(application) for application in stage]
         try:
             self._recorder.write([closing.entry for closing in closings])
-            self._ask([closing for closing in closings if closing.handles])
+            self._ask([one for one in closings if one.handles and one.phase == Unasked()])
             pending = [closing for closing in closings if not self._finish_if_over(closing)]
             while pending:
                 self._recorder.check_cancelled()
@@ -93,9 +94,12 @@ class Closer:
                 handles[process.identity] = self._processes.open(process.identity)
             except ProcessGoneError:
                 _log.debug("process %d is already gone", process.pid)
-        application, recipe = _with_recipe(self._context, application)
+        entries = self._context.entries
+        application, recipe = with_recipe(application, self._processes, entries)
         entry = self._recorder.intend(application, recipe=recipe)
         closing = Closing(entry, handles)
+        if handles and application.restart_obstacle and must_come_back(application, self._mode):
+            closing.refuse(f"left open: {why_closed(application)}")
         main = application.main_process
         if main is not None and main.identity in self._overridden:
             closing.remark = f"overridden: {self._overridden[main.identity].words}"
@@ -173,36 +177,3 @@ class Closer:
 
 def _joined(*words: str) -> str:
     return "; ".join(filter(None, words))
-
-
-# -- recipes -----------------------------------------------------------------------------------
-
-
-def _with_recipe(
-    context: OperationContext, application: Application
-) -> tuple[Application, Recipe | None]:
-    """The application and the recipe to start it again; where there can be none, the application
-    says why."""
-    main = application.main_process
-    if main is None:
-        return application, None
-    try:
-        return application, _recipe(context, main, application.restart_by)
-    except ProcessError as error:
-        return replace(application, restart_by=RestartBy.NONE, reason=str(error)), None
-
-
-def _recipe(context: OperationContext, main: Process, how: RestartBy) -> Recipe | None:
-    processes = context.processes
-    match how:
-        case RestartBy.REGISTERED:
-            return processes.recipe(main, processes.registration(main))
-        case RestartBy.COMMAND:
-            return processes.recipe(main, None)
-        case RestartBy.DESKTOP:
-            entry = context.entries.find(main)
-            if entry is None:
-                raise ProcessError("Its desktop entry has gone.")
-            return by_entry(processes.recipe(main, None), entry)
-        case _:
-            return None

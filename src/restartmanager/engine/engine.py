@@ -177,7 +177,7 @@ class Engine:
         filters = self.store.filters(key)
         journal = self.store.journal(key)
         now = self.inspector.who_uses(
-            self.store.resources(key), members=members, relaunch_all=relaunch_all
+            self.store.resources(key), members=members, relaunch_all=relaunch_all, obstacles=True
         )
         alive = self.inspector.alive(journal)
         return replace(now, applications=merge_history(now.applications, journal, alive, filters))
@@ -195,9 +195,9 @@ class Engine:
     ) -> tuple[Outcome, ...]:
         """Stop what uses the registered resources, by a list made now (RmShutdown).
 
-        Raises RebootNeededError or ShutdownError before anything is touched as ``mode`` has it or
-        an application says no, ShutdownError when something did not stop, OperationCancelledError
-        when called off.
+        Raises RebootNeededError, CannotComeBackError or ShutdownError before anything is touched as
+        ``mode`` has it or an application says no, ShutdownError when something did not stop,
+        OperationCancelledError when called off.
         """
         with (
             self._told(EventKind.SHUT_DOWN, key, ShutdownError) as outcomes,
@@ -268,7 +268,7 @@ class Engine:
         if not everything:
             return self._affected(key, relaunch_all=relaunch_all)
         members = self.store.session(key).members
-        return self.inspector.stale(members=members, relaunch_all=relaunch_all)
+        return self.inspector.stale(members=members, relaunch_all=relaunch_all, obstacles=True)
 
     def owes(self, key: str) -> bool:
         """Whether something that this session stopped still waits to be brought back."""

@@ -10,9 +10,11 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from restartmanager.engine.recipes import with_recipe
 from restartmanager.errors import ProcessError
 from restartmanager.model import Affected, Application, ServiceState, Unexplained
 from restartmanager.model.limits import WINDOWS_S
+from restartmanager.ports.machine import NoEntries
 from restartmanager.rules.applications import (
     MachineFacts,
     desktop_unit,
@@ -73,10 +75,18 @@ class Inspector:
         *,
         members: Iterable[UniqueProcess] = (),
         relaunch_all: bool = False,
+        obstacles: bool = False,
     ) -> Affected:
-        """The applications that use these resources now; ``members`` are installers as well."""
-        found = self.processes.watched(lambda: self._users_of(resources, members))
-        return _relaunching_all(found) if relaunch_all else found
+        """The applications that use these resources now; ``members`` are installers as well.
+
+        With ``obstacles`` each says what would keep it from coming back, which takes longer.
+        """
+
+        def look() -> Affected:
+            found = self._users_of(resources, members)
+            return self._prospects(found, relaunch_all=relaunch_all, obstacles=obstacles)
+
+        return self.processes.watched(look)
 
     def _users_of(self, resources: Resources, members: Iterable[UniqueProcess]) -> Affected:
         sighting = self.scanner.find_holders(resources)
@@ -90,14 +100,22 @@ class Inspector:
         )
 
     def stale(
-        self, *, members: Iterable[UniqueProcess] = (), relaunch_all: bool = False
+        self,
+        *,
+        members: Iterable[UniqueProcess] = (),
+        relaunch_all: bool = False,
+        obstacles: bool = False,
     ) -> Affected:
         """Who runs code that was replaced, what would cure each, and what was left out of account.
 
-        A kernel that waits for a reboot is among them. ``members`` are installers.
+        A kernel that waits for a reboot is among them. The arguments are those of ``who_uses``.
         """
-        found = self.processes.watched(lambda: self._stale(members))
-        return _relaunching_all(found) if relaunch_all else found
+
+        def look() -> Affected:
+            found = self._stale(members)
+            return self._prospects(found, relaunch_all=relaunch_all, obstacles=obstacles)
+
+        return self.processes.watched(look)
 
     def _stale(self, members: Iterable[UniqueProcess]) -> Affected:
         sighting = self.scanner.find_stale(self.load_policy())
@@ -119,6 +137,18 @@ class Inspector:
         ]
         owners = self.services.owners(stale) if stale else {}
         return Stale(frozenset(p.pid for p in stale), frozenset(owners.values()))
+
+    def _prospects(self, affected: Affected, *, relaunch_all: bool, obstacles: bool) -> Affected:
+        """The applications with what would bring them back, or keep them from it."""
+        applications = affected.applications
+        if relaunch_all:
+            applications = tuple(relaunch_everything(app) for app in applications)
+        if obstacles:
+            entries = self.entries or NoEntries()
+            applications = tuple(
+                with_recipe(app, self.processes, entries)[0] for app in applications
+            )
+        return replace(affected, applications=applications)
 
     def alive(self, journal: Iterable[JournalEntry]) -> Alive:
         """What of a journal runs now: what was stopped, and what was started."""
@@ -264,10 +294,3 @@ class Inspector:
 def _is_to_be_asked(application: Application) -> bool:
     """Whether it is closed by asking its leader."""
     return application.service is None and not application.reboot_reasons
-
-
-def _relaunching_all(affected: Affected) -> Affected:
-    """The same for a caller who wants all of them back."""
-    return replace(
-        affected, applications=tuple(relaunch_everything(app) for app in affected.applications)
-    )

@@ -38,6 +38,19 @@ class ShutdownError(ActionError):
         )
 
 
+class CannotComeBackError(ActionError):
+    """At least one application could not come back although it should; nothing was touched."""
+
+    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+        who = ", ".join(o.application.name for o in outcomes if o.failed)
+        super().__init__(
+            f"Nothing was shut down, for this could not come back: {who}.",
+            outcomes,
+            hint="Mend what is named, and try again; or leave those applications open with "
+            "partial=True (--partial), or closed with leave_closed=True (--leave-closed).",
+        )
+
+
 class RestartError(ActionError):
     """At least one application did not come back."""
 

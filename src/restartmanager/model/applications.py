@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from restartmanager.model.reasons import RebootReason, Required
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from restartmanager.model.holders import (
         Evidence,
         Ignored,
@@ -104,6 +106,15 @@ class Application:
     """Of a service: what must be done besides to keep it stopped."""
     reload_suffices: bool = False
     """Whether reloading it gets rid of old files, so that it need not be restarted for them."""
+    restart_obstacle: str = ""
+    """In words, without a full stop: why it could not come back although it should; ``restart_by``
+    is NONE then. Sessions look for it, mere questions do not."""
+
+    def __setstate__(self, state: Sequence[object]) -> None:
+        # Applications that an earlier version pickled lack the fields that were added since.
+        for number, item in enumerate(fields(self)):
+            value = state[number] if number < len(state) else item.default
+            object.__setattr__(self, item.name, value)
 
     @property
     def key(self) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from restartmanager.errors import RebootNeededError, ShutdownError
+from restartmanager.errors import CannotComeBackError, RebootNeededError, ShutdownError
 from restartmanager.model import (
     Application,
     AppType,
@@ -60,12 +60,14 @@ class ShutdownMode:
 
     ``force``: an application that does not exit in time is killed. ``only_registered``: nothing is
     stopped unless everything comes back. ``partial``: applications that can be closed are closed
-    although others cannot; Windows has no such option.
+    although others cannot, or could not come back. ``leave_closed``: applications are closed
+    although they could not come back, and stay closed. Windows has no such options.
     """
 
     force: bool = False
     only_registered: bool = False
     partial: bool = False
+    leave_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +110,37 @@ def plan_shutdown(
 ) -> ShutdownPlan:
     """The plan of a shutdown.
 
-    Raises RebootNeededError when an application cannot be stopped at all and ``partial`` is not
-    set; ShutdownError when ``only_registered`` is set and one would not come back. Either way
-    nothing is to be touched. An application that a filter excludes never stands in the way.
+    Raises RebootNeededError when an application cannot be stopped at all, and CannotComeBackError
+    when one could not come back, where ``mode`` does not allow for that; ShutdownError when
+    ``only_registered`` is set and one would not come back. In each case nothing is to be touched.
+    An application that a filter excludes never stands in the way.
     """
     running = [app for app in applications if app.status & Status.RUNNING]
     masked, open_ = _split(running, lambda app: _no_shutdown(app, filters))
     impossible, possible = _split(open_, lambda app: bool(app.reboot_reasons))
     if impossible and not mode.partial:
         raise _reboot_needed(impossible)
+    possible = [with_masks(app, filters) for app in possible]
+    lost, closable = _split(
+        possible, lambda app: bool(app.restart_obstacle) and must_come_back(app, mode)
+    )
+    if lost and not mode.partial:
+        raise CannotComeBackError([_fail(app, why_closed(app)) for app in lost])
     if mode.only_registered:
-        _insist_on_restart(possible, filters)
+        _insist_on_restart(closable, filters)
     settled = [_skip(app, "a filter of the session excludes it") for app in masked]
     settled += [_skip(app, app.reason or "it cannot be stopped") for app in impossible]
-    ordered = sorted((with_masks(app, filters) for app in possible), key=_rank)
+    settled += [_skip(app, why_closed(app)) for app in lost]
+    ordered = sorted(closable, key=_rank)
     ranks = [list(rank) for _, rank in groupby(ordered, key=_rank)]
     stages = tuple(stage for rank in ranks for stage in _by_dependence(rank))
     return ShutdownPlan(mode, stages, tuple(settled))
+
+
+def must_come_back(application: Application, mode: ShutdownMode) -> bool:
+    """Whether nobody has agreed that this application stays closed: neither the caller, nor a
+    filter, whose mask it has then."""
+    return not (mode.leave_closed or application.status & Status.RESTART_MASKED)
 
 
 def plan_after_vote(plan: ShutdownPlan, against: Answers) -> ShutdownPlan:
@@ -202,6 +218,8 @@ def _using_old_files(applications: Iterable[Application]) -> list[Application]:
 def _why_lost(application: Application, filters: Sequence[Filter]) -> str:
     if action_on(application, filters) is not None:
         return "a filter of the session excludes it"
+    if application.restart_obstacle:
+        return why_closed(application)
     return f"it would stay closed: {why_closed(application)}"
 
 

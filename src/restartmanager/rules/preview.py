@@ -44,8 +44,8 @@ _CURE = {
 def of_shutdown(
     applications: Iterable[Application], filters: Sequence[Filter], mode: ShutdownMode
 ) -> Preview:
-    """The preview of a shutdown. Raises RebootNeededError and ShutdownError, as a shutdown does
-    before it touches anything."""
+    """The preview of a shutdown. Raises RebootNeededError, CannotComeBackError and ShutdownError,
+    as a shutdown does before it touches anything."""
     plan = plan_shutdown(applications, filters, mode)
     closed = [Planned(PlannedStep.CLOSE, app, fate(app)) for stage in plan.stages for app in stage]
     return Preview("shutdown", (*closed, *_left(plan.settled)))
@@ -86,6 +86,13 @@ def fate(application: Application) -> str:
         return application.reason
     if status & Status.RESTART_MASKED:
         return "stays closed: a filter excludes it from being brought back"
+    return _return(application)
+
+
+def _return(application: Application) -> str:
+    """The same for an application that is closed, and comes back or not."""
+    if application.restart_obstacle:
+        return f"could not come back: {application.restart_obstacle}"
     if application.restartable:
         return f"comes back {_COMES_BACK[application.restart_by]}"
     return f"stays closed: {application.reason or 'it registered nothing to come back by'}"

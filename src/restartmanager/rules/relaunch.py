@@ -78,9 +78,17 @@ def relaunch_everything(application: Application) -> Application:
     return replace(application, restart_by=RestartBy.COMMAND)
 
 
+def with_obstacle(application: Application, why: str) -> Application:
+    """The application, which should come back, when it could not; ``why`` as
+    ``Application.restart_obstacle``."""
+    return replace(application, restart_by=RestartBy.NONE, restart_obstacle=why)
+
+
 def why_closed(application: Application) -> str:
     """The reason why an application stays closed, and how its user starts it again."""
     main = application.main_process
+    if application.restart_obstacle:
+        return f"it could not come back: {application.restart_obstacle}"
     if application.reason:
         return application.reason
     if application.type is not AppType.CONSOLE or main is None or not main.arguments:

@@ -47,6 +47,7 @@ EXAMPLES: list[errors.RestartManagerError] = [
     errors.ProcessAccessError(7, "signal it"),
     errors.NotRestartableError(7, "it lives in another namespace"),
     errors.ShutdownError([_FAILED]),
+    errors.CannotComeBackError([_FAILED]),
     errors.RestartError([_FAILED]),
     errors.RefreshError([_FAILED]),
     errors.RebootNeededError(RebootReason.DETECTED_SELF, ["app (the caller itself)"]),

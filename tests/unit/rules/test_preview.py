@@ -74,6 +74,7 @@ def test_a_refresh() -> None:
         ({"restart_by": RestartBy.REGISTERED}, "comes back by the command it registered"),
         ({"restart_by": RestartBy.COMMAND}, "comes back by the command it was started with"),
         ({}, "stays closed: it registered nothing to come back by"),
+        ({"restart_obstacle": "it is odd"}, "could not come back: it is odd"),
         ({"reason": "it said no"}, "stays closed: it said no"),
         (
             {"status": Status.STOPPED | Status.ERROR_ON_RESTART, "reason": "it is broken"},

@@ -216,6 +216,7 @@ def _application_to_raw(application: Application) -> dict[str, Any]:
         "reason": application.reason,
         "needs": [_service_to_raw(needed) for needed in application.needs],
         "reload_suffices": application.reload_suffices,
+        "restart_obstacle": application.restart_obstacle,
     }
 
 
@@ -245,6 +246,7 @@ def _application_from_raw(raw: Any) -> Application:  # noqa: ANN401 - JSON can b
         reason=as_kind(str, raw["reason"]),
         needs=tuple(_service_from_raw(needed) for needed in as_kind(list, raw.get("needs", []))),
         reload_suffices=as_kind(bool, raw.get("reload_suffices", False)),
+        restart_obstacle=as_kind(str, raw.get("restart_obstacle", "")),
     )
 
 

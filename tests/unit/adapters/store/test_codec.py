@@ -74,6 +74,7 @@ applications = st.builds(
     reboot_reasons=st.integers(0, 0x1F).map(RebootReason),
     required=st.sampled_from(Required),
     reason=texts,
+    restart_obstacle=texts,
 )
 recipes = st.builds(
     Recipe,

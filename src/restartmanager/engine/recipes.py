@@ -1,0 +1,64 @@
+"""Recipes for applications: how each would be started again, or what stands against it.
+
+The same look is taken twice: for the list, before anything is decided, and when an application is
+closed, for its recipe must be that of the moment.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from restartmanager.errors import (
+    NotRestartableError,
+    ProcessAccessError,
+    ProcessError,
+    ProcessGoneError,
+)
+from restartmanager.model import RestartBy
+from restartmanager.rules.relaunch import by_entry, with_obstacle
+
+if TYPE_CHECKING:
+    from restartmanager.model import Application, Process, Recipe
+    from restartmanager.ports.machine import Entries
+    from restartmanager.ports.processes import Processes
+
+
+def with_recipe(
+    application: Application, processes: Processes, entries: Entries
+) -> tuple[Application, Recipe | None]:
+    """The application, and the recipe that starts it again: None where nothing does, or its process
+    has gone. Where it should come back and could not, the application says why."""
+    main = application.main_process
+    if main is None:
+        return application, None
+    try:
+        recipe = _recipe(main, application.restart_by, processes, entries)
+        risk = processes.risk(recipe) if recipe is not None else ""
+    except ProcessGoneError:
+        return application, None
+    except ProcessError as error:
+        return with_obstacle(application, _why(error)), None
+    return (with_obstacle(application, risk), None) if risk else (application, recipe)
+
+
+def _recipe(main: Process, how: RestartBy, processes: Processes, entries: Entries) -> Recipe | None:
+    match how:
+        case RestartBy.REGISTERED:
+            return processes.recipe(main, processes.registration(main))
+        case RestartBy.COMMAND:
+            return processes.recipe(main, None)
+        case RestartBy.DESKTOP:
+            entry = entries.find(main)
+            if entry is None:
+                raise NotRestartableError(main.pid, "its desktop entry has gone")
+            return by_entry(processes.recipe(main, None), entry)
+        case _:
+            return None
+
+
+def _why(error: ProcessError) -> str:
+    if isinstance(error, NotRestartableError):
+        return error.why
+    if isinstance(error, ProcessAccessError):
+        return f"there is no permission to {error.what}"
+    return error.message.removesuffix(".")
