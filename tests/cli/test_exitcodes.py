@@ -8,10 +8,12 @@ from restartmanager.model import RebootReason
 
 EXPECTED = {
     "ActionError": 3,
+    "CannotComeBackError": 3,
     "ConfigurationError": 2,
     "DirectoryAmongFilesError": 2,
     "FilterNotFoundError": 1,
     "NoSuchSessionError": 6,
+    "NotRestartableError": 3,
     "OperationCancelledError": 7,
     "OutOfSequenceError": 2,
     "ProcessAccessError": 5,

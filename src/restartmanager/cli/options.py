@@ -213,14 +213,19 @@ def resource_options(function: _Function) -> _Function:
 
 
 def mode_options(function: _Function) -> _Function:
-    """--force, --partial, --only-registered and --relaunch."""
+    """--force, --partial, --leave-closed, --only-registered and --relaunch."""
     return _all_of(
         function,
         click.option("--force", is_flag=True, help="Kill what does not exit in time."),
         click.option(
             "--partial",
             is_flag=True,
-            help="Close what can be closed, although something else cannot.",
+            help="Close what can be closed, although something cannot, or could not come back.",
+        ),
+        click.option(
+            "--leave-closed",
+            is_flag=True,
+            help="Close also what could not come back; it stays closed.",
         ),
         click.option(
             "--only-registered",

@@ -20,6 +20,7 @@ from restartmanager.cli.output.render import (
     outcome_lines,
     reservations,
 )
+from restartmanager.cli.output.text import fill
 from restartmanager.cli.progress import recover_first
 from restartmanager.errors import (
     ActionError,
@@ -32,6 +33,7 @@ from restartmanager.errors import (
 )
 from restartmanager.model import Status
 from restartmanager.model.escaping import escape
+from restartmanager.rules.plan import ShutdownMode, plan_shutdown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +50,7 @@ class Wishes:
 
     force: bool = False
     partial: bool = False
+    leave_closed: bool = False
     only_registered: bool = False
     relaunch: Literal["registered", "all"] = "registered"
     after: bool = False
@@ -131,7 +134,7 @@ class Transaction:
         self._notes.lines(["", *left] if affected.applications and left else left)
         if self._wishes.dry_run:
             return self._would_go(affected)
-        if not running or not self._wishes.ask or (affected.reboot_reasons and not self._partial):
+        if not running or not self._wishes.ask or self._refusal(affected) is not None:
             return True
         self._notes.say()
         if self._consents(count(len(running), "application")):
@@ -146,22 +149,32 @@ class Transaction:
             return self._notes.agreed(f"Run {command} and restart {what} afterwards?")
         return self._notes.agreed(f"Close {what} and run {command}?")
 
-    @property
-    def _partial(self) -> bool:
-        """Whether what cannot be closed is simply left alone."""
-        return self._wishes.partial or self._wishes.after
-
     def _would_go(self, affected: Affected) -> bool:
         if not affected.applications:
             self._notes.say("Nothing would have to be closed.")
-        refused = bool(affected.reboot_reasons) and not self._partial
-        lost = self._wishes.only_registered and any(
-            not app.restartable and not app.reboot_reasons for app in affected.applications
-        )
-        if refused or lost:
+        refusal = self._refusal(affected)
+        if refusal is not None:
+            look = self._notes.look
             self._notes.say()
             self._notes.say("The command would not be run.")
-        return not (refused or lost)
+            self._notes.lines(fill(escape(refusal.hint), look.width, "  hint: "))
+        return refusal is None
+
+    def _refusal(self, affected: Affected) -> ActionError | None:
+        """What the shutdown would refuse to begin for. What comes after the change refuses
+        nothing."""
+        wishes = self._wishes
+        mode = ShutdownMode(
+            partial=wishes.partial,
+            leave_closed=wishes.leave_closed,
+            only_registered=wishes.only_registered,
+        )
+        try:
+            if not wishes.after:
+                plan_shutdown(affected.applications, (), mode)
+        except ActionError as error:
+            return error
+        return None
 
     def _close(self, session: PrimarySession) -> bool:
         """Close what stands in the way; whether the command may run."""
@@ -177,6 +190,7 @@ class Transaction:
                     stopped = session.shutdown(
                         force=wishes.force,
                         partial=wishes.partial,
+                        leave_closed=wishes.leave_closed,
                         only_registered=wishes.only_registered,
                         relaunch=wishes.relaunch,
                         on_event=event,

@@ -248,6 +248,7 @@ def _application(application: Application) -> dict[str, Any]:
         "status": words(application.status),
         "restartable": application.restartable,
         "restart_by": application.restart_by,
+        "restart_obstacle": application.restart_obstacle,
         "reboot_reasons": words(application.reboot_reasons),
         "required": application.required,
         "reason": application.reason,

@@ -18,7 +18,7 @@ class Choice(StrEnum):
     """What somebody wants for one application."""
 
     CLOSE = "close"
-    """It is closed before the change and brought back afterwards."""
+    """It is closed before the change and brought back afterwards, if it can be."""
     LEAVE = "leave"
     """It is left alone, and goes on using the old files."""
     LATER = "later"
@@ -47,6 +47,8 @@ def possible(application: Application) -> tuple[Choice, ...]:
     """What can be chosen, the first being the best."""
     if application.reboot_reasons:
         return (Choice.LEAVE,)
+    if application.restart_obstacle:
+        return (Choice.LEAVE, Choice.CLOSE)
     if not application.restartable:
         return (Choice.CLOSE, Choice.LEAVE)
     return (Choice.CLOSE, Choice.LEAVE, Choice.LATER)

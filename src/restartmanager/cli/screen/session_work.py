@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 class Work:
     """One transaction over a session that is open: look, close, bring back.
 
-    Who is not to be closed gets a filter of the session, so that the list may change in between.
+    Who is not to be closed gets a filter of the session, so that the list may change in between;
+    and so does who is closed for good, for that was chosen for this one alone.
     """
 
     def __init__(self, session: PrimarySession, relaunch: Literal["registered", "all"]) -> None:
         self._session = session
         self._relaunch = relaunch
-        self._filtered: set[str | UniqueProcess] = set()
+        self._filtered: dict[str | UniqueProcess, FilterAction] = {}
         self._rows: Sequence[Row] = ()
 
     def look(self) -> Affected:
@@ -42,7 +43,10 @@ class Work:
         Raises OperationCancelledError after ``call_off``.
         """
         self._rows = rows
-        self._exclude([row.application for row in rows if row.choice is not Choice.CLOSE])
+        left = [row.application for row in rows if row.choice is not Choice.CLOSE]
+        closed = [row.application for row in rows if row.choice is Choice.CLOSE]
+        lost = [application for application in closed if application.restart_obstacle]
+        self._exclude(left, lost)
         try:
             outcomes = self._session.shutdown(
                 force=force, partial=True, relaunch=self._relaunch, on_event=on_event
@@ -85,19 +89,28 @@ class Work:
             outcomes = error.outcomes
         return tuple(item for item in outcomes if item.application.key in later)
 
-    def _exclude(self, applications: Iterable[Application]) -> None:
-        """Have filters on exactly these."""
-        wanted = {target for item in applications if (target := _target(item)) is not None}
-        for target in self._filtered - wanted:
+    def _exclude(self, left: Iterable[Application], lost: Iterable[Application] = ()) -> None:
+        """Have filters on exactly these: they are left alone, or closed for good."""
+        wanted: dict[str | UniqueProcess, FilterAction] = {}
+        for applications, action in (
+            (lost, FilterAction.NO_RESTART),
+            (left, FilterAction.NO_SHUTDOWN),
+        ):
+            wanted |= {
+                target: action for item in applications if (target := _target(item)) is not None
+            }
+        for target in self._filtered.keys() - wanted.keys():
             if isinstance(target, str):
                 self._session.remove_filter(service=target)
             else:
                 self._session.remove_filter(process=target)
-        for target in wanted - self._filtered:
+        for target, action in wanted.items():
+            if self._filtered.get(target) is action:
+                continue
             if isinstance(target, str):
-                self._session.add_filter(FilterAction.NO_SHUTDOWN, service=target)
+                self._session.add_filter(action, service=target)
             else:
-                self._session.add_filter(FilterAction.NO_SHUTDOWN, process=target)
+                self._session.add_filter(action, process=target)
         self._filtered = wanted
 
 

@@ -62,7 +62,7 @@ def owner(application: Application) -> str:
 def prospect(row: Row) -> Text:
     """What the choice means for it."""
     application = row.application
-    if application.reboot_reasons:
+    if application.reboot_reasons or (application.restart_obstacle and row.running):
         return Text(fate_words(application), "yellow")
     if row.choice is Choice.LEAVE:
         return Text("goes on using the old files", "yellow")

@@ -49,6 +49,7 @@ def run(  # noqa: PLR0913 - each is one independent wish
     spec: ResourceSpec,
     force: bool,
     partial: bool,
+    leave_closed: bool,
     only_registered: bool,
     relaunch: Literal["registered", "all"],
     when: Literal["before", "after"],
@@ -58,22 +59,24 @@ def run(  # noqa: PLR0913 - each is one independent wish
     """Close what uses these files, run a command, and bring everything back.
 
     Applications that can be asked are asked first: one that says no keeps everything open, unless
-    --force overrides it. Services are stopped by their managers, with what could start them again,
-    and started afterwards. Everything comes back whatever the command does, also when this is
+    --force overrides it. So does one that could not come back although it should, as the list says
+    beforehand. Services are stopped by their managers, with what could start them again, and
+    started afterwards. Everything comes back whatever the command does, also when this is
     interrupted. The command finds the session's key in RESTARTMANAGER_SESSION_KEY and may register
     more. Its output is its own: what restartctl has to say goes to standard error. On a terminal
     it asks before it closes anything.
 
     Exit status: the command's own; 124 something did not come back, 125 the command was not run
-    (something could not be closed), 126 it cannot be executed, 127 there is no such command.
+    (something could not be closed, or could not come back), 126 it cannot be executed, 127 there
+    is no such command.
     """
     from restartmanager.cli.output.console import somebody_is_there
     from restartmanager.cli.transaction import Transaction, Wishes
 
-    if when == "after" and (partial or only_registered):
+    if when == "after" and (partial or leave_closed or only_registered):
         raise click.UsageError(
             "With --when after there is nothing to refuse: the change is made already. Leave "
-            "--partial and --only-registered away."
+            "--partial, --leave-closed and --only-registered away."
         )
     if not spec:
         raise click.UsageError(NOTHING_TO_CHANGE)
@@ -83,6 +86,7 @@ def run(  # noqa: PLR0913 - each is one independent wish
     wishes = Wishes(
         force=force,
         partial=partial,
+        leave_closed=leave_closed,
         only_registered=only_registered,
         relaunch=relaunch,
         after=when == "after",

@@ -32,6 +32,7 @@ def shutdown(  # noqa: PLR0913 - each is one independent wish
     *,
     force: bool,
     partial: bool,
+    leave_closed: bool,
     only_registered: bool,
     relaunch: Literal["registered", "all"],
     dry_run: bool,
@@ -40,11 +41,13 @@ def shutdown(  # noqa: PLR0913 - each is one independent wish
     """Close what uses the registered files, by a list made now.
 
     Applications that can be asked are asked first: one that says no keeps everything open, unless
-    --force overrides it. Each has 30 seconds to exit. When something cannot be closed at all,
-    nothing is touched. Ctrl-C or 'restartctl session cancel' calls it off.
+    --force overrides it. Each has 30 seconds to exit. When something cannot be closed at all, or
+    could not come back although it should, nothing is touched. Ctrl-C or 'restartctl session
+    cancel' calls it off.
 
-    Exit status: 0 done, 3 something did not stop, 4 something cannot be stopped (nothing was
-    touched), 7 called off. What was closed is brought back by 'restart' or 'end'.
+    Exit status: 0 done, 3 something did not stop, or could not come back, 4 something cannot be
+    stopped (nothing was touched), 7 called off. What was closed is brought back by 'restart' or
+    'end'.
     """
     from restartmanager.api.sessions import open_session
     from restartmanager.cli.exitcodes import ExitCode
@@ -55,7 +58,11 @@ def shutdown(  # noqa: PLR0913 - each is one independent wish
         from restartmanager.cli import preview
 
         seen = session.preview_shutdown(
-            force=force, partial=partial, only_registered=only_registered, relaunch=relaunch
+            force=force,
+            partial=partial,
+            leave_closed=leave_closed,
+            only_registered=only_registered,
+            relaunch=relaunch,
         )
         preview.show(seen, as_json=as_json)
         return ExitCode.DONE
@@ -66,6 +73,7 @@ def shutdown(  # noqa: PLR0913 - each is one independent wish
             session.shutdown(
                 force=force,
                 partial=partial,
+                leave_closed=leave_closed,
                 only_registered=only_registered,
                 relaunch=relaunch,
                 on_event=on_event,
