@@ -15,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.adapters.proc.mounts import mount_number, server_of_mount
+from restartmanager.adapters.proc.watched import has_it, waits_for
 from restartmanager.adapters.proc.writers import acl_of, members_of, parse_acl
 from restartmanager.rules.trust import Step, Trust
 
@@ -145,7 +146,7 @@ class _Walk:
             self._enter(self._ways.folders[path], _CLOSED)
             return self._passed[-1]
         try:
-            fd = self._open(name)
+            fd = self._open(path, name)
         except PermissionError:
             risk = self._ways.trust.against_entry(folder.step, Step(path))
             if risk or folder.step.closed_to_others:  # then only its owner gets any further
@@ -165,17 +166,20 @@ class _Walk:
         finally:
             _close(fd)
 
-    def _open(self, name: str) -> int:
+    def _open(self, path: str, name: str) -> int:
         """A descriptor of what has this name in the last folder; _CLOSED where there is nothing."""
         self._ways.count()
         if self._fd < 0:
             self._fd = os.open(self._passed[-1].step.path, _LOOK)
+        waits_for(path)  # a file system may be one that does not answer
         try:
             return os.open(name, _LOOK, dir_fd=self._fd)
         except OSError as error:
             if error.errno in _NOTHING:
                 return _CLOSED
             raise
+        finally:
+            has_it()
 
     def _look(self, path: str, fd: int) -> _Place | Way:
         """What was opened in the last folder, if it is there, and nobody else can exchange it."""
@@ -187,8 +191,12 @@ class _Walk:
         risk = trust.against_server(path, server) if server else ""
         if risk or server not in {0, os.geteuid()}:  # who asks it may wait for ever
             return Way(risk)
-        facts = os.fstat(fd)
-        place = _Place(_step(path, fd, facts), mount, facts)
+        waits_for(path)
+        try:
+            facts = os.fstat(fd)
+            place = _Place(_step(path, fd, facts), mount, facts)
+        finally:
+            has_it()
         risk = trust.against_entry(folder.step, place.step)
         return Way(risk) if risk else place
 

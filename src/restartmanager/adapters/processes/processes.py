@@ -105,7 +105,7 @@ class LinuxProcesses:
         a full stop; empty when nobody can."""
         from restartmanager.adapters.processes.trust import risk_of
 
-        return risk_of(recipe)
+        return watched(lambda: risk_of(recipe))
 
     def open(self, identity: UniqueProcess) -> ProcessHandle:
         """Take hold of it. Raises ProcessGoneError where the identity no longer matches."""
