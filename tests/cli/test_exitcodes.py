@@ -16,6 +16,7 @@ EXPECTED = {
     "NotRestartableError": 3,
     "OperationCancelledError": 7,
     "OutOfSequenceError": 2,
+    "PathUnresponsiveError": 8,
     "ProcessAccessError": 5,
     "ProcessError": 3,
     "ProcessGoneError": 2,
