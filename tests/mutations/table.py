@@ -342,6 +342,27 @@ MUTATIONS = (
         REGISTRATION + "test_a_forked_child_is_not_registered",
     ),
     Mutation(
+        9,
+        "adapters/processes/recipes.py",
+        "        if is_root and gained:",
+        "        if False:",
+        RECIPES + "test_a_sandbox_cannot_be_left_by_being_started_again",
+    ),
+    Mutation(
+        9,
+        "adapters/processes/recipes.py",
+        "        if lost:",
+        "        if False:",
+        RECIPES + "test_a_sandbox_cannot_be_left_by_being_started_again",
+    ),
+    Mutation(
+        9,
+        "adapters/processes/recipes.py",
+        '"uts", "cgroup", "time"),',
+        '"uts"),',
+        RECIPES + "test_a_sandbox_cannot_be_left_by_being_started_again",
+    ),
+    Mutation(
         10,
         "adapters/processes/recipes.py",
         "        if len(text) > limit:",

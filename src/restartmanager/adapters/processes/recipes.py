@@ -35,7 +35,13 @@ application: what a program can be given while the limit of its stack is the usu
 (execve(2))."""
 _STATUS_LIMIT = 1024 * 1024  # 65536 groups (NGROUPS_MAX) of up to ten digits take most of it
 _ATTEMPTS = 100  # who runs another program at each of them does so on purpose
-_NAMESPACES = ("mnt", "user", "pid", "net", "ipc", "uts")
+_NAMESPACES = (
+    *("mnt", "user", "pid", "net", "ipc", "uts", "cgroup", "time"),
+    *("pid_for_children", "time_for_children"),
+)
+_WAKE_ALARM = 1 << 35
+"""CAP_WAKE_ALARM, which systemd gives to everything in a login (pam_systemd(8)): whoever loses it
+has lost no restriction, and nearly nobody uses it."""
 _AT_UID, _AT_GID, _AT_SECURE = 11, 13, 23
 _LIMITS = {  # proc_pid_limits(5) → getrlimit(2); the numbers are the same on what Python runs on
     b"Max cpu time": 0,
@@ -234,11 +240,30 @@ class _Reader:
         for name in (b"NoNewPrivs", b"Seccomp", b"Seccomp_filters"):
             if int(status.get(name, b"0")) > int(ours.get(name, b"0")):
                 raise self._refusal("it runs in a sandbox that it would not be in any more")
-        if int(ours.get(b"CapBnd", b"0"), 16) & ~int(status.get(b"CapBnd", b"0"), 16):
+        if _capabilities(ours, b"CapBnd") & ~_capabilities(status, b"CapBnd"):
             raise self._refusal("it runs with fewer capabilities than it would get")
+        self._check_capabilities(status, ours)
+
+    def _check_capabilities(self, status: dict[bytes, bytes], ours: dict[bytes, bytes]) -> None:
+        """Whether it would have the same capabilities again.
+
+        Root gets all of the bounding set by execve(2). A root process that has fewer was started
+        so (securebits, which show nowhere else), or has given them up: which, nobody can tell.
+        """
+        is_root = status.get(b"Uid", b"").split()[:1] == [b"0"]
+        gained = _capabilities(ours, b"CapBnd") & ~_capabilities(status, b"CapPrm")
+        if is_root and gained:
+            raise self._refusal("it runs with fewer capabilities than root would get")
+        lost = _capabilities(status, b"CapAmb") & ~_capabilities(ours, b"CapAmb") & ~_WAKE_ALARM
+        if lost:
+            raise self._refusal("it would not get its ambient capabilities again")
 
 
 # -- the formats of proc(5) --------------------------------------------------------------------
+
+
+def _capabilities(status: dict[bytes, bytes], name: bytes) -> int:
+    return int(status.get(name, b"0"), 16)
 
 
 def parse_status(text: bytes) -> dict[bytes, bytes]:
