@@ -48,7 +48,7 @@ MUTATIONS = (
     Mutation(
         1,
         "adapters/processes/recipes.py",
-        "        if path.endswith(DELETED) and not self._is_program_at(path):",
+        "        if path.endswith(DELETED) and not self._is_program(ways.to_file(path).facts):",
         "        if path.endswith(DELETED) and not os.path.exists(path):",
         RECIPES + "test_a_file_placed_where_the_remark_points_is_not_taken",
     ),
