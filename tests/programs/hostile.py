@@ -18,6 +18,14 @@ LIFE_S = 300
 ODD = "\x1b[2J\n\u202e (deleted)"
 
 
+def run_again(executable: str, name: str, *rest: str, **environment: str) -> None:
+    """As another program, or by another name: neither leads to Python's library, which therefore is
+    named. That is not heard with -I."""
+    arguments = [word for word in sys.orig_argv[1:] if word != "-I"]
+    home = {"PYTHONHOME": f"{sys.base_prefix}:{sys.base_exec_prefix}"}
+    os.execve(executable, [name, *arguments, *rest], {**os.environ, **home, **environment})
+
+
 def be_deep() -> None:
     """In a directory that no path leads to."""
     os.chdir(tempfile.mkdtemp(dir=os.path.dirname(sys.argv[2])))
@@ -29,9 +37,8 @@ def be_deep() -> None:
 def be_talkative() -> None:
     """With a command and an environment of megabytes; the first byte says that it is there."""
     if "x" * 9 not in os.environ:
-        environment = {**os.environ, "x" * 9: "y", "z": "\x1b" * 100_000}
-        rest = [ODD + "a" * 100_000] * 8
-        os.execve(sys.executable, [ODD, *sys.orig_argv[1:], *rest], environment)
+        environment = {"x" * 9: "y", "z": "\x1b" * 100_000}
+        run_again(sys.executable, ODD, *([ODD + "a" * 100_000] * 8), **environment)
 
 
 def be_called_oddly() -> None:
@@ -54,8 +61,7 @@ def be_gone() -> None:
     if not sys.executable.startswith(os.path.dirname(sys.argv[2])):
         copy = os.path.join(os.path.dirname(sys.argv[2]), "python (deleted)")
         shutil.copy(sys.executable, copy)
-        home = {**os.environ, "PYTHONHOME": sys.base_prefix}
-        os.execve(copy, [copy, *sys.orig_argv[1:]], home)
+        run_again(copy, copy)
     os.unlink(sys.executable)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import os
@@ -26,6 +27,8 @@ from restartmanager.model.identity import UniqueProcess
 from restartmanager.model.progress import CancelToken
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from integration.conftest import Children
 
 PROCESSES = LinuxProcesses()
@@ -127,6 +130,16 @@ def test_what_cannot_be_seen_is_taken_to_be_alive(
 # -- signalling --------------------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def nothing_ignored() -> Iterator[None]:
+    """Meanwhile children do not inherit what nohup(1) has given to the tests."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize(
     ("meaning", "number"),
     [
@@ -136,7 +149,8 @@ def test_what_cannot_be_seen_is_taken_to_be_alive(
     ],
 )
 def test_each_signal_is_the_one_it_says(children: Children, meaning: Signal, number: int) -> None:
-    child = children.sleeper()
+    with nothing_ignored():
+        child = children.sleeper()
     with PROCESSES.open(UniqueProcess.of(child.pid)) as handle:
         handle.send(meaning)
     assert child.wait(20) == -number
