@@ -92,9 +92,10 @@ def children() -> Iterator[Children]:
 
 
 @contextlib.contextmanager
-def acting_as(uid: int) -> Iterator[None]:
+def acting_as(uid: int, gid: int | None = None) -> Iterator[None]:
     """The calling process without root's rights for a while."""
-    os.setresgid(uid, uid, 0)
+    group = uid if gid is None else gid
+    os.setresgid(group, group, 0)
     os.setresuid(uid, uid, 0)
     try:
         yield

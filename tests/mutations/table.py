@@ -252,8 +252,8 @@ MUTATIONS = (
     Mutation(
         7,
         "adapters/store/folder.py",
-        "            why = _why_way_unsafe(self.path)",
-        '            why = ""',
+        "        why = why or Ways(os.geteuid()).to_working_directory(there).risk",
+        "",
         TROUBLE + "test_a_folder_below_one_of_somebody_else_is_refused",
     ),
     Mutation(
@@ -269,6 +269,41 @@ MUTATIONS = (
         "os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW",
         "os.O_RDWR | os.O_CREAT",
         TROUBLE + "test_a_symbolic_link_in_place_of_the_lock_is_refused",
+    ),
+    Mutation(
+        7,
+        "adapters/store/folder.py",
+        "        why = why or Ways(",
+        "        why = why or missing and Ways(",
+        TROUBLE + "test_a_folder_that_a_group_could_replace_is_refused",
+    ),
+    Mutation(
+        7,
+        "adapters/store/folder.py",
+        "                _safe_facts(companion)",
+        "                pass",
+        TROUBLE + "test_what_is_left_beside_no_memory_is_not_read",
+    ),
+    Mutation(
+        7,
+        "adapters/store/folder.py",
+        '_COMPANIONS = ("journal", "wal", "shm")',
+        '_COMPANIONS = ("journal",)',
+        TROUBLE + "test_what_somebody_left_beside_the_memory_is_not_read",
+    ),
+    Mutation(
+        7,
+        "adapters/store/folder.py",
+        "    if found.st_mode & _WRITTEN_BY_OTHERS:",
+        "    if not found.st_mode:",
+        TROUBLE + "test_a_file_that_others_may_write_is_refused",
+    ),
+    Mutation(
+        7,
+        "adapters/store/folder.py",
+        "            why = _why_file_unsafe(os.fstat(descriptor))",
+        '            why = ""',
+        TROUBLE + "test_a_lock_with_a_second_name_is_refused",
     ),
     Mutation(
         7,
@@ -412,6 +447,14 @@ MUTATIONS = (
         "tests/cli/test_trouble.py::test_a_relative_state_folder",
     ),
     Mutation(
+        12,
+        "adapters/policy_files.py",
+        "        if risk:",
+        "        if not found:",
+        "tests/unit/rules/test_policy.py"
+        "::test_a_file_below_a_folder_that_others_could_write_is_refused",
+    ),
+    Mutation(
         13,
         "adapters/services/systemd/dbus.py",
         "        if peer_of(bus._socket).uid != owner:",
@@ -443,8 +486,8 @@ MUTATIONS = (
     Mutation(
         16,
         "adapters/desktop/entry_places.py",
-        " or found.st_uid not in owners or ",
-        " or ",
+        "        if risk_of(path, found, os.geteuid()):",
+        "        if not found:",
         "tests/integration/adapters/desktop/test_entry_places.py"
         "::test_root_does_not_believe_an_entry_of_somebody_else",
     ),
@@ -454,6 +497,22 @@ MUTATIONS = (
         "    if os.geteuid() == 0:\n        return SYSTEM_FOLDERS",
         "",
         "tests/integration/adapters/desktop/test_entry_places.py::test_root_looks_into_the_systems_folders_only",
+    ),
+    Mutation(
+        16,
+        "adapters/desktop/entry_places.py",
+        "        if risk_of(path, found, os.geteuid()):",
+        "        if not found:",
+        "tests/integration/adapters/desktop/test_entry_places.py"
+        "::test_an_entry_that_others_can_exchange_is_not_believed",
+    ),
+    Mutation(
+        17,
+        "adapters/services/initscripts/script_facts.py",
+        "    if risk_of(path, facts, process.uid):",
+        "    if facts.st_uid not in {0, process.uid} or facts.st_mode & 0o002:",
+        "tests/integration/adapters/services/test_service_files.py"
+        "::test_a_pid_file_that_somebody_could_exchange_names_nobody",
     ),
     Mutation(
         17,

@@ -12,6 +12,7 @@ import stat
 import tomllib
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from restartmanager.adapters.proc.ways import risk_of
 from restartmanager.errors import ConfigurationError
 from restartmanager.model import AppType, Required, Treatment
 from restartmanager.rules.policy import Companions, IgnoreRule, Policy, Rule, ServiceRule
@@ -56,7 +57,8 @@ def _drop_ins(folder: str) -> dict[str, str]:
 
 
 def read_trusted(path: str, uids: frozenset[int]) -> str:
-    """The text of a file that only those users could have written, its folder included.
+    """The text of a file that only those users could have written, its folders included: root, and
+    perhaps one other.
 
     Raises ConfigurationError for any other, and for what is no text.
     """
@@ -71,6 +73,9 @@ def read_trusted(path: str, uids: frozenset[int]) -> str:
         for facts in (found, os.stat(os.path.dirname(path))):
             if facts.st_uid not in uids or facts.st_mode & 0o022:
                 raise ConfigurationError(path, "others can write it, or the folder it is in")
+        risk = risk_of(path, found, max(uids))
+        if risk:
+            raise ConfigurationError(path, risk)
         text = file.read(_SIZE_LIMIT + 1)
     if len(text) > _SIZE_LIMIT:
         raise ConfigurationError(path, f"it is larger than {_SIZE_LIMIT} bytes")

@@ -166,6 +166,17 @@ def test_a_file_that_others_could_write_is_refused(
         load_policy(shipped, [folder], trusted_uids=uids)
 
 
+@pytest.mark.root
+def test_a_file_below_a_folder_that_others_could_write_is_refused(
+    shipped: str, tmp_path: Path
+) -> None:
+    folder = drop_in(tmp_path / "etc", "web.toml", rule("restart"))
+    os.chown(tmp_path, 0, 65050)
+    tmp_path.chmod(0o770)
+    with pytest.raises(ConfigurationError, match=r"web\.toml.*group 65050 can change"):
+        load_policy(shipped, [folder], trusted_uids=MINE)
+
+
 def test_what_is_no_regular_file_or_too_large_is_refused(shipped: str, tmp_path: Path) -> None:
     folder = drop_in(tmp_path / "etc", "x.toml", "#" * (1024 * 1024 + 1))
     with pytest.raises(ConfigurationError, match="larger than"):

@@ -1,8 +1,8 @@
 """The places of desktop entries, and which entries may be believed.
 
 What an entry names is started. Root takes entries from the system's own folders only, and only
-files that nobody but root can alter: never one from a home folder, whoever the application belongs
-to. Others see their own folders as well, which only they can alter.
+files that nobody but root can alter or exchange: never one from a home folder, whoever the
+application belongs to. Others see their own folders as well, which only they can alter.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.desktop.entry_files import SIZE_LIMIT, DesktopEntry, parse_entry
+from restartmanager.adapters.proc.ways import risk_of
 from restartmanager.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def _trusted_contents(path: str) -> bytes | None:
         return None
     with open(descriptor, "rb") as file:
         found = os.fstat(descriptor)
-        owners = {0, os.geteuid()}
-        if not stat.S_ISREG(found.st_mode) or found.st_uid not in owners or found.st_mode & 0o022:
+        if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o022:
+            return None
+        if risk_of(path, found, os.geteuid()):
             return None
         return file.read(SIZE_LIMIT + 1)

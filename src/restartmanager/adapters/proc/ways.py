@@ -101,6 +101,17 @@ class Ways:
         return Way("", found.facts, found.step.path), found.step
 
 
+def risk_of(path: str, opened: os.stat_result, uid: int) -> str:
+    """Who but root and this user could have put this file, which was opened there, at this path, or
+    could have changed it; empty for nobody."""
+    way = Ways(uid).to_file(path)
+    if way.risk:
+        return way.risk
+    if way.facts is None or not os.path.samestat(way.facts, opened):
+        return f"{path!r} is being exchanged"
+    return ""
+
+
 class _Walk:
     """One walk from the root directory; leaving the context closes what it holds."""
 

@@ -2,6 +2,7 @@
 
     sessions.db                         the session memory, written by SQLite only
     sessions.db-journal                 SQLite's, empty between transactions
+    sessions.db-wal, sessions.db-shm    SQLite's, in a later version perhaps
     sessions.lock                       held while the memory is put in place or set aside
     sessions.db.damaged-TIME            a memory that was set aside, with its -journal
 
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _POLL_S = 0.02  # flock(2) waits for ever or not at all
+_COMPANIONS = ("journal", "wal", "shm")
+"""What SQLite looks for beside a database, whatever journal we use (sqlite.org/tempfiles.html)."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -43,38 +47,51 @@ class StateFolder:
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
         self.database = os.path.join(self.path, "sessions.db")
+        self._companions = tuple(f"{self.database}-{kind}" for kind in _COMPANIONS)
         self._lock = os.path.join(self.path, "sessions.lock")
 
     def prepare(self) -> None:
         """Create the folder if it is missing, and make sure that it is the user's alone."""
         with self._translating():
-            why = _why_way_unsafe(self.path)
-            if not why:
-                if not os.path.lexists(self.path):
-                    _make_folders(self.path)
-                why = _why_folder_unsafe(os.lstat(self.path))
+            while missing := self._missing():
+                _make_folder(missing, for_user_alone=missing == self.path)
+
+    def _missing(self) -> str:
+        """The first folder on the way that is missing; empty where all are there.
+
+        Raises StoreUnsafeError where the folder is not the user's alone, or somebody else could
+        exchange one above it. In a sticky folder somebody else could make the missing one: it would
+        belong to that user, which is found out then.
+        """
+        from restartmanager.adapters.proc.ways import Ways
+
+        there, missing = self.path, ""
+        while not os.path.lexists(there):
+            there, missing = os.path.dirname(there), there
+        why = "" if missing else _why_folder_unsafe(os.lstat(self.path))
+        why = why or Ways(os.geteuid()).to_working_directory(there).risk
         if why:
             raise StoreUnsafeError(self.path, why)
+        return missing
 
     def is_empty(self) -> bool:
         """Whether there is no database in it yet; nothing is created."""
         with self._translating():
-            if not os.path.lexists(self.path):
+            if self._missing():
                 return True
-        self.prepare()  # which only looks, for it is there
         return self.mark() is None
 
     def mark(self) -> FileMark | None:
-        """The mark of the database that stands there now; None where there is none."""
+        """The mark of the database that stands there now; None where there is none.
+
+        What SQLite would read with it is looked at as well: a log that somebody has left there
+        would be played into the database, and be written to, wherever it leads.
+        """
         with self._translating():
-            try:
-                found = os.lstat(self.database)
-            except FileNotFoundError:
-                return None
-        why = _why_file_unsafe(found)
-        if why:
-            raise StoreUnsafeError(self.database, why)
-        return FileMark(found.st_dev, found.st_ino)
+            for companion in self._companions:
+                _safe_facts(companion)
+            found = _safe_facts(self.database)
+        return None if found is None else FileMark(found.st_dev, found.st_ino)
 
     @contextmanager
     def locked(self, timeout_s: float) -> Iterator[None]:
@@ -83,6 +100,9 @@ class StateFolder:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(self._lock, flags, 0o600)
         try:
+            why = _why_file_unsafe(os.fstat(descriptor))
+            if why:
+                raise StoreUnsafeError(self._lock, why)
             self._wait_for_lock(descriptor, timeout_s)
             try:
                 yield
@@ -184,19 +204,8 @@ class StateFolder:
             raise StoreError(self.database, reason) from error
 
 
-def _make_folders(path: str) -> None:
-    """The folder for the user alone; missing ones above it as is usual for that user."""
-    parent = os.path.dirname(path)
-    if not os.path.isdir(parent):
-        _make_parents(parent, 0o755 if os.geteuid() == 0 else 0o700)
-    with suppress(FileExistsError):
-        os.mkdir(path, 0o700)
-
-
-def _make_parents(path: str, mode: int) -> None:
-    parent = os.path.dirname(path)
-    if not os.path.isdir(parent):
-        _make_parents(parent, mode)
+def _make_folder(path: str, *, for_user_alone: bool) -> None:
+    mode = 0o755 if os.geteuid() == 0 and not for_user_alone else 0o700
     with suppress(FileExistsError):
         os.mkdir(path, mode)
 
@@ -213,28 +222,17 @@ def _why_folder_unsafe(found: os.stat_result) -> str:
     return ""
 
 
-def _why_way_unsafe(path: str) -> str:
-    """Why somebody else could put another folder in this one's place; empty where nobody can.
-
-    Whoever owns a folder above it can rename what is in it, at any moment, and so can everybody
-    where others may write and it is not sticky, as /tmp is (unlink(2), EPERM).
-    """
-    for above in {*_folders_above(path), *_folders_above(os.path.realpath(path))}:
-        try:
-            found = os.stat(above)
-        except FileNotFoundError:  # we shall make it
-            continue
-        if found.st_uid not in {0, os.geteuid()}:
-            return f"{above!r} above it belongs to user {found.st_uid}"
-        if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
-            return f"others may write to {above!r} above it"
-    return ""
-
-
-def _folders_above(path: str) -> Iterator[str]:
-    while (parent := os.path.dirname(path)) != path:
-        yield parent
-        path = parent
+def _safe_facts(path: str) -> os.stat_result | None:
+    """A file of the store; None where there is none. StoreUnsafeError for what may be somebody
+    else's."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    why = _why_file_unsafe(found)
+    if why:
+        raise StoreUnsafeError(path, why)
+    return found
 
 
 def _why_file_unsafe(found: os.stat_result) -> str:
@@ -244,6 +242,8 @@ def _why_file_unsafe(found: os.stat_result) -> str:
         return "it is not a regular file"
     if found.st_uid != os.geteuid():
         return f"it belongs to user {found.st_uid}, not to user {os.geteuid()}"
+    if found.st_mode & _WRITTEN_BY_OTHERS:
+        return f"others may write to it (mode {stat.S_IMODE(found.st_mode):04o})"
     if found.st_nlink != 1:
         return "it has more than one name"
     return ""

@@ -89,8 +89,8 @@ def _state_folder() -> Check:
     meaning = "there can be no sessions; 'who' works all the same"
     try:
         path = state_folder()
+        StateFolder(path).is_empty()  # makes nothing, and sure that all there is is safe
         found = os.lstat(path)
-        StateFolder(path).prepare()  # it exists: this only makes sure that it is safe
         mode = stat.S_IMODE(found.st_mode)
         finding = f"{path}, owner {found.st_uid}, mode {mode:04o}"
         usable = os.access(path, os.R_OK | os.W_OK | os.X_OK)

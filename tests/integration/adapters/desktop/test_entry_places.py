@@ -83,6 +83,36 @@ def test_root_does_not_believe_an_entry_of_somebody_else(place: Any, tmp_path: P
     assert find_entry("a", [str(tmp_path)]) is None
 
 
+@pytest.mark.root
+@pytest.mark.parametrize(
+    "given",
+    [(0o757, 0, 0), (0o2775, 0, 65050), (0o755, 65002, 0), (0o1775, 65002, 0)],
+    ids=["everybody's", "a group's", "a user's", "a user's, sticky"],
+)
+@pytest.mark.parametrize("folder", ["applications", "."])
+def test_an_entry_that_others_can_exchange_is_not_believed(
+    place: Any, tmp_path: Path, given: tuple[int, int, int], folder: str
+) -> None:
+    """Who may write to its folder, or one above, can put another file of root's in its place."""
+    place("a.desktop")
+    assert find_entry("a", [str(tmp_path)]) is not None
+    mode, owner, group = given
+    os.chown(tmp_path / folder, owner, group)
+    (tmp_path / folder).chmod(mode)
+    assert find_entry("a", [str(tmp_path)]) is None
+
+
+@pytest.mark.root
+def test_an_entry_behind_a_strangers_link_is_not_believed(place: Any, tmp_path: Path) -> None:
+    place("real.desktop")
+    link = tmp_path / "applications/a.desktop"
+    link.symlink_to("real.desktop")
+    assert find_entry("a", [str(tmp_path)]) is not None
+    (tmp_path / "applications").chmod(0o1777)
+    os.chown(link, 65002, 65002, follow_symlinks=False)
+    assert find_entry("a", [str(tmp_path)]) is None
+
+
 def test_what_is_no_file_is_not_waited_for(place: Any, tmp_path: Path) -> None:
     os.mkfifo(place("x.desktop").parent / "a.desktop")
     assert find_entry("a", [str(tmp_path)]) is None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,11 +22,11 @@ from restartmanager.model.progress import CancelToken
 from support.spawning import PYTHON
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from support.spawning import Spawn
 
-NOBODY = 65534
+NOBODY, STRANGER, GROUP = 65534, 65002, 65050
 
 
 # -- pid files -----------------------------------------------------------------------------------
@@ -77,6 +79,82 @@ def test_a_user_cannot_name_a_process_of_somebody_else(spawn: Spawn, pid_file: P
     assert named_in(pid_file) is None
 
 
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder of root's that everybody can reach, with a pid file in a folder of its own."""
+    with tempfile.TemporaryDirectory() as made:
+        place = Path(made)
+        place.chmod(0o755)
+        (place / "run").mkdir(mode=0o755)
+        (place / "run/daemon.pid").touch(mode=0o644)
+        yield place
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("mode", [0o664, 0o620])
+@pytest.mark.parametrize("user", [0, NOBODY])
+def test_a_pid_file_that_a_group_can_write_names_nobody(
+    spawn: Spawn, shared: Path, mode: int, user: int
+) -> None:
+    child = spawn.running("/bin/sleep", "600", user=user)
+    path = shared / "run/daemon.pid"
+    path.write_text(str(child.pid))
+    assert named_in(path) == child.pid
+    os.chown(path, -1, GROUP)
+    path.chmod(mode)
+    assert named_in(path) is None
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("mode", "owner", "group"),
+    [(0o757, 0, 0), (0o775, 0, GROUP), (0o755, STRANGER, 0), (0o1775, STRANGER, 0)],
+    ids=["everybody's", "a group's", "a user's", "a user's, sticky"],
+)
+@pytest.mark.parametrize("above", [False, True], ids=["its folder", "one above"])
+def test_a_pid_file_that_somebody_could_exchange_names_nobody(
+    spawn: Spawn, shared: Path, mode: int, owner: int, group: int, *, above: bool
+) -> None:
+    """Who can rename it can put that of another daemon in its place."""
+    child = spawn.running("/bin/sleep", "600", user=NOBODY)
+    path = shared / "run/daemon.pid"
+    path.write_text(str(child.pid))
+    assert named_in(path) == child.pid
+    folder = shared if above else shared / "run"
+    os.chown(folder, owner, group)
+    folder.chmod(mode)
+    assert named_in(path) is None
+
+
+@pytest.mark.root
+def test_a_pid_file_of_a_daemon_in_a_folder_of_its_own_user(spawn: Spawn, shared: Path) -> None:
+    """As daemons without root's rights have them; it names no process of somebody else."""
+    theirs, other = (
+        spawn.running("/bin/sleep", "600", user=NOBODY),
+        spawn.running("/bin/sleep", "9"),
+    )
+    path = shared / "run/daemon.pid"
+    for each in (shared / "run", path):
+        os.chown(each, NOBODY, 0)
+    path.write_text(str(theirs.pid))
+    assert named_in(path) == theirs.pid
+    path.write_text(str(other.pid))
+    os.chown(path, 0, 0)
+    assert named_in(path) is None
+
+
+@pytest.mark.root
+def test_a_pid_file_behind_a_strangers_link_names_nobody(spawn: Spawn, shared: Path) -> None:
+    child = spawn.running("/bin/sleep", "600")
+    (shared / "run/daemon.pid").write_text(str(child.pid))
+    (shared / "link").symlink_to("run")
+    assert named_in(shared / "link/daemon.pid") == child.pid
+    shared.chmod(0o1777)
+    os.chown(shared / "link", STRANGER, STRANGER, follow_symlinks=False)
+    assert named_in(shared / "link/daemon.pid") is None
+    assert named_in(shared / "run/daemon.pid") == child.pid
+
+
 def test_links_and_other_files_name_nobody(spawn: Spawn, pid_file: Path) -> None:
     pid_file.write_text(str(spawn.holding().pid))
     link, fifo = pid_file.with_name("link"), pid_file.with_name("fifo")
@@ -118,6 +196,10 @@ def test_only_what_root_alone_can_write_is_a_script(scripts: Path) -> None:
     scripts.chmod(0o777)
     assert script_names(str(scripts)) == set()
     assert script_names(str(scripts / "none")) == set()
+    scripts.chmod(0o755)
+    os.chown(scripts.parent, 0, GROUP)
+    scripts.parent.chmod(0o775)
+    assert script_names(str(scripts)) == set()
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import sqlite3
+import struct
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import closing
-from typing import TYPE_CHECKING
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from integration.conftest import acting_as
+from restartmanager.adapters.proc.writers import members_of
 from restartmanager.adapters.store import schema
 from restartmanager.adapters.store.folder import StateFolder
 from restartmanager.adapters.store.sqlite import SqliteStore
@@ -288,7 +293,7 @@ def test_a_folder_below_one_of_somebody_else_is_refused(tmp_path: Path, *, exist
     os.chown(theirs, 12345, 12345)
     (tmp_path / "short").symlink_to("theirs/between")
     for folder in (theirs / "between/state", tmp_path / "short/state"):
-        with pytest.raises(StoreUnsafeError, match="above it belongs to user 12345"):
+        with pytest.raises(StoreUnsafeError, match=r"user 12345 can change '.*/theirs'"):
             SqliteStore(str(folder)).sessions()
         assert folder.exists() is exists
         assert not exists or os.listdir(folder) == []
@@ -302,11 +307,74 @@ def test_a_folder_that_others_could_replace_is_refused(
     os.chmod(tmp_path / "open", mode)
     store = SqliteStore(str(tmp_path / "open/state"))
     if refused:
-        with pytest.raises(StoreUnsafeError, match=r"others may write to '.*/open' above it"):
+        with pytest.raises(StoreUnsafeError, match=r"everybody can change '.*/open'"):
             store.sessions()
     else:
         assert store.sessions() == ()
     store.close()
+
+
+def shared_with(folder: Path, gid: int, mode: int = 0o2775) -> Path:
+    folder.mkdir()
+    os.chown(folder, -1, gid)
+    folder.chmod(mode)
+    return folder
+
+
+@needs_root
+@pytest.mark.root
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_that_a_group_could_replace_is_refused(tmp_path: Path, *, exists: bool) -> None:
+    """As everybody could: also where it is far above, behind a link, or still to be made."""
+    team = shared_with(tmp_path / "team", 65050)
+    (tmp_path / "short").symlink_to("team/mine")
+    if exists:
+        (team / "mine/state").mkdir(parents=True)
+        (team / "mine/state").chmod(0o700)
+    for folder in (team / "mine/state", tmp_path / "short/state"):
+        with SqliteStore(str(folder)) as store:
+            with pytest.raises(StoreUnsafeError, match=r"group 65050 can change '.*/team'"):
+                store.sessions()
+            with pytest.raises(StoreUnsafeError, match=r"group 65050 can change '.*/team'"):
+                store.exists()
+    assert os.listdir(team) == (["mine"] if exists else [])
+
+
+@needs_root
+@pytest.mark.root
+def test_a_folder_whom_a_list_lets_others_replace_is_refused(tmp_path: Path) -> None:
+    """An access control list (acl(5)) that names a user; the bits of the group are its mask."""
+    above = shared_with(tmp_path / "above", 0, 0o755)
+    nobody, entry = 2**32 - 1, struct.Struct("<HHI").pack
+    acl = (
+        struct.pack("<I", 2)
+        + entry(1, 7, nobody)
+        + entry(2, 7, 65003)
+        + entry(4, 5, nobody)
+        + entry(16, 7, nobody)
+        + entry(32, 5, nobody)
+    )
+    os.setxattr(above, "system.posix_acl_access", acl)
+    with pytest.raises(StoreUnsafeError, match=r"user 65003 can change '.*/above'"):
+        SqliteStore(str(above / "state")).sessions()
+
+
+@needs_root
+@pytest.mark.root
+def test_a_group_of_one_user_is_that_user() -> None:
+    """Where every user has a group, folders that the group may write to are usual (umask 002)."""
+    user = next(
+        u for u in pwd.getpwall() if u.pw_uid and members_of(u.pw_gid) == frozenset({u.pw_uid})
+    )
+    with tempfile.TemporaryDirectory() as top:
+        os.chown(top, user.pw_uid, user.pw_gid)
+        os.chmod(top, 0o775)  # noqa: S103 - as usual
+        with acting_as(user.pw_uid, user.pw_gid):
+            with SqliteStore(f"{top}/a/state") as store:
+                assert store.sessions() == ()
+            os.chmod(f"{top}/a", 0o775)  # noqa: S103 - likewise
+            with SqliteStore(f"{top}/a/state") as store:
+                assert store.sessions() == ()
 
 
 @needs_root
@@ -386,6 +454,79 @@ def test_a_file_with_a_second_name_is_refused(
     os.link(database, f"{folder}.db")
     with pytest.raises(StoreUnsafeError, match="more than one name"):
         store.sessions()
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o620, 0o602])
+def test_a_file_that_others_may_write_is_refused(
+    store: SqliteStore, database: str, mode: int
+) -> None:
+    os.chmod(database, mode)
+    with pytest.raises(StoreUnsafeError, match=f"others may write to it .mode {mode:04o}"):
+        store.sessions()
+
+
+def linked(path: str, other: str) -> None:
+    os.symlink(other, path)
+
+
+def named_twice(path: str, other: str) -> None:
+    os.link(other, path)
+
+
+def writable(path: str, other: str) -> None:
+    shutil.copy(other, path)
+    os.chmod(path, 0o666)  # noqa: S103 - this is the attack
+
+
+def foreign(path: str, other: str) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root's rights")
+    shutil.copy(other, path)
+    os.chown(path, 12345, 12345)
+
+
+def a_pipe(path: str, other: str) -> None:
+    os.mkfifo(path, 0o600)
+
+
+@pytest.mark.parametrize("opened", [True, False], ids=["open", "closed"])
+@pytest.mark.parametrize("kind", ["journal", "wal", "shm"])
+@pytest.mark.parametrize("plant", [linked, named_twice, writable, foreign, a_pipe])
+def test_what_somebody_left_beside_the_memory_is_not_read(
+    tmp_path: Path, store: SqliteStore, database: str, plant: Any, kind: str, *, opened: bool
+) -> None:
+    """SQLite would play it into the memory, and write through a link."""
+    other = tmp_path / "other"
+    other.write_bytes(b"somebody's own")
+    other.chmod(0o600)
+    if opened:
+        assert store.sessions() == (RECORD,)
+    with suppress(FileNotFoundError):
+        os.unlink(f"{database}-{kind}")
+    plant(f"{database}-{kind}", str(other))
+    for ask in (store.sessions, lambda: store.add_member(KEY, UniqueProcess(1, 1, BOOT))):
+        with pytest.raises(StoreUnsafeError, match=f"sessions.db-{kind}"):
+            ask()
+    assert other.read_bytes() == b"somebody's own"
+    os.unlink(f"{database}-{kind}")
+    assert store.sessions() == (RECORD,)
+
+
+def test_what_is_left_beside_no_memory_is_not_read(folder: str, database: str) -> None:
+    os.mkdir(folder, 0o700)
+    os.symlink("/nowhere", f"{database}-wal")
+    with pytest.raises(StoreUnsafeError, match="symbolic link"):
+        SqliteStore(folder).create_session(RECORD, limit=64)
+    assert os.listdir(folder) == ["sessions.db-wal"]
+
+
+def test_a_lock_with_a_second_name_is_refused(tmp_path: Path, folder: str) -> None:
+    """Who has the other name could keep it locked for ever."""
+    os.mkdir(folder, 0o700)
+    (tmp_path / "theirs").touch(0o600)
+    os.link(tmp_path / "theirs", os.path.join(folder, "sessions.lock"))
+    with pytest.raises(StoreUnsafeError, match=r"sessions.lock.*more than one name"):
+        SqliteStore(folder).sessions()
 
 
 def test_a_directory_in_place_of_the_file_is_refused(folder: str, database: str) -> None:

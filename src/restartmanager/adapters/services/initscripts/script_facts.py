@@ -12,6 +12,7 @@ import stat
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from restartmanager.adapters.proc.ways import risk_of
 from restartmanager.adapters.services.commands import Command, Ended
 from restartmanager.adapters.services.initscripts.script_files import script_names
 from restartmanager.adapters.services.initscripts.script_locks import is_being_stopped
@@ -188,7 +189,8 @@ _CLOCK_S = 2.0  # the time of the boot is known to the second, that of a file to
 
 
 def process_in(path: str, processes: Processes) -> Process | None:
-    """The process that this file names and that may be believed to be meant."""
+    """The process that this file names and that may be believed to be meant: nobody but root and
+    the process's own user could have written the file, or put another one in its place."""
     try:
         descriptor = os.open(path, _OPEN)
     except OSError:
@@ -204,6 +206,6 @@ def process_in(path: str, processes: Processes) -> Process | None:
     process = described(processes, int(number))
     if process is None or process.kernel_thread or not process.same_pid_namespace:
         return None
-    if facts.st_uid not in {0, process.uid} or facts.st_mode & 0o002:
+    if risk_of(path, facts, process.uid):
         return None
     return process if process.identity.start_time <= facts.st_mtime + _CLOCK_S else None

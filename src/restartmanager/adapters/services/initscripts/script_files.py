@@ -30,8 +30,11 @@ _TEXT_LIMIT = 256 * 1024  # init scripts take some kilobytes
 
 def script_names(folder: str = SCRIPTS) -> frozenset[str]:
     """The names of the services that have a script there."""
+    from restartmanager.adapters.proc.ways import Ways
+
     try:
-        names = os.listdir(folder) if _is_roots(os.stat(folder)) else []
+        safe = _is_roots(os.stat(folder)) and not Ways(0).to_file(folder).risk
+        names = os.listdir(folder) if safe else []
     except OSError:
         return frozenset()
     return frozenset(name for name in names if _is_script(folder, name))

@@ -26,7 +26,8 @@ _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 def stop_lock(name: str, until: float) -> Iterator[int]:
     """A descriptor of the lock of the service with this script, for the script to inherit; waits
     for who has it now, until then (monotonic seconds). Raises OSError."""
-    os.makedirs(_FOLDER, mode=0o700, exist_ok=True)
+    for folder in (os.path.dirname(_FOLDER), _FOLDER):  # whatever the caller's umask is
+        os.makedirs(folder, mode=0o700, exist_ok=True)
     descriptor = os.open(os.path.join(_FOLDER, name), _FLAGS | os.O_CREAT, 0o600)
     try:
         while not _locked(descriptor, fcntl.LOCK_EX) and time.monotonic() < until:
