@@ -117,7 +117,7 @@ def test_what_its_unit_gives_all_the_time_in_the_world_has_ours(
 ) -> None:
     """And it is not waited for for ever to come back; its manager has been told to start it."""
     monkeypatch.setenv("RESTARTMANAGER_TIMEOUT_S", "1")
-    monkeypatch.setattr("restartmanager.adapters.services.systemd.operations.STILL_STOPPING_S", 0.5)
+    monkeypatch.setattr("restartmanager.adapters.services.systemd.starts.STILL_STOPPING_S", 0.5)
     never = "TimeoutStopSec=infinity"
     units.start(units.service("stubborn.service", "--stubborn", service=[never], kept=True))
     before = main_pid("stubborn.service")
@@ -411,7 +411,7 @@ def test_what_takes_long_to_start_after_it_has_stopped_is_awaited(
     units: Units, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only what is still being stopped is given up early."""
-    monkeypatch.setattr("restartmanager.adapters.services.systemd.operations.STILL_STOPPING_S", 2)
+    monkeypatch.setattr("restartmanager.adapters.services.systemd.starts.STILL_STOPPING_S", 2)
     slow = ["ExecStopPost=/bin/sleep 1", "ExecStartPre=/bin/sleep 1.5"]
     units.start(units.service("slow.service", service=slow))
     die_over_update(units, "Jobs.finished = die")

@@ -15,12 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from restartmanager.adapters.services.systemd.dbus import Bus, BusGoneError, Refusal
 from restartmanager.adapters.services.systemd.jobs import Jobs, explained
-from restartmanager.adapters.services.systemd.operations import (
-    ReleaseRun,
-    RenewRun,
-    StartRun,
-    StopRun,
-)
+from restartmanager.adapters.services.systemd.operations import StopRun
+from restartmanager.adapters.services.systemd.starts import ReleaseRun, RenewRun, StartRun
 from restartmanager.adapters.services.systemd.unit_facts import Unit, declared_wish, is_unit_name
 from restartmanager.adapters.services.systemd.units import (
     failed_units,
