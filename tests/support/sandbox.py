@@ -19,12 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["INSIDE", "run_inside"]
+__all__ = ["INSIDE", "inside", "run_inside"]
 
 INSIDE = os.environ.get("SYSTEMDSANDBOX") == "1"
 """Whether this process lives in a sandbox."""
 
 _USER = "tester"
+
+
+def inside(*tests: str | Path, before: Sequence[str] = ()) -> list[str | Path]:
+    """The command that runs tests in a sandbox; ``before`` is put in front of pytest's in there."""
+    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=-ra --import-mode=importlib"]
+    pytest = [sys.executable, "-m", "pytest", *options]
+    return [SANDBOX, "--user", _USER, "--", *before, *pytest, *tests]
 
 
 def run_inside(file: Path, *, timeout_s: float, before: Sequence[str] = ()) -> None:
@@ -39,19 +46,7 @@ def run_inside(file: Path, *, timeout_s: float, before: Sequence[str] = ()) -> N
         if os.environ.get("CI"):
             pytest.fail(why)
         pytest.skip(why)
-    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=-ra --import-mode=importlib"]
-    command: list[str | Path] = [
-        SANDBOX,
-        "--user",
-        _USER,
-        "--",
-        *before,
-        sys.executable,
-        "-m",
-        "pytest",
-        *options,
-        file,
-    ]
+    command = inside(file, before=before)
     done = subprocess.run(
         command,
         cwd=ROOT,
