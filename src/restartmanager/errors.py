@@ -6,15 +6,6 @@ Catch ``RestartManagerError`` to catch them all. The classes are defined in ``mo
 
 from __future__ import annotations
 
-from restartmanager.model.action_errors import (
-    ActionError,
-    CannotComeBackError,
-    OperationCancelledError,
-    RebootNeededError,
-    RefreshError,
-    RestartError,
-    ShutdownError,
-)
 from restartmanager.model.errors import (
     ConfigurationError,
     DirectoryAmongFilesError,
@@ -41,6 +32,18 @@ from restartmanager.model.errors import (
     UnsupportedError,
     UsageError,
 )
+
+TYPE_CHECKING = False  # what type checkers take for true
+if TYPE_CHECKING:
+    from restartmanager.model.action_errors import (
+        ActionError,
+        CannotComeBackError,
+        OperationCancelledError,
+        RebootNeededError,
+        RefreshError,
+        RestartError,
+        ShutdownError,
+    )
 
 __all__ = [
     "ActionError",
@@ -76,9 +79,29 @@ __all__ = [
     "UsageError",
 ]
 
+_OF_ACTIONS = frozenset(
+    {
+        "ActionError",
+        "CannotComeBackError",
+        "OperationCancelledError",
+        "RebootNeededError",
+        "RefreshError",
+        "RestartError",
+        "ShutdownError",
+    }
+)
+"""Errors that are loaded when they are first asked for: whoever only looks meets none."""
+
 
 def __getattr__(name: str) -> object:
-    """``_rebuild``, by which errors were pickled here before the classes moved (PEP 562)."""
+    """An error of an action; or ``_rebuild``, by which errors were pickled here before the classes
+    moved (PEP 562)."""
+    if name in _OF_ACTIONS:
+        from restartmanager.model import action_errors
+
+        value: object = getattr(action_errors, name)
+        globals()[name] = value
+        return value
     if name != "_rebuild":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from restartmanager.model.earlier_pickles import rebuild

@@ -10,11 +10,9 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from restartmanager.engine.recipes import with_recipe
 from restartmanager.errors import ProcessError
 from restartmanager.model import Affected, Application, ServiceState, Unexplained
 from restartmanager.model.limits import WINDOWS_S
-from restartmanager.ports.machine import NoEntries
 from restartmanager.rules.applications import (
     MachineFacts,
     desktop_unit,
@@ -144,6 +142,9 @@ class Inspector:
         if relaunch_all:
             applications = tuple(relaunch_everything(app) for app in applications)
         if obstacles:
+            from restartmanager.engine.recipes import with_recipe
+            from restartmanager.ports.machine import NoEntries
+
             entries = self.entries or NoEntries()
             applications = tuple(
                 with_recipe(app, self.processes, entries)[0] for app in applications

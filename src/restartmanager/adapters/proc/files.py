@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from restartmanager.adapters.proc.dead_mounts import dead_mounts_at
 from restartmanager.adapters.proc.listings import directories_among
 from restartmanager.adapters.proc.mounts import below
-from restartmanager.adapters.proc.trees import Tree, TurnedLinkError
 from restartmanager.adapters.proc.watched import UnresponsiveError, patient_stat, watched
 from restartmanager.errors import DirectoryAmongFilesError, PathUnresponsiveError, UsageError
 from restartmanager.model import FileIdentity, FileResource, Resources, TreeResource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from restartmanager.adapters.proc.trees import Tree
 
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # O_NONBLOCK: who has a lease is not waited for
@@ -171,6 +172,8 @@ def _tree(path: str) -> TreeResource:
 
 
 def _opened(path: str) -> Tree:
+    from restartmanager.adapters.proc.trees import Tree, TurnedLinkError
+
     try:
         return Tree(path)
     except TurnedLinkError as error:

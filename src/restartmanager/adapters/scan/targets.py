@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from restartmanager.adapters.proc.files import first_bytes, identity_of
 from restartmanager.adapters.proc.formats import DELETED
 from restartmanager.adapters.proc.listings import Key, Leads
-from restartmanager.adapters.proc.trees import Tree, TurnedLinkError, real_path_of
 from restartmanager.model import FileResource
 from restartmanager.rules.interpreters import HEAD_BYTES, could_be_script
 
@@ -241,6 +240,8 @@ def _new_below(tree: TreeResource, leads: Leads) -> list[FileResource]:
 
     Nothing is there behind a link that somebody has put in the place of a folder.
     """
+    from restartmanager.adapters.proc.trees import Tree, TurnedLinkError
+
     recorded = {entry.path for entry in tree.entries}
     new = []
     try:
@@ -304,5 +305,7 @@ def _real_paths(paths: Iterable[str]) -> Iterator[str]:
 
 
 def _prefixes(path: str) -> set[str]:
+    from restartmanager.adapters.proc.trees import real_path_of
+
     found = {path, real_path_of(path) or path}
     return {folder.rstrip("/") + "/" for folder in found}
