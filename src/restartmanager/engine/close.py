@@ -1,8 +1,8 @@
-"""Closing of applications that are processes: ask, wait, insist.
+"""The closer: applications that are processes are asked, waited for, and perhaps killed.
 
-All applications of a stage are closed side by side. Each is in the journal before it is asked
-anything, and again when its outcome is known. ``close_methods`` ask it, ``close_phases`` say what
-follows.
+All applications of a stage are closed side by side. Each is written to the journal before it is
+asked anything, and again when its outcome is known. ``close_methods`` has the ways of asking,
+``close_phases`` what follows when an application does not exit.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 
 class Closer:
-    """Closes the applications of one stage after the other.
+    """A closer of applications, which takes one stage after the other.
 
     ``talks`` are the conversations of the vote, ``overridden`` the objections in it; ``plan`` says
     what applications are told, and whether what does not obey is killed.
@@ -87,7 +87,7 @@ class Closer:
                 closing.release()
 
     def _prepare(self, application: Application) -> Closing:
-        """Take hold of its processes, and note how to bring it back while that can be seen."""
+        """The application with holds on its processes, and with its recipe as it is now."""
         handles = {}
         for process in application.processes:
             try:
@@ -106,14 +106,14 @@ class Closer:
         return closing
 
     def _ask(self, closings: Sequence[Closing]) -> None:
-        """The polite request, on the best method that leads to each."""
+        """Ask each application by the politest method that reaches it."""
         left = list(closings)
         for method in self._methods:
             left = method.take(left)
             self._recorder.check_cancelled()
 
     def _wait(self, pending: Sequence[Closing]) -> None:
-        """Sleep until a process exits, a deadline passes or somebody cancels; then insist."""
+        """Sleep until a process exits, something is due or somebody cancels; then act."""
         handles = [handle for closing in pending for handle in closing.handles.values()]
         until = min(closing.next_event for closing in pending)
         gone = self._processes.wait(handles, until, self._context.cancel)
@@ -125,7 +125,7 @@ class Closer:
                 self._advance(closing, now)
 
     def _advance(self, closing: Closing, now: float) -> None:
-        """Do what is due by now."""
+        """Do what is due for one application by now."""
         if now >= closing.remind_at:
             closing.remind_helpers()
         while now >= closing.phase.deadline:
@@ -158,7 +158,7 @@ class Closer:
         return True
 
     def _complaint(self, closing: Closing) -> str:
-        """Why it still runs."""
+        """The reason why the application still runs."""
         if isinstance(closing.phase, Refused):
             return _joined(closing.phase.why, closing.remark)
         still = ", ".join(str(identity) for identity in closing.handles)
@@ -166,7 +166,7 @@ class Closer:
         return _joined(late, self._question(closing), closing.remark)
 
     def _question(self, closing: Closing) -> str:
-        """What an application that was asked to close its windows asks its user."""
+        """The question that an application asks its user after its windows were asked to close."""
         if not isinstance(closing.phase, AskedByWindow) or closing.leader is None:
             return ""
         deadline = self._clock.monotonic() + self._limits.answer_s

@@ -1,4 +1,4 @@
-"""Close methods: an application is asked to exit by its channel, its windows, or a signal.
+"""Close methods: ways to ask an application to exit, by its channel, its windows, or a signal.
 
 Each method takes the applications that it reaches, and hands on the others. The most polite one
 comes first. What follows when an application does not exit is in ``close_phases``.
@@ -27,15 +27,16 @@ _NOT_ASKED = {AnswerKind.NONE, AnswerKind.IMPOSTOR, AnswerKind.NONSENSE}
 
 
 class CloseMethod(Protocol):
-    """One way to ask applications to exit."""
+    """A way to ask applications to exit."""
 
     def take(self, closings: Sequence[Closing]) -> list[Closing]:
-        """Ask those that this method reaches; the others. When it is called off it ends early."""
+        """Ask the applications that this method reaches, and hand back the others. It ends early
+        when the operation is cancelled."""
         ...
 
 
 class CloseByChannel:
-    """Applications that listen are told to save and exit; ``reason`` is what they are told."""
+    """The method for applications that listen: they are told to save and exit, and ``reason``."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class CloseByChannel:
         self._reason = reason
 
     def take(self, closings: Sequence[Closing]) -> list[Closing]:
-        """Tell those that listen; the others."""
+        """Tell the applications that listen, and hand back the others."""
         clock, limits = self._context.clock, self._context.limits
         by_leader = {c.leader.identity: c for c in closings if c.leader is not None}
         began = clock.monotonic()
@@ -77,10 +78,9 @@ class CloseByChannel:
 
 
 class CloseByWindow:
-    """Main windows are asked to close, as by their close button.
+    """The method for applications with main windows: these are asked to close, as by their button.
 
-    What has them asked its user by then, perhaps: no signal follows of itself. One that hangs
-    would not hear, and is left open without ``force``.
+    An application whose windows hang would not hear of it, and is left open without ``force``.
     """
 
     def __init__(self, context: OperationContext, recorder: StopRecorder, *, force: bool) -> None:
@@ -89,7 +89,7 @@ class CloseByWindow:
         self._force = force
 
     def take(self, closings: Sequence[Closing]) -> list[Closing]:
-        """Ask those that have windows; the others."""
+        """Ask the applications that have windows, and hand back the others."""
         limits, clock = self._context.limits, self._context.clock
         leaders = [c.leader for c in closings if c.leader is not None and _has_windows(c)]
         if not leaders:
@@ -113,14 +113,14 @@ class CloseByWindow:
 
 
 class CloseBySignal:
-    """Everybody obeys a signal, or does not."""
+    """The method for all other applications: a signal."""
 
     def __init__(self, context: OperationContext, recorder: StopRecorder) -> None:
         self._context = context
         self._recorder = recorder
 
     def take(self, closings: Sequence[Closing]) -> list[Closing]:
-        """Ask all; nobody is left."""
+        """Ask all of them; none is left."""
         patience_s = self._context.limits.application_s
         for closing in closings:
             self._recorder.say(closing.application, "asked to exit", patience_s)

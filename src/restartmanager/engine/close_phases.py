@@ -7,8 +7,9 @@
               └──────────────────────┘
     each of them ──▶ refused
 
-Each phase has a deadline, and says what follows then; nothing, where the application did not exit
-in time and is left alone. It is closed as soon as its last process has exited, in whatever phase.
+Each phase has a deadline and says what follows then: another phase, or nothing, and the application
+is left alone because it did not exit in time. In whatever phase it is, it is closed as soon as its
+last process has exited.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class _Last:
     __slots__ = ()
 
     def following(self, now: float, limits: TimeLimits, *, force: bool) -> None:
-        """None."""
+        """No phase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,11 @@ class AskedByChannel:
 
     @property
     def deadline(self) -> float:
-        """The earlier one of the two."""
+        """The earlier one of the two times."""
         return min(self.exit_by, self.signal_at)
 
     def following(self, now: float, limits: TimeLimits, *, force: bool) -> Signalled | None:
-        """A signal; once the time to exit is over, only with force."""
+        """A signal; when the time to exit is over, only with force."""
         if now >= self.exit_by and not force:
             return None
         return Signalled(self.exit_by if now >= self.signal_at else now + limits.helpers_s)
@@ -127,14 +128,14 @@ class Closing:
 
     @property
     def leader(self) -> Process | None:
-        """The process that is asked: it knows best how to end its helpers. None when it has gone,
-        or there is none."""
+        """The process that is asked, because it knows best how to end its helpers; None when it has
+        gone, or there is none."""
         leader = self.application.main_process
         return leader if leader is not None and leader.identity in self.handles else None
 
     @property
     def next_event(self) -> float:
-        """When to look at it again, if nothing happens."""
+        """The time to look at it again, if no process exits before."""
         return min(self.phase.deadline, self.remind_at)
 
     def is_over(self, now: float, limits: TimeLimits, *, force: bool) -> bool:
@@ -152,11 +153,11 @@ class Closing:
         self.handles.pop(identity).close()
 
     def refuse(self, why: str) -> None:
-        """It is not going to be closed."""
+        """Leave it open."""
         self.phase = Refused(why)
 
     def signal(self, phase: Signalled) -> None:
-        """The polite signal, to the leader alone where there is one."""
+        """Send the polite signal, to the leader alone where there is one."""
         self.phase = phase
         leader = self.leader
         if leader is None:
@@ -167,12 +168,12 @@ class Closing:
             self._send(leader, Signal.HANG_UP)
 
     def remind_helpers(self) -> None:
-        """The polite signal, to those who have outlived their leader."""
+        """Send the polite signal to the helpers that have outlived their leader."""
         self.remind_at = math.inf
         self._send_all(Signal.TERMINATE)
 
     def kill(self, phase: Killed) -> None:
-        """No more asking."""
+        """Kill all its processes."""
         self.phase = phase
         self.remind_at = math.inf
         self._send_all(Signal.KILL)

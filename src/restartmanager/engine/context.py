@@ -1,4 +1,4 @@
-"""What an operation works with: the ports, the journal, who watches it, and how long it waits."""
+"""The context of an operation: the ports, the journal, who watches it, and its time limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OperationContext:
-    """What shutdown and restart have in common.
+    """The context of one shutdown, restart or refresh.
 
     ``variables`` are the environment of the caller, whose effective user number is ``uid``;
     ``write`` puts entries into the journal.

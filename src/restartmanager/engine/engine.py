@@ -1,8 +1,8 @@
-"""The operations of a session: what Restart Manager does, over whatever ports it is given.
+"""The engine: the operations of sessions, over the ports that it is given.
 
-Sessions are named by their key here; ``session`` wraps this into handles with roles. The order of
-things and the refusals are those of the Windows original (RmStartSession and its kin); where this
-one goes further, the docstring says so.
+Sessions are named by their keys here; ``api.primary`` and ``api.secondary`` have handles on them. The
+order of things and the refusals are those of Windows (RmStartSession and its kin); where an
+operation goes further, its docstring says so.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ MAX_SESSIONS = 64
 
 @dataclass(slots=True)
 class Engine:
-    """All operations, for one user, over one set of ports."""
+    """All operations of one user, over one set of ports."""
 
     store: Store
     identifier: ResourceIdentifier
@@ -238,7 +238,7 @@ class Engine:
         cancel: CancelToken,
     ) -> tuple[Outcome, ...]:
         """Restart where it stands what uses old versions of the registered resources, or, with
-        ``everything``, whatever runs replaced code. The original has no such operation.
+        ``everything``, whatever runs replaced code. Windows has no such operation.
 
         What cannot be stopped or would not come back is left alone, and among the outcomes. Raises
         RefreshError when something is not up to date afterwards that should be,
@@ -285,7 +285,7 @@ class Engine:
     def recover(self) -> tuple[Outcome, ...]:
         """Bring back what dead installers of this user left stopped, and forget their sessions.
 
-        Better than the original, which leaves those applications closed. Of two that recover at
+        Windows leaves those applications closed. Of two that recover at
         the same time each session is taken by one. What fails is an outcome, never an exception.
         """
         outcomes: list[Outcome] = []

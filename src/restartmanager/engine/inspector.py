@@ -1,7 +1,7 @@
-"""From one look at the machine to the applications on it: who uses what, and who is stale.
+"""The inspector: it looks at the machine, and says which applications use what, and what is stale.
 
-The inspector gathers the facts beyond the holders that ``rules.applications`` needs: their
-ancestors, who the caller is, what they registered about coming back.
+It gathers the facts beyond the holders that ``rules.applications`` needs: their ancestors, who the
+caller is, what they registered about coming back.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Stale:
 
 @dataclass(slots=True)
 class Inspector:
-    """Looks at the machine for one user, who has the effective user number ``uid``.
+    """An inspector of the machine for one user, who has the effective user number ``uid``.
 
     Without ``screens`` and ``entries``, which only matter to what is to be closed, applications
     are told apart by what looks at no display and no desktop entry.
@@ -123,7 +123,7 @@ class Inspector:
         return Affected.of(applications, sighting)
 
     def find_stale(self, resources: Resources | None) -> Stale:
-        """What still uses old versions of these resources; of whatever was replaced, for None."""
+        """The users of old versions of these resources; for None, of whatever was replaced."""
         if resources is None:
             sighting = self.scanner.find_stale(self.load_policy())
         else:

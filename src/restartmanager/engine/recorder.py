@@ -1,4 +1,4 @@
-"""What shutdown and restart write down of every application, before they act and afterwards."""
+"""Recorders: they write down what is done to each application, before it is done and afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class StopRecorder:
-    """Keeps the journal, the outcomes and the progress of one shutdown of ``total`` applications.
+    """The recorder of one shutdown of ``total`` applications: journal, outcomes and progress.
 
     ``first_sequence`` is the number before that of the first entry.
     """
@@ -45,21 +45,21 @@ class StopRecorder:
         )
 
     def write(self, entries: Sequence[JournalEntry]) -> None:
-        """Put entries on record, all or none."""
+        """Record entries, all or none."""
         self._context.write(entries)
 
     def stopped(self, entry: JournalEntry, message: str = "") -> None:
-        """It is stopped, by us."""
+        """Record that it is stopped, by us."""
         self._settle(entry, JournalStep.STOPPED, Status.STOPPED, Result.DONE, message)
 
     def gone(self, entry: JournalEntry) -> None:
-        """It had gone before it was asked."""
+        """Record that it had gone before it was asked."""
         message = "it had already gone"
         step = JournalStep.LEFT_STOPPED
         self._settle(entry, step, Status.STOPPED_OTHER, Result.DONE, message)
 
     def not_stopped(self, entry: JournalEntry, message: str) -> None:
-        """It still runs."""
+        """Record that it still runs."""
         status = Status.RUNNING | Status.ERROR_ON_STOP
         self._settle(entry, JournalStep.NOT_STOPPED, status, Result.FAILED, message)
 
@@ -95,7 +95,8 @@ class StopRecorder:
 
 
 class Verified(NamedTuple):
-    """What was seen of one that had been started: it is back where there is no ``trouble``."""
+    """A started application, as it was seen after a while: it is back where there is no
+    ``trouble``."""
 
     entry: JournalEntry
     trouble: str = ""
@@ -103,7 +104,7 @@ class Verified(NamedTuple):
 
 
 class StartRecorder:
-    """Keeps the journal, the outcomes and the progress of one restart of ``total`` applications."""
+    """The recorder of one restart of ``total`` applications: journal, outcomes and progress."""
 
     def __init__(self, context: OperationContext, total: int) -> None:
         self._context = context
@@ -111,7 +112,7 @@ class StartRecorder:
         self.outcomes: list[Outcome] = []
 
     def intend(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
-        """Put on record that these are about to be started; the entries as they are now."""
+        """Record that these are about to be started; the entries as they are now."""
         noted = [self._at_step(entry, JournalStep.START_INTENDED) for entry in entries]
         self._context.write(noted)
         for entry in noted:
@@ -119,8 +120,8 @@ class StartRecorder:
         return noted
 
     def renewing(self, applications: Sequence[Application], sequence: int) -> list[JournalEntry]:
-        """Put on record that these are about to be restarted where they stand; their entries, the
-        first one after ``sequence``."""
+        """Record that these are about to be restarted where they stand; their entries, the first
+        one after ``sequence``."""
         now = self._context.clock.now()
         entries = [
             JournalEntry(number, application, JournalStep.STOP_INTENDED, now, hold=Hold())
@@ -132,32 +133,32 @@ class StartRecorder:
         return entries
 
     def released(self, entry: JournalEntry, process: UniqueProcess | None) -> JournalEntry:
-        """Put on record as what it was started, and that it may run; the entry as it is now."""
+        """Record as which process it was started, and that it may run; the entry as it is now."""
         noted = self._at_step(replace(entry, started_as=process), JournalStep.START_RELEASED)
         self._context.write([noted])
         return noted
 
     def verified(self, seen: Iterable[Verified]) -> None:
-        """They are back or not; all goes on record at once, for all of it was seen at once."""
+        """Record which are back; all at once, for all of it was seen at once."""
         self._record([self._judged(*each) for each in seen])
 
     def not_back(self, entry: JournalEntry, trouble: str) -> None:
-        """It should have come back and did not."""
+        """Record that it should have come back and did not."""
         self.verified([Verified(entry, trouble)])
 
     def left_stopped(self, entry: JournalEntry, message: str) -> None:
-        """It stays closed, as it should."""
+        """Record that it stays closed, as it should."""
         status = entry.application.status & ~Status.RUNNING | Status.STOPPED
         self._record([self._settled(entry, JournalStep.LEFT_STOPPED, status, message)])
 
     def never_stopped(self, entry: JournalEntry) -> None:
-        """It runs, and nobody has to bring it back."""
+        """Record that it runs, and nobody has to bring it back."""
         status = entry.application.status
         message = "it was never stopped"
         self._record([self._settled(entry, JournalStep.NOT_STOPPED, status, message)])
 
     def broken(self, outcome: Outcome) -> None:
-        """Something else went wrong over it."""
+        """Add the outcome of something else that went wrong over it; it is not in the journal."""
         self.outcomes.append(outcome)
         self._say(outcome)
 

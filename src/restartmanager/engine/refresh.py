@@ -1,4 +1,4 @@
-"""Restart what uses old files where it stands: after a change, for the smallest down-time.
+"""The refresh: after a change, what uses old files is restarted where it stands.
 
 Applications are closed, services restarted in one step each, and the applications brought back.
 """
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 class Refresh:
-    """Carries out one plan; use it once. ``read_journal`` has what was written so far,
-    ``find_stale`` looks who still uses old files."""
+    """One refresh; use it once. ``read_journal`` has what was written so far, ``find_stale`` looks
+    who still uses old files."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Refresh:
         self._filters = filters
 
     def carry_out(self, plan: RefreshPlan) -> tuple[Outcome, ...]:
-        """Do it; what became of each application, in the end.
+        """Carry out a plan; what became of each application, in the end.
 
         Raises OperationCancelledError when it was called off; what is still owed stays owed.
         """

@@ -1,4 +1,4 @@
-"""Start applications that are processes again, each at most once.
+"""The relauncher: applications that are processes are started again, each at most once.
 
 A new process is written down before it runs its program, so that whoever continues after a crash
 finds it.
@@ -33,7 +33,8 @@ _log = logging.getLogger(__name__)
 
 
 class Relauncher:
-    """Starts what is owed and can be started; the recorder has what became of the others."""
+    """A starter of applications that are owed; the recorder has what became of those that it does
+    not start."""
 
     def __init__(
         self, context: OperationContext, recorder: StartRecorder, filters: Sequence[Filter]

@@ -1,4 +1,4 @@
-"""Bring back what was stopped: the last one stopped comes first.
+"""The restart: what was stopped is brought back, the last one stopped first.
 
 The journal says what may be owed; reality decides. Verified means: what was started lives on after
 its start, and no longer uses the old files.
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 
 class Restart:
-    """Carries out the restart of one session; use it once. ``find_stale`` looks who still uses
-    files that were replaced."""
+    """One restart of one session; use it once. ``find_stale`` looks who still uses files that were
+    replaced."""
 
     def __init__(
         self,

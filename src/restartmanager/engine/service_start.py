@@ -1,4 +1,4 @@
-"""Start services again by their managers, and put back what kept them stopped."""
+"""The starter of services: their managers start them, and what kept them stopped is undone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ _PERHAPS_RUNNING = {JournalStep.STOP_INTENDED, JournalStep.NOT_STOPPED}
 
 
 class ServiceStarter:
-    """Starts what is owed and can be started; the recorder has what became of the others."""
+    """A starter of services that are owed; the recorder has what became of those that it does not
+    start."""
 
     def __init__(
         self, context: OperationContext, recorder: StartRecorder, filters: Sequence[Filter]
@@ -40,8 +41,8 @@ class ServiceStarter:
         self._cancel = context.cancel
         self._recorder = recorder
         self._filters = filters
-        self._started: list[Service] = []
-        self._remarks: dict[Service, str] = {}
+        self._started: dict[Service, str] = {}
+        """The services that were started, with what is worth telling about each."""
         self._failed_before: frozenset[Service] = frozenset()
 
     def start(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
@@ -106,18 +107,17 @@ class ServiceStarter:
         for result in results:
             entry = waiting[result.service]
             if result.done:
-                self._remarks[result.service] = result.remark
+                self._started[result.service] = result.remark
                 released.append(self._recorder.released(entry, result.main))
             else:
                 self._recorder.not_back(entry, result.trouble)
-        self._started += [e.application.service for e in released if e.application.service]
         return released
 
     # -- verification --------------------------------------------------------------------------
 
     def remark(self, service: Service | None) -> str:
         """What is worth telling about a service that is back."""
-        return "" if service is None else self._remarks.get(service, "")
+        return "" if service is None else self._started.get(service, "")
 
     def broken(self) -> Mapping[Service, str]:
         """Those that were started and are not up any more, and why."""
@@ -134,7 +134,7 @@ class ServiceStarter:
         if not self._started:
             return
         new = self._services.failed(self._started) - self._failed_before
-        for service in sorted(new - set(self._started), key=str):
+        for service in sorted(new - self._started.keys(), key=str):
             facts = self._services.describe([service]).get(service)
             self._recorder.broken(_casualty(service, facts.trouble if facts else ""))
 

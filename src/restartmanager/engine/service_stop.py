@@ -1,4 +1,4 @@
-"""Stop services by their managers, so that nothing starts them again meanwhile.
+"""The stopper of services: their managers stop them, and nothing starts them again meanwhile.
 
 The journal has each service, and what must be done besides to keep it stopped, before its manager
 is told anything; and the outcome as soon as it is known.
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 class ServiceStopper:
-    """Stops the services of one stage after the other. ``force`` kills what does not obey."""
+    """A stopper of services, which takes one stage after the other. ``force`` kills what does not
+    obey."""
 
     def __init__(self, context: OperationContext, recorder: StopRecorder, *, force: bool) -> None:
         self._services = context.services

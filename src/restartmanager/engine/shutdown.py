@@ -1,4 +1,4 @@
-"""Carry out a shutdown plan: a vote, then stage by stage, each in its own way.
+"""The shutdown: a vote, then stage by stage, services and other applications each in their way.
 
 Everything is written to the journal before it is asked to stop, and again when its outcome is
 known. Nothing is rolled back: what was stopped is for restart to bring back.
@@ -36,10 +36,10 @@ def take_vote(
     applications: Sequence[Application],
     reason: EndReason,
 ) -> Answers:
-    """What each of these applications says to being closed, by its leader.
+    """The answers of these applications to the question whether they may be closed, by leader.
 
-    Who cannot be asked and has a window that hangs is as one that does not answer. When it is
-    called off, the answers mean nothing.
+    An application that cannot be asked and whose windows hang counts as one that does not answer.
+    When the operation is cancelled, the answers mean nothing.
     """
     deadline = context.clock.monotonic() + context.limits.answer_s
     answers = dict(talks.query(reason, deadline, context.cancel))
@@ -65,7 +65,7 @@ def _hanging(
 
 
 class Shutdown:
-    """Carries out one plan; use it once.
+    """One shutdown; use it once.
 
     ``first_sequence`` is the number of the last entry that the journal already has.
     """
@@ -75,7 +75,7 @@ class Shutdown:
         self._first_sequence = first_sequence
 
     def carry_out(self, plan: ShutdownPlan) -> tuple[Outcome, ...]:
-        """Stop what is to be stopped; what became of each.
+        """Carry out a plan; what became of each application.
 
         Raises OperationCancelledError, with the outcomes so far, when it was called off.
         """
