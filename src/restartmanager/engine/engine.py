@@ -1,7 +1,7 @@
 """The engine: the operations of sessions, over the ports that it is given.
 
-Sessions are named by their keys here; ``api.primary`` and ``api.secondary`` have handles on them. The
-order of things and the refusals are those of Windows (RmStartSession and its kin); where an
+Sessions are named by their keys here; ``api.primary`` and ``api.secondary`` have handles on them.
+The order of things and the refusals are those of Windows (RmStartSession and its kin); where an
 operation goes further, its docstring says so.
 """
 
