@@ -208,7 +208,7 @@ class ProcDirectory:
         except OSError:
             return None
         for root in ("", f"{self._proc}/{self.pid}/{view}root"):
-            if program is not None and _leads_to(root + path, program):
+            if program is not None and _leads_to(root, path, program):
                 return path
         return path.removesuffix(DELETED)
 
@@ -282,9 +282,10 @@ def _optional(read: Callable[[str], bytes | None], name: str) -> bytes | None:
         return None
 
 
-def _leads_to(path: str, file: os.stat_result) -> bool:
+def _leads_to(root: str, path: str, file: os.stat_result) -> bool:
+    """Whether that file is at this path, where a stranger may have put what never answers."""
     try:
-        found = os.stat(path)
+        found = patient_stat(root + path, path)
     except (OSError, ValueError):
         return False
     return (found.st_dev, found.st_ino) == (file.st_dev, file.st_ino)
