@@ -28,6 +28,10 @@ LAUNCHER = "tests/integration/adapters/processes/test_launcher.py::"
 REGISTRATION = "tests/integration/app/test_registering.py::"
 HOSTILE = "tests/cli/test_hostile_text.py::"
 TREES = "tests/unit/adapters/proc/test_trees.py::"
+RULE = "tests/unit/rules/test_trust.py::"
+WAYS = "tests/integration/adapters/proc/test_ways.py::"
+TRUST = "tests/integration/adapters/processes/test_trust.py::"
+OBSTACLE = "tests/unit/engine/test_restart_obstacle.py::"
 TRANSACTION = "tests/unit/engine/test_transaction.py::"
 
 MUTATIONS = (
@@ -520,5 +524,159 @@ MUTATIONS = (
         "    return facts.st_uid == 0 and not facts.st_mode & 0o022",
         "    return facts.st_uid == 0",
         "tests/integration/adapters/services/test_service_files.py::test_only_what_root_alone_can_write_is_a_script",
+    ),
+    Mutation(
+        18,
+        "rules/trust.py",
+        "        if not self._is_trusted(folder.uid):",
+        "        if folder.missing:",
+        RULE + "test_who_may_write_to_a_folder",
+    ),
+    Mutation(
+        18,
+        "rules/trust.py",
+        "            return gid == 0",
+        "            return True",
+        RULE + "test_who_may_write_to_a_folder",
+    ),
+    Mutation(
+        18,
+        "rules/trust.py",
+        "        if entry.missing:",
+        "        if not entry.path:",
+        RULE + "test_in_a_sticky_folder_each_entry_is_its_owners",
+    ),
+    Mutation(
+        18,
+        "rules/trust.py",
+        "        if not self._is_trusted(entry.uid):",
+        "        if not entry.path:",
+        RULE + "test_in_a_sticky_folder_each_entry_is_its_owners",
+    ),
+    Mutation(
+        18,
+        "rules/trust.py",
+        " and entry.names > 1:",
+        " and not entry.names:",
+        RULE + "test_another_name_for_a_file_of_roots_proves_nothing",
+    ),
+    Mutation(
+        18,
+        "adapters/proc/ways.py",
+        "_LOOK = os.O_PATH | os.O_NOFOLLOW",
+        "_LOOK = os.O_PATH",
+        WAYS + "test_a_link_in_a_sticky_folder_is_its_owners",
+    ),
+    Mutation(
+        18,
+        "adapters/proc/ways.py",
+        "server_of_mount(mount)",
+        "0",
+        WAYS + "test_a_file_system_of_somebody_else_is_not_asked",
+    ),
+    Mutation(
+        18,
+        "adapters/proc/ways.py",
+        '        if path.startswith("/proc/"):',
+        "        if not path:",
+        WAYS + "test_what_means_something_else_to_each_process",
+    ),
+    Mutation(
+        18,
+        "adapters/proc/mounts.py",
+        '    options = rest.rpartition(b" ")[2]',
+        "    options = rest",
+        WAYS + "test_whose_a_file_system_is",
+    ),
+    Mutation(
+        18,
+        "adapters/proc/writers.py",
+        "        if tag in {_USER, _OWNING_GROUP, _GROUP}",
+        "        if tag in {_OWNING_GROUP, _GROUP}",
+        WAYS + "test_access_control_lists",
+    ),
+    Mutation(
+        18,
+        "adapters/proc/writers.py",
+        "(*_numbers(group.gr_mem), *(_whose_first_group(gid) if gid else ()))",
+        "_numbers(group.gr_mem)",
+        WAYS + "test_who_is_in_a_group",
+    ),
+    Mutation(
+        18,
+        "adapters/processes/trust.py",
+        "    yield ways.to_working_directory(recipe.directory).risk",
+        "",
+        TRUST + "test_a_working_directory_of_somebody_else",
+    ),
+    Mutation(
+        18,
+        "adapters/processes/trust.py",
+        "        yield from _risks_of(code, ways)",
+        "        yield str()",
+        TRUST + "test_a_script_that_somebody_else_could_have_made",
+    ),
+    Mutation(
+        18,
+        "adapters/processes/trust.py",
+        "    if code.beside and folder:",
+        "    if code.beside and not folder:",
+        TRUST + "test_modules_beside_a_script_of_python",
+    ),
+    Mutation(
+        18,
+        "rules/loading.py",
+        "        yield from _python(executable, arguments, scripts, environment)",
+        "        yield from ()",
+        TRUST + "test_an_environment_of_python_that_was_made_anew",
+    ),
+    Mutation(
+        18,
+        "rules/loading.py",
+        "_VARIABLES = _LINKER | _INTERPRETERS | _TOOLKITS",
+        "_VARIABLES = _TOOLKITS",
+        TRUST + "test_code_that_a_variable_names",
+    ),
+    Mutation(
+        18,
+        "adapters/processes/starting.py",
+        "    _insist_on_trust(recipe)\n    with",
+        "    with",
+        TRUST + "test_what_somebody_else_could_have_changed_is_not_started",
+    ),
+    Mutation(
+        18,
+        "adapters/processes/starting.py",
+        "                _insist_on_trust(recipe)  # that may have taken a while",
+        "",
+        TRUST + "test_what_was_handed_over_while_the_new_process_waited_is_not_started",
+    ),
+    Mutation(
+        19,
+        "engine/recipes.py",
+        "processes.risk(recipe) if recipe is not None else",
+        "",
+        OBSTACLE + "test_a_shutdown_touches_nothing",
+    ),
+    Mutation(
+        19,
+        "rules/plan.py",
+        "    if lost and not mode.partial:",
+        "    if lost and mode.only_registered:",
+        OBSTACLE + "test_a_shutdown_touches_nothing",
+    ),
+    Mutation(
+        19,
+        "engine/close.py",
+        "        if handles and application.restart_obstacle",
+        "        if not handles and application.restart_obstacle",
+        OBSTACLE + "test_what_comes_up_while_others_are_asked_is_not_closed_either",
+    ),
+    Mutation(
+        19,
+        "rules/relaunch.py",
+        "    return replace(application, restart_by=RestartBy.NONE, restart_obstacle=why)",
+        "    return replace(application, restart_obstacle=why)",
+        OBSTACLE + "test_a_refresh_leaves_it_alone",
     ),
 )

@@ -289,7 +289,7 @@ def test_who_is_in_a_group(monkeypatch: pytest.MonkeyPatch, place: Path) -> None
     import pwd
 
     def group_entry(gid: int) -> grp.struct_group:
-        members = {7: [], 8: ["me"], 9: ["me", "stranger"], 10: ["deleted"], 0: []}
+        members = {7: [], 8: ["me"], 9: ["me", "stranger"], 10: ["deleted"], 0: [], 12: []}
         return grp.struct_group((f"g{gid}", "x", gid, members[gid]))
 
     def user_entry(name: str) -> pwd.struct_passwd:
@@ -305,12 +305,13 @@ def test_who_is_in_a_group(monkeypatch: pytest.MonkeyPatch, place: Path) -> None
     monkeypatch.setattr(grp, "getgrgid", group_entry)
     monkeypatch.setattr(pwd, "getpwnam", user_entry)
     monkeypatch.setattr(pwd, "getpwall", lambda: everybody)
-    assert [writers.members_of(gid) for gid in (7, 8, 9, 10, 0, 13)] == [
+    assert [writers.members_of(gid) for gid in (7, 8, 9, 10, 0, 12, 13)] == [
         frozenset(),
         {ME},
         {ME, STRANGER},
         {UNKNOWN_USER},
         frozenset(),
+        {STRANGER},
         None,
     ]
 
