@@ -85,7 +85,6 @@ def begin() -> None:
         if LIBC.mount(b"tmpfs", path.encode(), b"tmpfs", 0, f"mode={mode}".encode()):
             sys.exit(f"not possible: {os.strerror(ctypes.get_errno())}")
     os.environ["RESTARTMANAGER_STATE_DIR"] = "/mnt/state"
-    os.environ["RESTARTMANAGER_TRACES"] = "0"
     folder(PLACE, 0o1777)
 
 
