@@ -47,10 +47,6 @@ class Conversations(Protocol):
         """
         ...
 
-    def cancelled(self, identities: Collection[UniqueProcess]) -> None:
-        """Tell these applications to go on."""
-        ...
-
     def close(self) -> None:
         """Close all connections; any number of times."""
         ...

@@ -99,14 +99,11 @@ class SimulatedConversations:
         self._ask(asked, Request(RequestKind.END, reason), deadline, cancel)
         return {identity: self._answers[identity] for identity in identities}
 
-    def cancelled(self, identities: Collection[UniqueProcess]) -> None:
-        for identity in identities:
-            listening = self._open.pop(identity, None)
-            if listening is not None and identity in self._agreed:
-                listening.heard.append("cancelled")
-
     def close(self) -> None:
-        self.cancelled([*self._open])
+        for identity, listening in self._open.items():
+            if identity in self._agreed:
+                listening.heard.append("cancelled")
+        self._open.clear()
 
     def __enter__(self) -> Self:
         return self

