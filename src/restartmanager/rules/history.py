@@ -6,7 +6,7 @@
     >>> from restartmanager.model.journal import JournalEntry, JournalStep
     >>> editor = Application("editor", AppType.CONSOLE, None, status=Status.STOPPED)
     >>> journal = [JournalEntry(0, editor, JournalStep.STOPPED, 0.0)]
-    >>> (merged,) = merge_history([], journal, Alive(), filters=[])
+    >>> (merged,) = merge_history([], journal, Alive({}, frozenset()), filters=[])
     >>> merged.name, merged.status
     ('editor', <Status.STOPPED: 2>)
 """
@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.model import Application, Required, Status
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
 class Alive(NamedTuple):
     """The processes and services of a journal that run now."""
 
-    processes: Mapping[UniqueProcess, Process] = MappingProxyType({})
-    services: frozenset[Service] = frozenset()
+    processes: Mapping[UniqueProcess, Process]
+    services: frozenset[Service]
 
 
 def merge_history(
