@@ -32,6 +32,7 @@ RULE = "tests/unit/rules/test_trust.py::"
 WAYS = "tests/integration/adapters/proc/test_ways.py::"
 TRUST = "tests/integration/adapters/processes/test_trust.py::"
 OBSTACLE = "tests/unit/engine/test_restart_obstacle.py::"
+EVENTS = "tests/unit/engine/test_events.py::"
 TRANSACTION = "tests/unit/engine/test_transaction.py::"
 
 MUTATIONS = (
@@ -678,5 +679,33 @@ MUTATIONS = (
         "    return replace(application, restart_by=RestartBy.NONE, restart_obstacle=why)",
         "    return replace(application, restart_obstacle=why)",
         OBSTACLE + "test_a_refresh_leaves_it_alone",
+    ),
+    Mutation(
+        20,
+        "engine/close.py",
+        "            self._context.audit.closing([one.entry for one in asked])\n",
+        "",
+        EVENTS + "test_an_audit_record_comes_before_what_it_tells",
+    ),
+    Mutation(
+        20,
+        "engine/relaunch.py",
+        "            self._context.audit.starting(released, identity)\n",
+        "",
+        EVENTS + "test_each_close_and_each_start_has_an_audit_record",
+    ),
+    Mutation(
+        20,
+        "engine/service_stop.py",
+        "        self._audit.closing(entries.values())\n",
+        "",
+        EVENTS + "test_a_service_has_audit_records",
+    ),
+    Mutation(
+        20,
+        "adapters/event_log.py",
+        '    yield "asked_by_user", os.getuid()\n',
+        "",
+        "tests/integration/adapters/test_event_log.py::test_an_audit_record_says_who_asked",
     ),
 )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _JOURNAL = "/run/systemd/journal/socket"
 _SYSLOG = "/dev/log"
+_LOGIN = "/proc/self/loginuid"
+_NOBODY_LOGGED_IN = 2**32 - 1
 _PROGRAM = "restartmanager"
 _WARNING, _INFO = 4, 6  # syslog(3)
 _USER = 1 << 3  # LOG_USER in syslog(3)
@@ -62,11 +64,38 @@ def _fields(event: Event) -> Iterator[tuple[str, object]]:
         yield f"RM_{name.upper()}", number
     for outcome in event.outcomes:
         yield "RM_OUTCOME", outcome
+    for name, value in _audited(event):
+        yield f"RM_{name.upper()}", value
+
+
+def _audited(event: Event) -> Iterator[tuple[str, object]]:
+    """The facts of an audit record, and who asked: this process, its user, and the user who had
+    logged in, whom neither sudo nor su changes."""
+    if not event.facts:
+        return
+    yield from event.facts
+    yield "asked_by", os.getpid()
+    yield "asked_by_user", os.getuid()
+    login = login_user()
+    if login is not None:
+        yield "asked_by_login", login
+
+
+def login_user(path: str = _LOGIN) -> int | None:
+    """The user who had logged in when this process came to be; None where nobody had, as at boot,
+    or where the kernel does not say (credentials(7))."""
+    try:
+        with open(path, encoding="ascii") as file:
+            number = int(file.read(20))
+    except (OSError, ValueError):
+        return None
+    return None if number == _NOBODY_LOGGED_IN else number
 
 
 def _as_line(event: Event) -> bytes:
     """The event as syslog(3) writes it, in one line."""
-    text = "; ".join((_message(event), *event.outcomes))
+    facts = (f"{name} {value}" for name, value in _audited(event))
+    text = "; ".join((_message(event), *event.outcomes, *facts))
     line = f"<{_USER | _priority(event)}>{_PROGRAM}[{os.getpid()}]: {text}"
     return line.encode("utf-8", "replace")[:_SYSLOG_BYTES]
 

@@ -76,7 +76,9 @@ class Closer:
         closings = [self._prepare(application) for application in stage]
         try:
             self._recorder.write([closing.entry for closing in closings])
-            self._ask([one for one in closings if one.handles and one.phase == Unasked()])
+            asked = [one for one in closings if one.handles and one.phase == Unasked()]
+            self._context.audit.closing([one.entry for one in asked])
+            self._ask(asked)
             pending = [closing for closing in closings if not self._finish_if_over(closing)]
             while pending:
                 self._recorder.check_cancelled()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from restartmanager.engine.audit import Audit
     from restartmanager.model.journal import JournalEntry
     from restartmanager.model.limits import TimeLimits
     from restartmanager.model.progress import CancelToken, Reporter
@@ -37,3 +38,4 @@ class OperationContext:
     reporter: Reporter
     cancel: CancelToken
     limits: TimeLimits
+    audit: Audit

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from restartmanager.engine.audit import Audit
 from restartmanager.engine.claims import Claims
 from restartmanager.engine.context import OperationContext
 from restartmanager.engine.refresh import Refresh
@@ -336,6 +337,7 @@ class Engine:
             reporter=reporter,
             cancel=cancel,
             limits=self.limits,
+            audit=Audit(self.event_log, self.processes, key, self.inspector.uid),
         )
 
 

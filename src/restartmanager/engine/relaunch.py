@@ -129,6 +129,7 @@ class Relauncher:
         def note_process(identity: UniqueProcess) -> None:
             nonlocal released
             released = self._recorder.released(entry, identity)
+            self._context.audit.starting(released, identity)
             self._bring_home(entry, identity, recipe.uid)
 
         try:

@@ -39,6 +39,7 @@ class ServiceStarter:
     ) -> None:
         self._services = context.services
         self._cancel = context.cancel
+        self._audit = context.audit
         self._recorder = recorder
         self._filters = filters
         self._started: dict[Service, str] = {}
@@ -59,6 +60,8 @@ class ServiceStarter:
             for entry in self._recorder.intend(owed)
             if entry.application.service is not None
         }
+        for entry in waiting.values():
+            self._audit.starting(entry)
         holds = {service: entry.hold or Hold() for service, entry in waiting.items()}
         return self._released(waiting, self._services.start(holds, cancel=self._cancel))
 
@@ -68,6 +71,10 @@ class ServiceStarter:
         waiting = {e.application.service: e for e in entries if e.application.service}
         self._failed_before |= self._services.failed(waiting)
         treatment = Treatment.RELOAD if reload else Treatment.RESTART
+        if not reload:  # a reload neither closes nor starts anything
+            self._audit.closing(waiting.values())
+            for entry in waiting.values():
+                self._audit.starting(entry)
         results = self._services.renew(dict.fromkeys(waiting, treatment), cancel=self._cancel)
         return self._released(waiting, results)
 

@@ -27,6 +27,7 @@ class ServiceStopper:
         self._services = context.services
         self._cancel = context.cancel
         self._limits = context.limits
+        self._audit = context.audit
         self._recorder = recorder
         self._force = force
 
@@ -37,6 +38,7 @@ class ServiceStopper:
         """
         entries = self._intend(stage)
         self._recorder.write(list(entries.values()))
+        self._audit.closing(entries.values())
         patience_s = self._limits.application_s if self._force else None  # else its manager's
         for entry in entries.values():
             self._recorder.say(entry.application, "told to stop", patience_s)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from restartmanager.model.errors import ProcessAccessError, ProcessGoneError, UsageError
 
@@ -19,6 +19,10 @@ _STAT_LIMIT = 4096
 _PID_MAX = 2**22  # PID_MAX_LIMIT: proc(5), /proc/sys/kernel/pid_max
 _FILETIME_UNITS = 10_000_000
 _SECONDS_1601_TO_1970 = 11_644_473_600
+
+
+FileNumbers: TypeAlias = tuple[int, int]
+"""The device and the inode of a file (stat(2))."""
 
 
 class UniqueProcess(NamedTuple):

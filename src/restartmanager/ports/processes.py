@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from restartmanager.model import Process, Recipe, RestartRegistration, Signal
-    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.identity import FileNumbers, UniqueProcess
     from restartmanager.model.progress import CancelToken
 
 _Found = TypeVar("_Found")
@@ -102,6 +102,11 @@ class Processes(Protocol):
         """The risk of following a recipe now: who, beyond root and its user, could change what it
         starts, as a sentence without a full stop that names the file or folder; empty when nobody
         can."""
+        ...
+
+    def program(self, subject: UniqueProcess | Recipe) -> FileNumbers | None:
+        """The file of the program that a process runs, or that a recipe would start now; None where
+        it cannot be seen, or others could exchange it."""
         ...
 
     def open(self, identity: UniqueProcess) -> ProcessHandle:

@@ -24,12 +24,13 @@ from restartmanager.model import (
     Signal,
     TreeResource,
 )
+from restartmanager.model.identity import UniqueProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from restartmanager.model import RestartRegistration
-    from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.identity import FileNumbers
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.processes import ProcessHandle
     from restartmanager.rules.policy import Policy
@@ -140,6 +141,15 @@ class SimulatedProcesses:
 
     def risk(self, recipe: Recipe) -> str:
         return self._world.risks.get(recipe.executable, "")
+
+    def program(self, subject: UniqueProcess | Recipe) -> FileNumbers | None:
+        if isinstance(subject, UniqueProcess):
+            if not self._world.is_running(subject):
+                return None
+            path = self._world.lives[subject].facts.executable or ""
+        else:
+            path = subject.executable
+        return None if path in self._world.risks else (1, sum(path.encode("utf-8", "replace")))
 
     def open(self, identity: UniqueProcess) -> SimulatedHandle:
         facts = self.describe(identity)

@@ -7,18 +7,18 @@ import re
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from restartmanager.adapters import event_log as adapter
-from restartmanager.adapters.event_log import SystemEventLog
+from restartmanager.adapters.event_log import SystemEventLog, login_user
 from restartmanager.rules.events import Event, EventKind
 from support.paths import DOCS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 EVENT = Event(
     EventKind.SHUT_DOWN,
@@ -61,6 +61,37 @@ def test_without_a_journal_syslog_gets_a_line(log: socket.socket, tmp_path: Path
         f"<12>restartmanager[{os.getpid()}]: 0123456789ab: shut down (1 done, 1 failed); "
         "stop done: editor (process 7); stop failed: player (process 8): no"
     )
+
+
+RECORD = Event(
+    EventKind.CLOSING, "closing editor", "0123456789ab", facts=(("runs_as", "7"), ("file", "1:2"))
+)
+
+
+def test_an_audit_record_says_who_asked(log: socket.socket, tmp_path: Path) -> None:
+    SystemEventLog(str(tmp_path / "log"), "/nowhere").write(RECORD)
+    fields = log.recv(100_000).decode().splitlines()
+    login = Path("/proc/self/loginuid").read_text(encoding="ascii")
+    assert fields[5:] == [
+        "RM_SESSION=0123456789ab",
+        "RM_RUNS_AS=7",
+        "RM_FILE=1:2",
+        f"RM_ASKED_BY={os.getpid()}",
+        f"RM_ASKED_BY_USER={os.getuid()}",
+        *([] if login == "4294967295" else [f"RM_ASKED_BY_LOGIN={login}"]),
+    ]
+    SystemEventLog("/nowhere", str(tmp_path / "log")).write(RECORD)
+    line = log.recv(100_000).decode()
+    assert f"closing editor; runs_as 7; file 1:2; asked_by {os.getpid()}; asked_by_user" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "user"), [("1000", 1000), ("0", 0), ("4294967295", None), ("", None)]
+)
+def test_who_had_logged_in(tmp_path: Path, text: str, user: int | None) -> None:
+    (tmp_path / "loginuid").write_text(text)
+    assert login_user(str(tmp_path / "loginuid")) == user
+    assert login_user("/nowhere") is None
 
 
 def test_a_log_that_is_missing_or_full_disturbs_nobody(log: socket.socket, tmp_path: Path) -> None:

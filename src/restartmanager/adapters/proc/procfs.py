@@ -25,13 +25,15 @@ from restartmanager.adapters.proc.formats import (
 )
 from restartmanager.adapters.proc.texts import EXECVE_LIMIT
 from restartmanager.adapters.proc.watched import patient_read, patient_stat
-from restartmanager.errors import ProcessAccessError, ProcessGoneError
+from restartmanager.errors import ProcessAccessError, ProcessError, ProcessGoneError
 from restartmanager.model import Process
 from restartmanager.model.identity import UniqueProcess, boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
+
+    from restartmanager.model.identity import FileNumbers
 
 
 PROC = "/proc"
@@ -260,6 +262,22 @@ def describe(identity: UniqueProcess, proc: str = PROC) -> Process:
     if process.identity != identity:
         raise ProcessGoneError(identity.pid)
     return process
+
+
+def program_of(identity: UniqueProcess, proc: str = PROC) -> FileNumbers | None:
+    """The file of the program that a process runs; None where it is gone, is another process by
+    now, or does not let the caller see it."""
+    try:
+        with ProcDirectory(identity.pid, proc) as directory:
+            file = directory.stat_link("exe")
+            facts = directory.stat()
+    except (ProcessError, OSError):
+        return None
+    if file is None or facts is None:
+        return None
+    if UniqueProcess(identity.pid, facts.start_ticks, boot_id()) != identity:
+        return None
+    return file.st_dev, file.st_ino
 
 
 def _read_up_to(descriptor: int, limit: int, subject: str = "") -> bytes:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from restartmanager.model import Process, Recipe, RestartRegistration
+    from restartmanager.model.identity import FileNumbers
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.processes import ProcessHandle
 
@@ -106,6 +107,15 @@ class LinuxProcesses:
         from restartmanager.adapters.processes.trust import risk_of
 
         return watched(lambda: risk_of(recipe))
+
+    def program(self, subject: UniqueProcess | Recipe) -> FileNumbers | None:
+        """The file of the program that a process runs, or that a recipe would start now; None where
+        it cannot be seen, or others could exchange it."""
+        from restartmanager.adapters.processes.trust import program_of
+
+        if isinstance(subject, UniqueProcess):
+            return watched(lambda: procfs.program_of(subject))
+        return watched(lambda: program_of(subject))
 
     def open(self, identity: UniqueProcess) -> ProcessHandle:
         """Take hold of it. Raises ProcessGoneError where the identity no longer matches."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from restartmanager.model import Recipe
+    from restartmanager.model.identity import FileNumbers
     from restartmanager.rules.loading import Code
 
 
@@ -29,6 +30,14 @@ def risk_of(recipe: Recipe) -> str:
     """
     ways = Ways(recipe.uid)
     return next(filter(None, _risks(recipe, ways)), "")
+
+
+def program_of(recipe: Recipe) -> FileNumbers | None:
+    """The file that the recipe would run; None where there is none, or others could exchange it."""
+    way = Ways(recipe.uid).to_file(recipe.executable)
+    if way.risk or way.facts is None:
+        return None
+    return way.facts.st_dev, way.facts.st_ino
 
 
 def _risks(recipe: Recipe, ways: Ways) -> Iterator[str]:

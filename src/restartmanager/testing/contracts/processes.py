@@ -107,6 +107,16 @@ class ProcessesContract:
         _raises(ProcessGoneError, lambda: self.processes().describe(earlier))
         assert self.processes().is_alive(identity)
 
+    def test_the_file_of_a_program_is_known_before_and_after(self) -> None:
+        """A process runs the file that its recipe would start; nobody runs one who is gone."""
+        processes, identity = self.processes(), self.obedient()
+        recipe = processes.recipe(processes.describe(identity), None)
+        assert processes.program(identity) is not None
+        assert processes.program(identity) == processes.program(recipe)
+        assert processes.program(self.risky(recipe)) is None
+        earlier = identity._replace(start_ticks=identity.start_ticks - 1)
+        assert processes.program(earlier) is None
+
     # -- asking and waiting ----------------------------------------------------------------------
 
     def test_the_obedient_exits_when_asked(self) -> None:
