@@ -21,6 +21,11 @@ settings.load_profile("unhurried")
 settings.register_profile("unshrunk", phases=[Phase.explicit, Phase.generate])
 """For who only wants to know whether a property fails, not on what smallest example."""
 
+# Nor are the wishes of whoever starts them about Python: with PYTHONUNBUFFERED, for one, programs
+# write at once what otherwise is written, and may fail, later.
+for _name in [name for name in os.environ if name.startswith("PYTHON") and name != "PYTHONPATH"]:
+    del os.environ[_name]
+
 # The log of the machine that runs the tests is not theirs.
 os.environ.setdefault("RESTARTMANAGER_TRACES", "0")
 

@@ -198,7 +198,9 @@ def test_a_signal_while_applications_are_closed_calls_it_off(machine: Machine) -
     assert deaf.lives
 
 
-def test_a_closed_terminal_leaves_nothing_closed(machine: Machine) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_terminal_leaves_nothing_closed(machine: Machine, unbuffered: str) -> None:
+    machine.environment["PYTHONUNBUFFERED"] = unbuffered
     machine.hold("register")
     script = "echo in; read line; exit 0"
     work = machine.begin("run", "-f", machine.file, "--", "sh", "-c", script)

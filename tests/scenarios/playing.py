@@ -80,7 +80,8 @@ def _base() -> str | None:
 
 
 def _python_path() -> str:
-    return os.pathsep.join([str(TESTS), *(path for path in sys.path if path)])
+    """Ours, and no more: the system's own Python, another one, may be in the situation."""
+    return os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
 
 
 def _read(situation: Situation, found: dict[str, Any]) -> Played:

@@ -19,6 +19,7 @@ from restartmanager.cli.commands import COMPLETION_VARIABLE, NAME, LazyGroup, Pa
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
 
 class _Verbs(LazyGroup):
@@ -157,19 +158,26 @@ def _make_streams_safe() -> None:
 
 
 def _flushed(status: int) -> int:
-    """Write the rest of the output while a broken pipe can still be met in silence."""
-    failed: OSError | None = None
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except OSError as error:
-            failed = error
-            with contextlib.suppress(OSError, ValueError):
-                # Python flushes once more when it exits, and would complain.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    """Write the rest of the output while a broken pipe can still be met in silence. What cannot be
+    said on standard error changes nothing; where the output is lost, that is a failure."""
+    _flush(sys.stderr)
+    failed = _flush(sys.stdout)
     if failed is None or status:
         return status
     from restartmanager.cli.exitcodes import code_of
 
     return code_of(failed)
+
+
+def _flush(stream: TextIO | None) -> OSError | None:
+    """Why it cannot be written, where it cannot."""
+    if stream is None:
+        return None
+    try:
+        stream.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError, ValueError):
+            # Python flushes once more when it exits, and would complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return error
+    return None

@@ -99,7 +99,7 @@ def test_what_root_brings_back_for_a_stranger_is_the_strangers(
     program = place / f"{STRANGER}/program"
     shutil.copy("/usr/bin/tail", program)
     rights = {"user": STRANGER, "group": STRANGER, "extra_groups": []}
-    children.spawn(str(program), "-f", "/dev/null", **rights)
+    children.spawn(str(program), "-f", "/dev/null", cwd="/", **rights)
     with rm.start_session() as session:
         session.register(files=[program])
         with session.shutdown(relaunch="all") as stopped:
