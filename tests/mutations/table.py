@@ -34,6 +34,7 @@ TRUST = "tests/integration/adapters/processes/test_trust.py::"
 OBSTACLE = "tests/unit/engine/test_restart_obstacle.py::"
 EVENTS = "tests/unit/engine/test_events.py::"
 TRANSACTION = "tests/unit/engine/test_transaction.py::"
+WATCHED = "tests/unit/adapters/proc/test_watched.py::"
 
 MUTATIONS = (
     Mutation(
@@ -707,5 +708,26 @@ MUTATIONS = (
         '    yield "asked_by_user", os.getuid()\n',
         "",
         "tests/integration/adapters/test_event_log.py::test_an_audit_record_says_who_asked",
+    ),
+    Mutation(
+        21,
+        "adapters/proc/watched.py",
+        "        look.passed_over.add(subject)",
+        "        pass",
+        WATCHED + "test_who_does_not_answer_is_passed_over",
+    ),
+    Mutation(
+        21,
+        "adapters/proc/watched.py",
+        "    if look.abandoned:",
+        "    if False:",
+        WATCHED + "test_an_abandoned_look_does_nothing_more",
+    ),
+    Mutation(
+        21,
+        "adapters/proc/watched.py",
+        "    look.waits[ident] = (subject,)",
+        "    pass",
+        WATCHED + "test_a_path_that_does_not_answer_is_named",
     ),
 )

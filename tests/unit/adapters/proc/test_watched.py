@@ -47,7 +47,7 @@ class Hanging:
         waits_for(subject)
         try:
             self.waits += 1
-            assert self.released.wait(30)
+            assert self.released.wait(8)
         finally:
             has_it()
         return "an answer"
