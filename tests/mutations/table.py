@@ -27,6 +27,9 @@ TROUBLE = "tests/integration/adapters/store/test_store_trouble.py::"
 LAUNCHER = "tests/integration/adapters/processes/test_launcher.py::"
 REGISTRATION = "tests/integration/app/test_registering.py::"
 HOSTILE = "tests/cli/test_hostile_text.py::"
+CLOSE = "tests/unit/engine/test_close.py::"
+LOGIN = "tests/unit/adapters/test_login.py::"
+LOOKUP = "tests/integration/adapters/desktop/test_entry_lookup.py::"
 TREES = "tests/unit/adapters/proc/test_trees.py::"
 RULE = "tests/unit/rules/test_trust.py::"
 WAYS = "tests/integration/adapters/proc/test_ways.py::"
@@ -511,6 +514,77 @@ MUTATIONS = (
         "        if not found:",
         "tests/integration/adapters/desktop/test_entry_places.py"
         "::test_an_entry_that_others_can_exchange_is_not_believed",
+    ),
+    Mutation(
+        16,
+        "adapters/desktop/entry_lookup.py",
+        "    if unit.user != process.uid:",
+        "    if unit.name != unit.name:",
+        LOOKUP + "test_a_unit_that_another_has_made_names_no_entry",
+    ),
+    Mutation(
+        16,
+        "adapters/desktop/entry_lookup.py",
+        "    if not is_started_by(process, entry.arguments):",
+        "    if not entry.arguments:",
+        LOOKUP + "test_behind_a_wrapper_nobody_can_tell",
+    ),
+    Mutation(
+        16,
+        "rules/entries.py",
+        "    if not entry.scripts and not _is_same_binary(entry, running):",
+        "    if not entry.scripts and not running.program:",
+        LOOKUP + "test_a_command_that_leads_elsewhere_does_not_count",
+    ),
+    Mutation(
+        16,
+        "rules/entries.py",
+        '    if "" in entry.scripts or entry.scripts != running.scripts:',
+        '    if "" in entry.scripts:',
+        LOOKUP + "test_a_script_counts_by_itself_and_with_its_interpreter",
+    ),
+    Mutation(
+        16,
+        "rules/applications.py",
+        "    return unit if unit is not None and unit.user == process.uid else None",
+        "    return unit",
+        "tests/unit/rules/test_applications.py"
+        "::test_a_unit_is_a_desktops_for_the_processes_of_its_own_user_only",
+    ),
+    Mutation(
+        16,
+        "rules/relaunch.py",
+        "    if entry.doubt:",
+        "    if not entry:",
+        CLOSE + "test_an_entry_in_doubt_does_not_count_and_that_is_said",
+    ),
+    Mutation(
+        16,
+        "engine/recipes.py",
+        "    if entry.doubt:",
+        "    if not entry:",
+        CLOSE + "test_an_entry_counts_for_what_runs_when_it_is_closed",
+    ),
+    Mutation(
+        16,
+        "engine/recipes.py",
+        "    if recipe.uid != main.uid:",
+        "    if recipe.uid < 0:",
+        CLOSE + "test_what_has_the_rights_of_two_users_does_not_come_back_by_an_entry",
+    ),
+    Mutation(
+        16,
+        "adapters/login.py",
+        "    if os.getuid() != user or _login_user(proc) not in {None, user}:",
+        "    if os.getuid() != user:",
+        LOGIN + "test_the_user_who_logged_in_must_be_the_one_who_acts",
+    ),
+    Mutation(
+        16,
+        "adapters/login.py",
+        "    if any(variables.get(name) not in {None, str(user)} for name in _CALLERS):",
+        "    if not variables:",
+        LOGIN + "test_who_became_another_user_has_none",
     ),
     Mutation(
         17,

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -151,6 +151,52 @@ def test_root_brings_back_by_the_entry_in_the_users_own_manager(
     assert f"Uid:\t{UID}\t{UID}\t{UID}\t{UID}" in Path(f"/proc/{back.pid}/status").read_text()
     (again,) = session.affected().applications
     assert again.restart_by is RestartBy.DESKTOP  # its scope still tells which application it is
+
+
+@pytest.mark.parametrize("relaunch", ["registered", "all"])
+def test_root_starts_nothing_that_a_user_chose_by_the_name_of_a_scope(
+    desk: Desk, session: PrimarySession, relaunch: Literal["registered", "all"]
+) -> None:
+    """A daemon that sudo(8) left in the user's scope, called as an entry of the system is."""
+    before = desk.start(f"app-gnome-{APPLICATION}-51.scope", "/usr/bin/sleep", "1000")
+    group = Path("/sys/fs/cgroup") / cgroup_of(before.pid).lstrip("/")
+    environment = {"LD_PRELOAD": str(desk.library), "DISPLAY": ":99"}
+    daemon = subprocess.Popen(["/usr/bin/sleep", "3000"], env=environment, cwd="/")
+    desk._children.append(daemon)
+    desk._await_program(daemon.pid, "/usr/bin/sleep", preload=True)
+    (group / "cgroup.procs").write_text(str(daemon.pid))
+    with LinuxProcesses().open(before) as handle:
+        handle.send(Signal.KILL)
+    (application,) = session.affected(relaunch=relaunch).applications
+    assert application.main_process is not None
+    assert application.main_process.pid == daemon.pid
+    assert application.type is not AppType.MAIN_WINDOW
+    with session.shutdown(relaunch=relaunch) as stopped:
+        daemon.wait()
+    if relaunch == "registered":
+        assert application.restart_by is RestartBy.NONE
+        assert application.reason == (
+            f"its unit, which names a desktop entry, is one of user {UID}"
+        )
+        assert stopped.restarted[0].process is None
+    else:
+        back = desk.adopt(stopped.restarted[0].process)
+        assert Path(f"/proc/{back.pid}/cmdline").read_bytes() == b"/usr/bin/sleep\x003000\x00"
+        assert APPLICATION not in cgroup_of(back.pid)
+
+
+def test_an_entry_of_another_program_does_not_count(desk: Desk, session: PrimarySession) -> None:
+    """A wrapper: a script that ends in another program, as many browsers have."""
+    wrapper = desk.folder / "wrapper"
+    wrapper.write_text('#!/bin/sh\nexec /usr/bin/sleep "$@"\n')
+    wrapper.chmod(0o755)
+    ENTRY.write_text(f"[Desktop Entry]\nType=Application\nName=Widget\nExec={wrapper}\n")
+    desk.start(f"app-gnome-{APPLICATION}-52.scope", "/usr/bin/sleep", "1000")
+    (application,) = session.affected().applications
+    assert application.restart_by is RestartBy.NONE
+    assert application.reason == (
+        f"its desktop entry starts '{wrapper}', and it runs another program"
+    )
 
 
 def test_a_service_that_a_desktop_made_for_one_start_is_an_application(

@@ -89,7 +89,7 @@ class Installer:
             channels,
             self.world,
             TimeLimits(),
-            self.variables,
+            lambda: self.variables,
             self.event_log,
         )
 

@@ -22,7 +22,7 @@ from restartmanager.api.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from restartmanager.engine.engine import Engine
     from restartmanager.engine.identifier import ResourceIdentifier
@@ -50,9 +50,17 @@ def make_engine() -> Engine:
         channels=_Channels(),
         clock=inspector.clock,
         limits=limits(),
-        variables=os.environ,
+        variables=_login_variables,
         event_log=SystemEventLog() if wanted(EVENTS_VARIABLE) else NoEventLog(),
     )
+
+
+def _login_variables() -> Mapping[str, str]:
+    """The environment of the caller's own login, looked at when something comes back after a
+    reboot: few operations bring that."""
+    from restartmanager.adapters.login import own_variables
+
+    return own_variables(os.environ)
 
 
 class _Channels:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class OperationContext:
     """The context of one shutdown, restart or refresh.
 
-    ``variables`` are the environment of the caller, whose effective user number is ``uid``;
-    ``write`` puts entries into the journal.
+    ``variables`` gives the environment of the caller's own login, whose effective user number is
+    ``uid``; ``write`` puts entries into the journal.
     """
 
     processes: Processes
@@ -33,7 +33,7 @@ class OperationContext:
     entries: Entries
     clock: Clock
     uid: int
-    variables: Mapping[str, str]
+    variables: Callable[[], Mapping[str, str]]
     write: Callable[[Iterable[JournalEntry]], None]
     reporter: Reporter
     cancel: CancelToken

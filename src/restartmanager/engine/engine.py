@@ -72,8 +72,8 @@ class Engine:
     channels: Channels
     clock: Clock
     limits: TimeLimits = field(default_factory=TimeLimits)
-    variables: Mapping[str, str] = field(default_factory=dict)
-    """The environment of the calling process."""
+    variables: Callable[[], Mapping[str, str]] = dict
+    """The environment of the calling process, as far as it is that of its own user's login."""
     event_log: EventLog = field(default_factory=NoEventLog)
     _claims: Claims = field(init=False)
 

@@ -18,6 +18,7 @@ from restartmanager.rules.applications import (
     desktop_unit,
     find_applications,
     pending_kernel,
+    unit_of_desktop,
     with_windows,
 )
 from restartmanager.rules.history import Alive
@@ -250,7 +251,7 @@ class Inspector:
         """What there is to know about services: those of the holders, and what goes with them."""
         holding = [holder.process for holder in holders]
         involved = (*holding, *parents, *installers)
-        owners = self.services.owners(p for p in involved if desktop_unit(p) is None)
+        owners = self.services.owners(p for p in involved if unit_of_desktop(p) is None)
         wanted = {owners[p.identity] for p in holding if p.identity in owners} | registered
         facts: dict[Service, ServiceFacts] = {}
         while wanted:

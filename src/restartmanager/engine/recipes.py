@@ -6,6 +6,7 @@ closed, for its recipe must be that of the moment.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from restartmanager.errors import (
@@ -48,12 +49,23 @@ def _recipe(main: Process, how: RestartBy, processes: Processes, entries: Entrie
         case RestartBy.COMMAND:
             return processes.recipe(main, None)
         case RestartBy.DESKTOP:
-            entry = entries.find(main)
-            if entry is None:
-                raise NotRestartableError(main.pid, "its desktop entry has gone")
-            return by_entry(processes.recipe(main, None), entry)
+            return _by_entry(main, processes.recipe(main, None), entries)
         case _:
             return None
+
+
+def _by_entry(main: Process, recipe: Recipe, entries: Entries) -> Recipe:
+    """The recipe with the command of the entry, which counts for what runs now."""
+    if recipe.uid != main.uid:  # the unit was looked up for the effective user
+        why = f"it runs with the rights of user {main.uid}, and would come back as {recipe.uid}"
+        raise NotRestartableError(main.pid, why)
+    now = replace(main, executable=recipe.executable, arguments=recipe.arguments)
+    entry = entries.find(now)
+    if entry is None:
+        raise NotRestartableError(main.pid, "its desktop entry has gone")
+    if entry.doubt:
+        raise NotRestartableError(main.pid, entry.doubt)
+    return by_entry(recipe, entry)
 
 
 def _why(error: ProcessError) -> str:

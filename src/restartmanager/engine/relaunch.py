@@ -145,7 +145,7 @@ class Relauncher:
         assert recipe is not None  # noqa: S101 - the caller looked
         of_old = main is not None and main.identity.boot_id != boot_id()
         if of_old and recipe.uid == self._context.uid:
-            return after_reboot(recipe, self._context.variables)
+            return after_reboot(recipe, self._context.variables())
         return recipe
 
     def _bring_home(self, entry: JournalEntry, process: UniqueProcess, user: int) -> None:
@@ -154,7 +154,7 @@ class Relauncher:
         if user in self._homeless:  # a manager that does not answer is not waited for again
             return
         main = entry.application.main_process
-        unit = desktop_unit(main) if main is not None else None
+        unit = desktop_unit(main) if main is not None and main.uid == user else None
         name = scope_name(unit, process)
         trouble = self._context.services.adopt(process, user, name)
         if trouble:

@@ -87,6 +87,9 @@ class Entry:
     directory: str = ""
     terminal: bool = False
     """Whether the application is started on a terminal."""
+    doubt: str = ""
+    """Why it is not taken for the entry of the process that it was looked up for, in words; empty
+    where it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,11 @@ class Entries(Protocol):
 
     def find(self, process: Process) -> Entry | None:
         """The entry of the application that this process leads, found by the name of its scope;
-        None where there is none that may be believed and started."""
+        None where there is none that may be believed and started.
+
+        It has a ``doubt`` where the process belongs to another user than the one whose manager made
+        the scope, or where it is not certain that it runs the program of the entry.
+        """
         ...
 
 

@@ -121,12 +121,20 @@ def with_windows(application: Application, windows: Windows | None) -> Applicati
 
 
 def desktop_unit(process: Process) -> UnitAddress | None:
-    """The unit in which a desktop has started the application of this process, or None (systemd,
-    "Desktop Environment Integration").
+    """The unit in which the desktop of its own user has started the application of this process,
+    or None (systemd, "Desktop Environment Integration").
 
     Such a unit is a scope, or a service that was made for this one start. A program that is started
-    at every login (``@autostart``) is a service like others: its manager can start it again.
+    at every login (``@autostart``) is a service like others: its manager can start it again. A
+    process of another user in it (sudo(8)) is no part of the application: who made the unit has
+    chosen its name, and that means nothing for others.
     """
+    unit = unit_of_desktop(process)
+    return unit if unit is not None and unit.user == process.uid else None
+
+
+def unit_of_desktop(process: Process) -> UnitAddress | None:
+    """The unit of a desktop, whoever's, that this process is in; None where it is in none."""
     if not process.cgroup or "/app-" not in process.cgroup:
         return None
     from restartmanager.rules.cgroups import unit_at  # seldom needed, and patterns take time

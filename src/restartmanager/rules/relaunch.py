@@ -59,9 +59,13 @@ def with_entry(application: Application, entry: Entry | None) -> Application:
     """The application with its desktop entry, by which it comes back where it registered nothing.
 
     An entry that is started on a terminal does not count: without one its program would be lost.
+    Nor does one that may be that of another program; the application says so.
     """
     if entry is None or entry.terminal or not _may_be_relaunched(application):
         return application
+    if entry.doubt:
+        by_hand = application.type is AppType.CONSOLE  # then it says how it is started there
+        return application if by_hand else replace(application, reason=entry.doubt)
     return replace(application, restart_by=RestartBy.DESKTOP)
 
 
@@ -75,7 +79,7 @@ def relaunch_everything(application: Application) -> Application:
         return application
     if application.type is AppType.CONSOLE:
         return replace(application, reason=why_closed(application))
-    return replace(application, restart_by=RestartBy.COMMAND)
+    return replace(application, restart_by=RestartBy.COMMAND, reason="")
 
 
 def with_obstacle(application: Application, why: str) -> Application:

@@ -11,7 +11,9 @@ from restartmanager import errors
 from restartmanager.model import (
     AppType,
     Entry,
+    FileResource,
     RebootReason,
+    Resources,
     RestartBy,
     RestartFlags,
     RestartRegistration,
@@ -335,6 +337,71 @@ def test_an_entry_that_wants_a_terminal_does_not_count() -> None:
     desk = Desk()
     scene_in_scope(desk, terminal=True)
     assert desk.session().affected().applications[0].restart_by is RestartBy.NONE
+
+
+@pytest.mark.parametrize("relaunch", ["registered", "all"])
+def test_an_entry_in_doubt_does_not_count_and_that_is_said(relaunch: Any) -> None:
+    desk = Desk()
+    scene_in_scope(desk, doubt="it is another's")
+    with desk.session() as session:
+        (application,) = session.affected(relaunch=relaunch).applications
+        with session.shutdown(relaunch=relaunch) as stopped:
+            pass
+    if relaunch == "all":
+        assert (application.restart_by, application.reason) == (RestartBy.COMMAND, "")
+        assert stopped.restarted[0].result is Result.DONE
+        assert {back.pid for back in desk.world.running(EDITOR)}
+    else:
+        assert (application.restart_by, application.reason) == (RestartBy.NONE, "it is another's")
+        assert stopped.restarted[0].message == "it is another's"
+        assert desk.world.running(EDITOR) == []
+
+
+class ChangingEntry(OneEntry):
+    """A desktop whose entry is another one as soon as it was asked for."""
+
+    def find(self, process: Process) -> Entry | None:
+        found, self._entry = self._entry, replace(self._entry, doubt="it runs another program")
+        return found if process.cgroup == SCOPE else None
+
+
+def test_an_entry_counts_for_what_runs_when_it_is_closed() -> None:
+    desk = Desk()
+    scene_in_scope(desk)
+    desk.installer.entries = ChangingEntry()
+    (application,) = desk.session().affected().applications
+    assert application.restart_by is RestartBy.NONE
+    assert application.restart_obstacle == "it runs another program"
+
+
+class TwoUsers(SimulatedProcesses):
+    """Every process has its own user as effective one, and is root's."""
+
+    def recipe(self, process: Process, registration: RestartRegistration | None) -> Recipe:
+        return replace(super().recipe(process, registration), uid=0)
+
+
+def test_what_has_the_rights_of_two_users_does_not_come_back_by_an_entry() -> None:
+    """A daemon of root's that acts for its user just now would come back as root."""
+    desk = Desk()
+    scene_in_scope(desk)
+    engine = desk.installer.engine()
+    processes = TwoUsers(desk.world, desk.installer.me)
+    inspector = replace(engine.inspector, processes=processes)
+    library = Resources(files=(FileResource(LIBRARY, None),))
+    found = inspector.who_uses(library, obstacles=True)
+    (application,) = found.applications
+    assert "with the rights of user 7, and would come back as 0" in application.restart_obstacle
+
+
+def test_what_comes_back_for_another_user_has_no_name_of_the_scopes_maker() -> None:
+    desk = Desk()
+    desk.run(EDITOR, cgroup=SCOPE, uid=0, registration=REGISTERED)
+    with desk.session() as session, session.shutdown():
+        pass
+    (back,) = desk.world.running(EDITOR)
+    name = f"restartmanager-{back.pid}_{back.start_ticks}.scope"
+    assert desk.services.adopted == {back: (0, name)}
 
 
 def test_another_users_process_in_a_scope_is_one_of_its_own() -> None:

@@ -17,7 +17,12 @@ from restartmanager.model import (
     Required,
 )
 from restartmanager.model.identity import UniqueProcess
-from restartmanager.rules.applications import MachineFacts, desktop_unit, find_applications
+from restartmanager.rules.applications import (
+    MachineFacts,
+    desktop_unit,
+    find_applications,
+    unit_of_desktop,
+)
 from restartmanager.rules.policy import Policy, Rule
 
 FILE = "/usr/lib/libwidget.so"
@@ -110,6 +115,19 @@ def test_the_oldest_process_of_a_scope_leads_all_of_its_users_there() -> None:
     around = MachineFacts(uid=0, units={unit: oldest})
     found = find_applications([holder(p) for p in (*others, of_root, contained)], around)
     assert [{p.pid for p in app.processes} for app in found] == [{10, 20, 30}, {40}, {50}]
+
+
+def test_a_unit_is_a_desktops_for_the_processes_of_its_own_user_only() -> None:
+    """Its user has chosen its name, and what sudo(8) has started there is somebody else's."""
+    assert desktop_unit(process(10, cgroup=SCOPE)) is not None
+    for uid in (0, 1001):
+        other = process(20, cgroup=SCOPE, uid=uid)
+        assert desktop_unit(other) is None
+        assert unit_of_desktop(other) == desktop_unit(process(10, cgroup=SCOPE))
+        (application,) = find_applications([holder(other)], MachineFacts(uid=0))
+        assert application.type is not AppType.MAIN_WINDOW
+    for system in ("/system.slice/app-gnome-org.example.editor-42.scope", "/app-x@1.service", None):
+        assert desktop_unit(process(30, cgroup=system, uid=0)) is None
 
 
 def test_another_users_child_is_not_a_helper() -> None:

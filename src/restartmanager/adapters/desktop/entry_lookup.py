@@ -6,12 +6,15 @@ which they start applications after them (systemd, "Desktop Environment Integrat
     app[-LAUNCHER]-ID-RANDOM.scope
     app[-LAUNCHER]-ID[@RANDOM].service
 
-Any user can name a scope so: the id says which entry to look for, and proves nothing.
+Any user can name a scope so: the id says which entry to look for, and proves nothing. So the entry
+counts only where the process runs as the user whose manager made the unit, and runs what the entry
+starts.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from restartmanager.model import Entry
@@ -19,14 +22,16 @@ from restartmanager.rules.cgroups import unit_at
 
 if TYPE_CHECKING:
     from restartmanager.model import Process
+    from restartmanager.rules.cgroups import UnitAddress
 
 
 class DesktopEntries:
     """The desktop entries that the caller may believe (``entry_places``); port ``Entries``."""
 
     def find(self, process: Process) -> Entry | None:
-        """The entry after which the unit of this process is called, with a program to run; None
-        where there is none, as where it is started over the message bus only."""
+        """The entry after which the unit of this process is called, with a program to run, and
+        what speaks against it; None where there is none, as where it is started over the message
+        bus only."""
         from restartmanager.adapters.desktop.entry_places import find_entry, find_program
 
         unit = unit_at(process.cgroup) if process.cgroup else None
@@ -34,9 +39,22 @@ class DesktopEntries:
         entry = find_entry(application) if application is not None else None
         command = entry.command() if entry is not None else ()
         executable = find_program(command[0]) if command else None
-        if entry is None or executable is None:
+        if unit is None or entry is None or executable is None:
             return None
-        return Entry(entry.path, executable, command, entry.directory, entry.terminal)
+        found = Entry(entry.path, executable, command, entry.directory, entry.terminal)
+        return replace(found, doubt=_doubt(found, unit, process))
+
+
+def _doubt(entry: Entry, unit: UnitAddress, process: Process) -> str:
+    """Why an entry is not that of this process in this unit; empty where it is."""
+    if unit.user != process.uid:
+        made_by = "the system" if unit.user is None else f"user {unit.user}"
+        return f"its unit, which names a desktop entry, is one of {made_by}"
+    from restartmanager.adapters.desktop.entry_programs import is_started_by
+
+    if not is_started_by(process, entry.arguments):
+        return f"its desktop entry starts {entry.executable!r}, and it runs another program"
+    return ""
 
 
 # -- units of a desktop ----------------------------------------------------------------------------
