@@ -19,7 +19,7 @@ from restartmanager.model import RestartBy
 from restartmanager.rules.relaunch import by_entry, with_obstacle
 
 if TYPE_CHECKING:
-    from restartmanager.model import Application, Process, Recipe
+    from restartmanager.model import Application, Entry, Process, Recipe
     from restartmanager.ports.machine import Entries
     from restartmanager.ports.processes import Processes
 
@@ -49,23 +49,30 @@ def _recipe(main: Process, how: RestartBy, processes: Processes, entries: Entrie
         case RestartBy.COMMAND:
             return processes.recipe(main, None)
         case RestartBy.DESKTOP:
-            return _by_entry(main, processes.recipe(main, None), entries)
+            return _by_entry(main, processes, entries)
         case _:
             return None
 
 
-def _by_entry(main: Process, recipe: Recipe, entries: Entries) -> Recipe:
-    """The recipe with the command of the entry, which counts for what runs now."""
+def _by_entry(main: Process, processes: Processes, entries: Entries) -> Recipe:
+    """The recipe with the command of the entry, which counts for what the process runs now."""
+    _entry_of(main, entries)
+    recipe = processes.recipe(main, None)
+    now = replace(main, executable=recipe.executable, arguments=recipe.arguments)
+    entry = _entry_of(now, entries)
     if recipe.uid != main.uid:  # the unit was looked up for the effective user
         why = f"it runs with the rights of user {main.uid}, and would come back as {recipe.uid}"
         raise NotRestartableError(main.pid, why)
-    now = replace(main, executable=recipe.executable, arguments=recipe.arguments)
-    entry = entries.find(now)
-    if entry is None:
-        raise NotRestartableError(main.pid, "its desktop entry has gone")
-    if entry.doubt:
-        raise NotRestartableError(main.pid, entry.doubt)
     return by_entry(recipe, entry)
+
+
+def _entry_of(process: Process, entries: Entries) -> Entry:
+    entry = entries.find(process)
+    if entry is None:
+        raise NotRestartableError(process.pid, "its desktop entry has gone")
+    if entry.doubt:
+        raise NotRestartableError(process.pid, entry.doubt)
+    return entry
 
 
 def _why(error: ProcessError) -> str:
