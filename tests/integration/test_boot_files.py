@@ -40,7 +40,7 @@ def test_the_units_are_valid(manager: str, tmp_path: Path) -> None:
         pytest.skip("systemd-analyze is not installed: package systemd")
     text = UNITS[manager].read_text()
     copy = tmp_path / UNITS[manager].name
-    copy.write_text(text.replace("ExecStart=restartctl", "ExecStart=/bin/true"))
+    copy.write_text(text.replace("ExecStart=/usr/bin/restartctl", "ExecStart=/bin/true"))
     assert copy.read_text() != text
     command = ("systemd-analyze", f"--{manager}", "--man=no", "verify", str(copy))
     assert output(*command, XDG_RUNTIME_DIR=str(tmp_path)) == "0"
@@ -55,7 +55,7 @@ def test_the_autostart_entry_is_valid() -> None:
 
 def test_all_say_the_same_command() -> None:
     for path in UNITS.values():
-        assert "\nExecStart=restartctl recover\n" in path.read_text()
+        assert "\nExecStart=/usr/bin/restartctl recover\n" in path.read_text()
     assert "\nExec=restartctl recover\n" in ENTRY.read_text()
 
 

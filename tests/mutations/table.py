@@ -804,4 +804,18 @@ MUTATIONS = (
         "    pass",
         WATCHED + "test_a_path_that_does_not_answer_is_named",
     ),
+    Mutation(
+        9,
+        "adapters/processes/starting.py",
+        "    return _restrictions(ours) != _restrictions(systemds)",
+        "    return False",
+        LAUNCHER + "test_restrictions_that_systemd_has_not_are_not_passed_on",
+    ),
+    Mutation(
+        9,
+        "adapters/processes/launcher.py",
+        "    if _start_ticks(str(pid)) != ticks:",
+        "    if ticks < 0:",
+        LAUNCHER + "test_the_launcher_knows_its_installer_by_number_and_start",
+    ),
 )

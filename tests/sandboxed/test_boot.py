@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pwd
+import re
 import select
 import subprocess
 import sys
@@ -77,7 +79,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def test_what_a_dead_installer_left_closed_comes_back_and_stays(units: Units, desk: Desk) -> None:
     command = Path(sys.executable).with_name("restartctl")
-    units.add(UNIT, FILE.read_text().replace("=restartctl ", f"={command} "))
+    units.add(UNIT, FILE.read_text().replace("=/usr/bin/restartctl ", f"={command} "))
     units.start()
     systemctl("start", UNIT)
     assert systemctl("show", "--property=ConditionResult", "--value", UNIT) == "no"
@@ -95,4 +97,53 @@ def test_what_a_dead_installer_left_closed_comes_back_and_stays(units: Units, de
     assert systemctl("show", "--property=Result", "--value", UNIT) == "success"
     assert systemctl("show", "--property=ActiveState", "--value", UNIT) == "inactive"
     assert LinuxProcesses().is_alive(second)
-    assert UNIT in Path(f"/proc/{second.pid}/cgroup").read_text()  # and yet it lives on
+    assert UNIT not in Path(f"/proc/{second.pid}/cgroup").read_text()
+    assert restrictions(second.pid) == restrictions(1)
+
+
+def test_what_was_a_users_comes_back_as_that_users(units: Units) -> None:
+    """In a scope of its own, with none of the restrictions of the unit."""
+    command = Path(sys.executable).with_name("restartctl")
+    units.add(UNIT, FILE.read_text().replace("=/usr/bin/restartctl ", f"={command} "))
+    units.start()
+    user = pwd.getpwnam("tester")
+    held = units.folder / "held"
+    held.write_text("old")
+    tail = ["/usr/bin/tail", "-f", str(held)]
+    old = subprocess.Popen(
+        tail, cwd="/", user=user.pw_uid, group=user.pw_gid, extra_groups=[], start_new_session=True,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    text = INSTALLER.replace("shutdown()", 'shutdown(relaunch="all")')
+    assert subprocess.run([sys.executable, "-c", text, str(held)], check=False).returncode == 9
+    old.wait(PATIENCE_S)
+    systemctl("start", UNIT)
+    assert systemctl("show", "--property=Result", "--value", UNIT) == "success"
+    (pid,) = map(int, subprocess.check_output(["/usr/bin/pgrep", "-xf", " ".join(tail)]).split())
+    with LinuxProcesses().open(UniqueProcess.of(pid)) as handle:
+        facts, free = restrictions(pid), restrictions(1)
+        assert os.stat(f"/proc/{pid}").st_uid == user.pw_uid
+        assert UNIT not in Path(f"/proc/{pid}/cgroup").read_text()
+        handle.send(Signal.KILL)
+    assert int(facts.pop("CapEff"), 16) == 0
+    assert facts == {name: free[name] for name in facts}
+
+
+def restrictions(pid: int) -> dict[str, str]:
+    """What a process cannot get rid of, and its children neither."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    facts = {name: lines[name] for name in ("NoNewPrivs", "Seccomp", "CapBnd", "CapEff", "CapAmb")}
+    for name in ("mnt", "net", "uts", "ipc", "user", "cgroup", "pid", "time"):
+        facts[name] = os.readlink(f"/proc/{pid}/ns/{name}")
+    return facts
+
+
+def test_the_unit_is_restricted(units: Units) -> None:
+    units.add(UNIT, FILE.read_text().replace("=/usr/bin/restartctl ", "=/bin/true "))
+    units.start()
+    command = ["/usr/bin/systemd-analyze", "security", "--no-pager", UNIT]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said)
+    assert found is not None
+    assert float(found[1]) <= 3.0, said

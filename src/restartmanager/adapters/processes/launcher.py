@@ -1,7 +1,9 @@
 """The launcher, ``launcher.py REPORT GATE INSTALLER``: a small program that starts another one.
 
 It is run by ``starting.py`` as ``python -I -S -B launcher.py``, with a recipe on standard input and
-three descriptors: a pipe to report to, a pipe that is the gate, and a pidfd of the installer.
+three descriptors: a pipe to report to, a pipe that is the gate, and a pidfd of the installer. Where
+the installer has restrictions that would stick, systemd runs it: then the pipes are standard output
+and standard error, and the installer is named by its number and start.
 Running Python code between fork(2) and execve(2) of an installer with threads is not safe; in this
 process there is one thread and nothing of the installer. It imports only the standard library.
 
@@ -46,7 +48,7 @@ class _Failure(Exception):  # noqa: N818 - it ends one step, and never leaves th
 
 def main() -> NoReturn:
     """Read the recipe, fork, and run it in the child; never returns."""
-    report, gate, installer = map(int, sys.argv[1:4])
+    report, gate, installer = _descriptors(*sys.argv[1:4])
     recipe = json.loads(sys.stdin.buffer.read())
     try:
         child = os.fork()
@@ -77,6 +79,18 @@ def main() -> NoReturn:
         _tell_failure(report, step, error)
     finally:
         os._exit(127)
+
+
+def _descriptors(report: str, gate: str, installer: str) -> tuple[int, int, int]:
+    """The three as they were passed; or, where systemd has run us, standard output, standard error,
+    and the installer as PID:TICKS."""
+    if ":" not in installer:
+        return int(report), int(gate), int(installer)
+    pid, ticks = map(int, installer.split(":"))
+    pidfd = os.pidfd_open(pid)
+    if _start_ticks(str(pid)) != ticks:
+        os._exit(1)  # the installer has died, and another process has its number
+    return os.dup(int(report)), os.dup(int(gate)), pidfd
 
 
 def _raw(text: str) -> bytes:
@@ -246,8 +260,8 @@ def _number(limit: int) -> int:
 # -- the gate ------------------------------------------------------------------------------------
 
 
-def _start_ticks() -> int:
-    with open("/proc/self/stat", "rb") as file:
+def _start_ticks(process: str = "self") -> int:
+    with open(f"/proc/{process}/stat", "rb") as file:
         text = file.read()
     return int(text[text.rindex(b")") + 1 :].split()[19])
 

@@ -13,6 +13,7 @@ import time
 from io import FileIO
 from typing import TYPE_CHECKING, Any
 
+from restartmanager.adapters.proc.formats import status_field
 from restartmanager.adapters.proc.procfs import ProcDirectory
 from restartmanager.adapters.processes.pidfds import PidfdHandle, open_pidfd, wait_for_exit
 from restartmanager.adapters.processes.trust import risk_of
@@ -46,6 +47,17 @@ _STEPS = {
     "execute": "the program cannot be run",
 }
 _POLL_S = 0.001
+_SYSTEMD = "/run/systemd/system"  # sd_booted(3)
+_OUTSIDE = (
+    "/usr/bin/systemd-run",
+    "--pipe",
+    "--quiet",
+    "--collect",
+    "--property=KillMode=process",  # the new process outlives the launcher
+    "--description=Start of what an update had closed",
+    "--",
+)
+"""Has systemd run a command with three descriptors of ours, and with nothing else of us."""
 
 
 def start(
@@ -122,21 +134,29 @@ class _Launch:
         ourselves = open_pidfd(os.getpid())
         opened.callback(os.close, ourselves)
         recipe = opened.enter_context(memory_file("recipe", _written(self._recipe)))
-        passed = (reports.fileno(), gate.fileno(), ourselves)
-        command = [_interpreter(), *_OPTIONS, _LAUNCHER, *map(str, passed)]
+        launcher_itself = [_interpreter(), *_OPTIONS, _LAUNCHER]
+        outside = is_confined()
+        if outside:
+            passed: tuple[int, ...] = ()
+            me = UniqueProcess.current()
+            command = [*_OUTSIDE, *launcher_itself, "1", "2", f"{me.pid}:{me.start_ticks}"]
+        else:
+            passed = (reports.fileno(), gate.fileno(), ourselves)
+            command = [*launcher_itself, *map(str, passed)]
         try:
             launcher = subprocess.Popen(
                 command,
                 stdin=recipe,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stdout=reports if outside else subprocess.DEVNULL,
+                stderr=gate if outside else subprocess.DEVNULL,
                 env=_ENVIRONMENT_FOR_LAUNCHER,
                 cwd="/",
                 pass_fds=passed,
                 start_new_session=True,
             )
         except OSError as error:
-            raise self._failure(f"Python cannot be run ({error.strerror})") from None
+            program = "systemd-run" if outside else "Python"
+            raise self._failure(f"{program} cannot be run ({error.strerror})") from None
         opened.callback(self._reap, launcher)
         reports.close()  # so that the end of the other side is the end of the file
 
@@ -246,6 +266,23 @@ class _Launch:
 
     def _failure(self, why: str) -> ProcessError:
         return _not_started(self._recipe, why)
+
+
+def is_confined(ours: str = "/proc/self/status", systemds: str = "/proc/1/status") -> bool:
+    """Whether root's installer has restrictions that what it starts would keep, and systemd, which
+    has none of them, can start the launcher.
+
+    So it is in the unit that recovers at boot. Who is not root has no right to shed any.
+    """
+    if os.geteuid() != 0 or not os.path.isdir(_SYSTEMD):
+        return False
+    return _restrictions(ours) != _restrictions(systemds)
+
+
+def _restrictions(status: str) -> tuple[bytes, ...]:
+    with open(status, "rb") as file:
+        text = file.read()
+    return tuple(status_field(text, name) for name in (b"NoNewPrivs", b"Seccomp"))
 
 
 def _not_started(recipe: Recipe, why: str) -> ProcessError:

@@ -531,3 +531,36 @@ def test_rights_that_were_not_given_up_are_noticed(as_nobody: Any) -> None:
         [sys.executable, "-I", "-c", code, launcher.__file__], check=True, capture_output=True
     ).stdout
     assert out == b"rights 0\n"
+
+
+def test_restrictions_that_systemd_has_not_are_not_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, confined = tmp_path / "free", tmp_path / "confined"
+    free.write_text("Name:\tx\nNoNewPrivs:\t0\nSeccomp:\t0\n")
+    confined.write_text("Name:\tx\nNoNewPrivs:\t1\nSeccomp:\t2\n")
+    monkeypatch.setattr(starting, "_SYSTEMD", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert starting.is_confined(str(confined), str(free))
+    assert not starting.is_confined(str(free), str(free))
+    assert not starting.is_confined(str(confined), str(confined))  # as in a container
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert not starting.is_confined(str(confined), str(free))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(starting, "_SYSTEMD", "/nowhere")
+    assert not starting.is_confined(str(confined), str(free))
+
+
+def test_the_launcher_knows_its_installer_by_number_and_start() -> None:
+    """So it is told where systemd runs it, which passes three descriptors and no more."""
+    me = UniqueProcess.current()
+    opened = launcher._descriptors("1", "2", f"{me.pid}:{me.start_ticks}")
+    try:
+        assert all(number > 2 for number in opened)
+        assert f"Pid:\t{me.pid}\n" in Path(f"/proc/self/fdinfo/{opened[2]}").read_text()
+    finally:
+        for number in opened:
+            os.close(number)
+    another = [sys.executable, "-I", "-S", "-B", starting._LAUNCHER, "1", "2", f"{me.pid}:1"]
+    done = subprocess.run(another, input=b"{}", capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
