@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.adapters.proc.mounts import mount_number, server_of_mount
 from restartmanager.adapters.proc.watched import has_it, waits_for
-from restartmanager.adapters.proc.writers import acl_of, members_of, parse_acl
 from restartmanager.rules.trust import Step, Trust
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class Ways:
     """
 
     def __init__(self, uid: int) -> None:
-        self.trust = Trust(uid, cache(members_of))
+        self.trust = Trust(uid, cache(_members_of))
         self.folders: dict[str, _Place] = {}
         """Those that were passed, by their paths."""
         self.looks_left = _LOOKS
@@ -247,9 +246,17 @@ def _step(path: str, fd: int, facts: os.stat_result) -> Step:
     grants = None
     # The bits of the group are the most that a list can grant (acl(5)); links have none.
     if mode & stat.S_IWGRP and not stat.S_ISLNK(mode):
+        from restartmanager.adapters.proc.writers import acl_of, parse_acl
+
         acl = acl_of(fd, path)
         grants = None if acl is None else parse_acl(acl, group)
     return Step(path, mode, facts.st_uid, group, facts.st_nlink, grants)
+
+
+def _members_of(gid: int) -> frozenset[int] | None:
+    from restartmanager.adapters.proc.writers import members_of  # seldom needed
+
+    return members_of(gid)
 
 
 def _names(path: str) -> list[str]:
