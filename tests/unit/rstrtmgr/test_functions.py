@@ -242,6 +242,15 @@ def full(stage: Stage) -> Any:
     return answer
 
 
+def test_what_could_not_come_back_is_not_closed(stage: Stage) -> None:
+    editor = stage.editor()
+    stage.world.risks[EDITOR] = "user 65002 can change '/usr/bin'"
+    assert [app.bRestartable for app in stage.apps()] == [False]
+    for flags in (0, rm.RmForceShutdown):
+        assert rm.RmShutdown(stage.handle, flags, None) == 351
+    assert stage.world.is_running(editor)
+
+
 def needs_reboot(stage: Stage) -> Any:
     editor = stage.editor()
     me = rm.RM_UNIQUE_PROCESS.like(stage.installer.me)

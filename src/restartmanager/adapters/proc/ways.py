@@ -33,12 +33,13 @@ class Way(NamedTuple):
     """What a path leads to, and who else could change that: ``risk`` is empty for nobody.
 
     ``facts`` and ``path``, which has no links, are those of what is at its end; without facts there
-    is nothing, or it cannot be seen from outside.
+    is nothing (``missing``), or it cannot be seen from outside.
     """
 
     risk: str = ""
     facts: os.stat_result | None = None
     path: str = ""
+    missing: bool = False
 
     @property
     def leads_to_file(self) -> bool:
@@ -145,7 +146,7 @@ class _Walk:
             elif isinstance(found, Way):
                 return found
             elif not stat.S_ISDIR(found.step.mode):
-                return Way() if names else found
+                return Way(missing=True) if names else found
         return self._passed[-1]
 
     def _follow(self, name: str) -> _Place | Way | str:
@@ -195,7 +196,7 @@ class _Walk:
         """What was opened in the last folder, if it is there, and nobody else can exchange it."""
         trust, folder = self._ways.trust, self._passed[-1]
         if fd < 0:
-            return Way(trust.against_entry(folder.step, Step(path)))
+            return Way(trust.against_entry(folder.step, Step(path)), missing=True)
         mount = mount_number(fd)
         server = 0 if mount == folder.mount else server_of_mount(mount)
         risk = trust.against_server(path, server) if server else ""

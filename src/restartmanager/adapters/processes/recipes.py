@@ -122,12 +122,13 @@ class _Reader:
         self._check_surroundings()
         self._check_restrictions(status)
         uid, gid = self._user(status)
-        executable = self._executable(Ways(uid))
+        ways = Ways(uid)
+        executable = self._executable(ways)
         arguments = registration.command if registration else self._arguments(executable)
         return Recipe(
             executable=executable,
             arguments=arguments,
-            directory=self._working_directory(),
+            directory=self._working_directory(ways),
             environment=parse_environment(self._bounded("environ", _KEPT_LIMIT)),
             uid=uid,
             gid=gid,
@@ -196,10 +197,14 @@ class _Reader:
             return (executable, *arguments[1:])
         return arguments
 
-    def _working_directory(self) -> str:
+    def _working_directory(self, ways: Ways) -> str:
+        """Its working directory, or what has the name of that now."""
         path = self._link("cwd")
-        if path.endswith(DELETED) and not os.path.isdir(path):
-            return path.removesuffix(DELETED)
+        if path.endswith(DELETED) and ways.to_working_directory(path).missing:
+            path = path.removesuffix(DELETED)
+        way = ways.to_working_directory(path)
+        if way.missing and not way.risk:
+            raise self._refusal(f"its working directory {path!r} is gone")
         return path
 
     def _niceness(self) -> int:

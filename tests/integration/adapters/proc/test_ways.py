@@ -248,9 +248,9 @@ def test_a_link_in_a_sticky_folder_is_its_owners(place: Path) -> None:
 @pytest.mark.root
 def test_what_is_missing(place: Path) -> None:
     sticky, open_ = make(place / "sticky", 0o1777), make(place / "open", 0o777)
-    assert Ways(0).to_file(f"{place}/nothing") == ways.Way()
-    assert Ways(0).to_file(f"{place}/nothing/at/all") == ways.Way()
-    assert Ways(0).to_file(f"{make(place / 'file.sh', 0o755)}/at/all") == ways.Way()
+    file = make(place / "file.sh", 0o755)
+    for path in (f"{place}/nothing", f"{place}/nothing/at/all", f"{file}/at/all"):
+        assert Ways(0).to_file(path) == ways.Way(missing=True)
     missing = risk(sticky / "prog")
     assert missing == f"'{sticky}/prog' is missing, and everybody can make it"
     assert risk(sticky / "tool" / "prog") == missing.replace("prog", "tool")

@@ -15,6 +15,7 @@ import restartmanager as rm
 from restartmanager.api.wiring import make_inspector
 from restartmanager.cli.output.console import Look
 from restartmanager.cli.output.render import affected_lines, outcome_lines
+from restartmanager.errors import CannotComeBackError
 from support.paths import PROGRAMS
 from support.spawning import PYTHON
 
@@ -54,7 +55,12 @@ def test_it_is_found_and_closed(
             affected = session.affected()
             assert child.pid in {p.pid for a in affected.applications for p in a.processes}
             assert is_harmless(affected_lines(affected, Look(width=60), fate=True))
-            stopped = session.shutdown(force=True, relaunch="all")
+            if way in {"deep", "gone"}:  # for these there is no recipe
+                with pytest.raises(CannotComeBackError) as raised:
+                    session.shutdown(force=True, relaunch="all")
+                assert is_harmless(outcome_lines(raised.value.outcomes, Look(width=60)))
+                assert child.poll() is None
+            stopped = session.shutdown(force=True, relaunch="all", leave_closed=True)
             assert is_harmless(outcome_lines(stopped.outcomes, Look(width=60)))
             assert child.wait(20) < 0
             stopped.leave_stopped()

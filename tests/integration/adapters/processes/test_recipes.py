@@ -16,7 +16,12 @@ import pytest
 from restartmanager.adapters.proc.procfs import ProcDirectory
 from restartmanager.adapters.processes import recipes
 from restartmanager.adapters.processes.processes import LinuxProcesses
-from restartmanager.errors import ProcessAccessError, ProcessError, ProcessGoneError
+from restartmanager.errors import (
+    NotRestartableError,
+    ProcessAccessError,
+    ProcessError,
+    ProcessGoneError,
+)
 from restartmanager.model import Recipe, RestartRegistration
 from restartmanager.model.identity import UniqueProcess
 
@@ -139,7 +144,13 @@ def test_a_removed_directory_keeps_its_name(children: Children, tmp_path: Path) 
     directory.mkdir()
     child = children.sleeper(cwd=directory)
     directory.rmdir()
+    with pytest.raises(NotRestartableError, match=r"its working directory .* is gone"):
+        recipe_of(child.pid)
+    directory.mkdir()
     assert recipe_of(child.pid).directory == str(directory)
+    renamed = directory.rename(tmp_path / "gone (deleted)")
+    other = children.sleeper(cwd=renamed)
+    assert recipe_of(other.pid).directory == str(renamed)
 
 
 def test_a_process_that_hides_its_arguments_is_called_by_its_program(
