@@ -46,8 +46,9 @@ class CannotComeBackError(ActionError):
         super().__init__(
             f"Nothing was shut down, for this could not come back: {who}.",
             outcomes,
-            hint="Mend what is named, and try again; or leave those applications open with "
-            "partial=True (--partial), or closed with leave_closed=True (--leave-closed).",
+            hint="Mend what is named, such as a folder that somebody else can write to, and try "
+            "again; or leave those applications open with partial=True (--partial), or closed with "
+            "leave_closed=True (--leave-closed).",
         )
 
 
