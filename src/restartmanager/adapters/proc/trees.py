@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.proc.dead_mounts import dead_mounts_below
+from restartmanager.adapters.proc.mounts import below
 from restartmanager.adapters.proc.watched import has_it, waits_for
 from restartmanager.rules.links import Link, why_not_followed
 
@@ -59,14 +60,23 @@ class Tree:
         finally:
             has_it()
         try:
-            waits_for(path)
-            _check(path, links, os.fstat(self._held).st_uid)
-        except OSError:
+            _check(path, links, self._owner())
+            self._passed_over = frozenset(self._named(_points_in(self.real_path)))
+        except BaseException:
             os.close(self._held)
             raise
+
+    def _owner(self) -> int:
+        waits_for(self.path)
+        try:
+            return os.fstat(self._held).st_uid
         finally:
             has_it()
-        self._passed_over = _THE_KERNELS | dead_mounts_below(self.real_path)
+
+    def _named(self, real_paths: Iterable[str]) -> Iterator[str]:
+        """These paths below the real one, as they are called from this one."""
+        start = len(_with_slash(self.real_path))
+        return (_with_slash(self.path) + path[start:] for path in real_paths)
 
     def __enter__(self) -> Self:
         return self
@@ -121,6 +131,11 @@ class Tree:
                 if error.errno in _NOT_THERE:
                     continue
                 yield from ((path, None) for path in inside)
+
+
+def _points_in(folder: str) -> set[str]:
+    """The mount points below this folder that are passed over."""
+    return dead_mounts_below(folder) | {point for point in _THE_KERNELS if below(point, folder)}
 
 
 def _facts(entry: os.DirEntry[str], above: str) -> os.stat_result:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from restartmanager.adapters.proc import trees
 from restartmanager.adapters.proc.files import identify, resources_at
 from restartmanager.adapters.proc.mounts import Mounts
 from restartmanager.adapters.proc.trees import Tree, TurnedLinkError, real_path_of
@@ -102,6 +103,18 @@ def test_a_folder_that_is_moved_away_while_it_is_walked_leads_no_further_than_it
         rest = {facts.st_ino for _, facts in walk}
     assert met.st_ino in inner
     assert not outside & rest
+
+
+def test_a_mount_that_does_not_answer_is_passed_over_behind_a_link_too(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "link").symlink_to("tree")
+    monkeypatch.setattr(trees, "dead_mounts_below", lambda folder: {f"{folder}/one"})
+    for name in ("tree", "link"):
+        with Tree(f"{place}/{name}") as tree:
+            seen = {path for path, _ in tree.walk()}
+        assert f"{place}/{name}/one" not in seen
+        assert f"{place}/{name}/two/file" in seen
 
 
 def test_another_folder_below_the_tree_may_take_the_place_of_one(place: Path) -> None:
