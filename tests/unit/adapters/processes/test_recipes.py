@@ -28,7 +28,7 @@ def proc(tmp_path: Path) -> FakeProc:
     """A process whose program has been loaded, but neither its arguments nor its variables."""
     proc = FakeProc(tmp_path)
     proc.process(PID, end_of_data=0)
-    for name in ("mnt", "user", "pid", "net", "ipc", "uts"):
+    for name in os.listdir("/proc/self/ns"):
         proc.link(f"{PID}/ns/{name}", os.readlink(f"/proc/self/ns/{name}"))
     proc.link(f"{PID}/root", os.readlink("/proc/self/root"))
     with open("/proc/self/status", "rb") as status:
