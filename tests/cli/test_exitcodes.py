@@ -3,7 +3,7 @@
 import pytest
 
 from restartmanager import errors
-from restartmanager.cli.exitcodes import _CODES, ExitCode, code_of
+from restartmanager.cli.exitcodes import ExitCode, _codes, code_of
 from restartmanager.model import RebootReason
 
 EXPECTED = {
@@ -49,8 +49,8 @@ def test_every_error_has_its_status(name: str) -> None:
 
 
 def test_no_entry_hides_another() -> None:
-    for place, (kind, _) in enumerate(_CODES):
-        hidden = [later for later, _ in _CODES[place + 1 :] if issubclass(later, kind)]
+    for place, (kind, _) in enumerate(_codes()):
+        hidden = [later for later, _ in _codes()[place + 1 :] if issubclass(later, kind)]
         assert not hidden, f"{kind} hides {hidden}"
 
 

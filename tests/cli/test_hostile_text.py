@@ -21,11 +21,10 @@ from restartmanager.cli.output.json_documents import (
     outcomes_document,
     session_document,
 )
+from restartmanager.cli.output.outcomes import outcome_lines, progress_line
 from restartmanager.cli.output.render import (
     affected_lines,
     error_lines,
-    outcome_lines,
-    progress_line,
     reservations,
 )
 from restartmanager.cli.output.stale import ignored_lines, stale_lines

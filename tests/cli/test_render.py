@@ -6,11 +6,10 @@ import pytest
 
 from cli.samples import AFFECTED, EDITOR, HOSTILE, OUTCOMES
 from restartmanager.cli.output.console import Look
+from restartmanager.cli.output.outcomes import outcome_lines, progress_line
 from restartmanager.cli.output.render import (
     affected_lines,
     error_lines,
-    outcome_lines,
-    progress_line,
     reservations,
 )
 from restartmanager.cli.verbs.session_views import list_lines

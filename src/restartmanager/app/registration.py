@@ -6,7 +6,6 @@ they belong to, for children inherit descriptors, and strangers can be handed th
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +37,8 @@ def pack(process: UniqueProcess, registration: RestartRegistration) -> bytes:
     Raises UsageError when the bytes would be more than SIZE_LIMIT, or the command could not be run:
     no program, a NUL character, text that is no file name, or flags without a meaning.
     """
+    import json
+
     _check(registration)
     data = json.dumps(
         {
@@ -64,6 +65,8 @@ def unpack(data: bytes) -> tuple[UniqueProcess, RestartRegistration] | None:
     """
     if len(data) > SIZE_LIMIT:
         return None
+    import json  # most processes register nothing
+
     try:
         content = json.loads(data.decode("ascii"))
     except (ValueError, RecursionError):

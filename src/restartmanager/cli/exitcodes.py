@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-
-from restartmanager import errors
+from functools import cache
 
 
 class ExitCode(IntEnum):
@@ -44,31 +43,36 @@ class ExitCode(IntEnum):
     """Nobody reads the output any more, as a shell says it."""
 
 
-_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
-    (errors.FilterNotFoundError, ExitCode.NO),
-    (errors.UsageError, ExitCode.USAGE),
-    (errors.ConfigurationError, ExitCode.USAGE),
-    (errors.NoSuchSessionError, ExitCode.NO_SESSION),
-    (errors.SessionEndedError, ExitCode.NO_SESSION),
-    (errors.SessionRoleError, ExitCode.PERMISSION),
-    (errors.SessionError, ExitCode.UNUSABLE),
-    (errors.StoreError, ExitCode.UNUSABLE),
-    (errors.ProcessAccessError, ExitCode.PERMISSION),
-    (errors.ProcessGoneError, ExitCode.USAGE),
-    (errors.ProcessError, ExitCode.INCOMPLETE),
-    (errors.RebootNeededError, ExitCode.REBOOT_NEEDED),
-    (errors.ActionError, ExitCode.INCOMPLETE),
-    (errors.OperationCancelledError, ExitCode.CANCELLED),
-    (errors.UnsupportedError, ExitCode.UNUSABLE),
-    (errors.RestartManagerError, ExitCode.UNUSABLE),
-    (BrokenPipeError, ExitCode.BROKEN_PIPE),
-    (PermissionError, ExitCode.PERMISSION),
-    (KeyboardInterrupt, ExitCode.INTERRUPTED),
-)
-"""The first that fits counts; a test sees to it that no class of ours falls through to the root."""
+@cache
+def _codes() -> tuple[tuple[type[BaseException], ExitCode], ...]:
+    """The first that fits counts; a test sees to it that no class of ours falls through to the
+    root. Errors are loaded when there is one."""
+    from restartmanager import errors
+
+    return (
+        (errors.FilterNotFoundError, ExitCode.NO),
+        (errors.UsageError, ExitCode.USAGE),
+        (errors.ConfigurationError, ExitCode.USAGE),
+        (errors.NoSuchSessionError, ExitCode.NO_SESSION),
+        (errors.SessionEndedError, ExitCode.NO_SESSION),
+        (errors.SessionRoleError, ExitCode.PERMISSION),
+        (errors.SessionError, ExitCode.UNUSABLE),
+        (errors.StoreError, ExitCode.UNUSABLE),
+        (errors.ProcessAccessError, ExitCode.PERMISSION),
+        (errors.ProcessGoneError, ExitCode.USAGE),
+        (errors.ProcessError, ExitCode.INCOMPLETE),
+        (errors.RebootNeededError, ExitCode.REBOOT_NEEDED),
+        (errors.ActionError, ExitCode.INCOMPLETE),
+        (errors.OperationCancelledError, ExitCode.CANCELLED),
+        (errors.UnsupportedError, ExitCode.UNUSABLE),
+        (errors.RestartManagerError, ExitCode.UNUSABLE),
+        (BrokenPipeError, ExitCode.BROKEN_PIPE),
+        (PermissionError, ExitCode.PERMISSION),
+        (KeyboardInterrupt, ExitCode.INTERRUPTED),
+    )
 
 
 def code_of(error: BaseException) -> ExitCode:
     """The exit status for an error; UNUSABLE for what nobody expected."""
-    fits = (code for kind, code in _CODES if isinstance(error, kind))
+    fits = (code for kind, code in _codes() if isinstance(error, kind))
     return next(fits, ExitCode.UNUSABLE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from restartmanager.cli.interrupts import Interrupts
 from restartmanager.cli.output.console import Console
 from restartmanager.cli.output.live import Live
-from restartmanager.cli.output.render import outcome_lines
+from restartmanager.cli.output.outcomes import outcome_lines
 from restartmanager.errors import ActionError, OperationCancelledError, RebootNeededError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def recover_first() -> None:
     """What starting a session does anyway, but with a word about what came back."""
     from restartmanager.api import sessions
     from restartmanager.cli.output.console import Console
-    from restartmanager.cli.output.render import outcome_lines
+    from restartmanager.cli.output.outcomes import outcome_lines
 
     outcomes = sessions.recover()
     if outcomes:

@@ -13,11 +13,11 @@ from restartmanager.cli.exitcodes import ExitCode
 from restartmanager.cli.interrupts import Interrupts
 from restartmanager.cli.output.console import Console
 from restartmanager.cli.output.live import Live
+from restartmanager.cli.output.outcomes import outcome_lines
 from restartmanager.cli.output.render import (
     affected_lines,
     count,
     error_lines,
-    outcome_lines,
     reservations,
 )
 from restartmanager.cli.output.text import fill

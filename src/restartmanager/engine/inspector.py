@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.errors import ProcessError
 from restartmanager.model import Affected, Application, ServiceState, Unexplained
@@ -21,9 +21,7 @@ from restartmanager.rules.applications import (
     unit_of_desktop,
     with_windows,
 )
-from restartmanager.rules.history import Alive
 from restartmanager.rules.policy import Policy
-from restartmanager.rules.relaunch import relaunch_everything, with_entry, with_registration
 from restartmanager.rules.services import ServiceScene, companions
 
 if TYPE_CHECKING:
@@ -37,20 +35,20 @@ if TYPE_CHECKING:
     from restartmanager.ports.processes import Processes
     from restartmanager.ports.services import ServiceManager
     from restartmanager.rules.cgroups import UnitAddress
+    from restartmanager.rules.history import Alive
 
 
 _UNKNOWN_SERVICE = "no service manager of this machine knows a service of that name"
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
+class Stale(NamedTuple):
     """The processes and services that still use files that were replaced."""
 
     pids: frozenset[int]
     services: frozenset[Service]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Inspector:
     """An inspector of the machine for one user, who has the effective user number ``uid``.
 
@@ -141,6 +139,8 @@ class Inspector:
         """The applications with what would bring them back, or keep them from it."""
         applications = affected.applications
         if relaunch_all:
+            from restartmanager.rules.relaunch import relaunch_everything
+
             applications = tuple(relaunch_everything(app) for app in applications)
         if obstacles:
             from restartmanager.engine.recipes import with_recipe
@@ -154,6 +154,8 @@ class Inspector:
 
     def alive(self, journal: Iterable[JournalEntry]) -> Alive:
         """What of a journal runs now: what was stopped, and what was started."""
+        from restartmanager.rules.history import Alive
+
         processes = {}
         services = set()
         for entry in journal:
@@ -288,9 +290,14 @@ class Inspector:
         if main is None or not _is_to_be_asked(application):
             return application
         registration = self.processes.registration(main)
+        entry = None if registration or not self.entries else self.entries.find(main)
+        if registration is None and entry is None:
+            return application
+        from restartmanager.rules.relaunch import with_entry, with_registration
+
         if registration is not None:
             return with_registration(application, registration)
-        return with_entry(application, self.entries.find(main) if self.entries else None)
+        return with_entry(application, entry)
 
 
 def _is_to_be_asked(application: Application) -> bool:

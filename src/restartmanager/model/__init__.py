@@ -17,16 +17,11 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from restartmanager.model.actions import (
-        Entry,
         Filter,
         FilterAction,
         FilterTrigger,
         Outcome,
-        Recipe,
-        RestartFlags,
-        RestartRegistration,
         Result,
-        Signal,
         Step,
     )
     from restartmanager.model.applications import (
@@ -51,6 +46,8 @@ if TYPE_CHECKING:
         Required,
         words,
     )
+    from restartmanager.model.recipes import Entry, Recipe
+    from restartmanager.model.registrations import RestartFlags, RestartRegistration
     from restartmanager.model.resources import (
         FileIdentity,
         FileResource,
@@ -66,6 +63,7 @@ if TYPE_CHECKING:
         ServiceState,
         Treatment,
     )
+    from restartmanager.model.signals import Signal
 
 __all__ = [
     "Affected",
@@ -110,16 +108,11 @@ __all__ = [
 
 _HOMES = {
     "actions": (
-        "Entry",
         "Filter",
         "FilterAction",
         "FilterTrigger",
         "Outcome",
-        "Recipe",
-        "RestartFlags",
-        "RestartRegistration",
         "Result",
-        "Signal",
         "Step",
     ),
     "applications": ("Affected", "AppType", "Application", "RestartBy", "Status"),
@@ -134,7 +127,10 @@ _HOMES = {
         "Unresponsive",
     ),
     "reasons": ("RebootReason", "Required", "words"),
+    "recipes": ("Entry", "Recipe"),
+    "registrations": ("RestartFlags", "RestartRegistration"),
     "resources": ("FileIdentity", "FileResource", "ResourceSpec", "Resources", "TreeResource"),
+    "signals": ("Signal",),
     "services": ("Hold", "Service", "ServiceFacts", "ServiceResult", "ServiceState", "Treatment"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -63,8 +63,7 @@ class Hold(NamedTuple):
     masked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceFacts:
+class ServiceFacts(NamedTuple):
     """The facts that a manager reports about one service at one moment."""
 
     service: Service
@@ -83,7 +82,7 @@ class ServiceFacts:
     """Why the manager could not start the service again, in words; empty when it could."""
     dependents: tuple[Service, ...] = ()
     """The services that stop with this one, whether they run or not."""
-    hold: Hold = field(default_factory=Hold)
+    hold: Hold = Hold()
     """The measures that would keep the service stopped."""
     wish: Treatment | None = None
     """The treatment that the service's own unit file declares."""

@@ -16,23 +16,24 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from restartmanager.errors import NoSuchSessionError, UsageError
-from restartmanager.model import FilterTrigger
 from restartmanager.model.identity import UniqueProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from restartmanager.model import FilterTrigger
+
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
-_KEY = re.compile(r"[0-9a-f]{32}\Z")
+_KEY = r"[0-9a-f]{32}"
 
 
 def normalise_key(key: str) -> str:
     """The key as it is stored; NoSuchSessionError when it cannot be one."""
     if not isinstance(key, str) or not key:
         raise UsageError("No session key was given.", hint="It has 32 hexadecimal digits.")
-    if not _KEY.match(lower := key.strip().lower()):
+    if not re.fullmatch(_KEY, lower := key.strip().lower()):
         raise NoSuchSessionError("A key has 32 hexadecimal digits.")
     return lower
 
@@ -79,6 +80,8 @@ def filter_target(
     executable: PathLike | None, process: UniqueProcess | None, service: str | None
 ) -> tuple[FilterTrigger, str | UniqueProcess]:
     """The one target of a filter."""
+    from restartmanager.model import FilterTrigger  # few callers have filters
+
     if [executable, process, service].count(None) != 2:
         raise UsageError(
             "A filter has exactly one target.", hint="Give an executable, a process or a service."

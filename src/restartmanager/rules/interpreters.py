@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os.path
 import re
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.rules.option_syntax import CommandLine, Syntax, names, read
@@ -290,7 +290,6 @@ _INTERPRETERS: dict[str, tuple[str, Callable[[str, Sequence[str]], tuple[Script,
     "busybox": (r"busybox", _busybox),
     "sh": (r"(?:sh|[bd]?ash)(?:-static)?", partial(_shell, _BASH)),
 }
-_NAMES = re.compile("|".join(f"(?P<{kind}>{rule})" for kind, (rule, _) in _INTERPRETERS.items()))
 _DELETED = " (deleted)"
 
 
@@ -301,8 +300,15 @@ def interpreter(executable: str | None) -> str | None:
     A name proves nothing: use the answer only to decide how arguments are read.
     """
     # What the kernel adds may be part of the real name as well: it costs nothing to be wrong.
-    match = _NAMES.fullmatch(os.path.basename((executable or "").removesuffix(_DELETED)))
+    match = _names().fullmatch(os.path.basename((executable or "").removesuffix(_DELETED)))
     return match.lastgroup if match else None
+
+
+@cache
+def _names() -> re.Pattern[str]:
+    """The names of all interpreters, compiled when a process is first looked at: most questions
+    are about files that are no scripts."""
+    return re.compile("|".join(f"(?P<{kind}>{rule})" for kind, (rule, _) in _INTERPRETERS.items()))
 
 
 def script_candidates(executable: str | None, arguments: Sequence[str]) -> tuple[Script, ...]:

@@ -59,7 +59,7 @@ def facts(service: Service, main: Process | None = None, **known: object) -> Ser
         aliases=frozenset({service.name}),
         main=main.identity if main else None,
     )
-    return replace(base, **known)  # type: ignore[arg-type]
+    return base._replace(**known)  # type: ignore[arg-type]
 
 
 def listed(  # noqa: PLR0917 - the facts of a scene

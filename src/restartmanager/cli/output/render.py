@@ -8,13 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from restartmanager.cli.output.text import fill
-from restartmanager.errors import ActionError, RestartManagerError
+from restartmanager.errors import RestartManagerError
 from restartmanager.model import (
     AppType,
     How,
-    Result,
     Status,
-    Step,
 )
 from restartmanager.model.escaping import escape
 
@@ -22,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from restartmanager.cli.output.console import Look
-    from restartmanager.model import Affected, Application, Evidence, Outcome
-    from restartmanager.model.progress import Progress
+    from restartmanager.model import Affected, Application, Evidence
 
 
 _SHOWN_USES = 6
@@ -216,51 +213,6 @@ def fate_words(application: Application) -> str:
     return escape(fate(application))
 
 
-# -- what became of it -------------------------------------------------------------------------
-
-
-def outcome_lines(outcomes: Iterable[Outcome], look: Look) -> list[str]:
-    """One line for each application that was acted on, or left alone."""
-    lines: list[str] = []
-    for outcome in outcomes:
-        mark = {
-            Result.DONE: look.good(),
-            Result.SKIPPED: look.neutral(),
-            Result.FAILED: look.bad(),
-        }[outcome.result]
-        name = escape(outcome.application.name)
-        head, *rest = fill(f"{name}: {outcome_words(outcome)}", look.width, "  ", "    ")
-        lines += [f"{mark} {head[2:]}", *rest]
-    return lines
-
-
-def outcome_words(outcome: Outcome) -> str:
-    """What became of it, as the rest of a sentence about it."""
-    message = escape(outcome.message)
-    if outcome.result is Result.FAILED:
-        return message or "it failed"
-    if outcome.result is Result.SKIPPED:
-        return f"left alone ({message})" if outcome.step is Step.STOP else _left(outcome, message)
-    if outcome.step is Step.START:
-        return f"back as process {outcome.process.pid}" if outcome.process else "back"
-    main = outcome.application.main_process
-    was = f" (was process {main.pid})" if main else ""
-    return f"closed{was}" + (f"; {message}" if message else "")
-
-
-def _left(outcome: Outcome, message: str) -> str:
-    if outcome.application.status & Status.RUNNING:
-        return message
-    return f"stays closed ({message})" if message else "stays closed"
-
-
-def progress_line(progress: Progress) -> str:
-    """What happens right now, in one line."""
-    name = progress.application.name if progress.application else ""
-    about = f"{escape(name)}: " if name else ""
-    return f"[{progress.percent:3d}%] {about}{escape(progress.message)}"
-
-
 # -- errors ------------------------------------------------------------------------------------
 
 
@@ -269,7 +221,7 @@ def error_lines(error: Exception, look: Look) -> list[str]:
     not repeated: it is shown as outcomes."""
     if isinstance(error, RestartManagerError):
         lines = fill(escape(error.message), look.width, "restartctl: ", "  ")
-        if error.detail and not isinstance(error, ActionError):
+        if error.detail and not _shown_as_outcomes(error):
             lines += fill(escape(error.detail), look.width, "  ")
         if error.hint:
             lines += fill(escape(error.hint), look.width, "  hint: ")
@@ -284,3 +236,9 @@ def error_lines(error: Exception, look: Look) -> list[str]:
         *fill(f"this should not happen ({kind}).", look.width, "restartctl: ", "  "),
         *fill(f"please report it, with what {DEBUG_VARIABLE}=1 shows.", look.width, "  hint: "),
     ]
+
+
+def _shown_as_outcomes(error: RestartManagerError) -> bool:
+    from restartmanager.errors import ActionError
+
+    return isinstance(error, ActionError)

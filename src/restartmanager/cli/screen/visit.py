@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from restartmanager.cli.child import run_command
 from restartmanager.cli.exitcodes import ExitCode, code_of
-from restartmanager.cli.output.render import outcome_lines
+from restartmanager.cli.output.outcomes import outcome_lines
 from restartmanager.cli.screen.app import FilesInUse
 from restartmanager.cli.screen.session_work import Work
 from restartmanager.cli.screen.words import left_lines

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from restartmanager.cli.output.console import Look
+from restartmanager.cli.output.outcomes import outcome_words
 from restartmanager.cli.output.render import (
     affected_lines,
     count,
     fate_words,
-    outcome_words,
     user_name,
 )
 from restartmanager.cli.output.text import fill

@@ -238,7 +238,7 @@ class _Play:
         self._out.lines(fill(text, self._out.look.width, "    ", "      "))
 
     def _show(self, progress: Progress) -> None:
-        from restartmanager.cli.output.render import progress_line
+        from restartmanager.cli.output.outcomes import progress_line
 
         if progress.application is not None:
             self._tell(progress_line(progress))

@@ -28,7 +28,7 @@ def recover(*, dry_run: bool, as_json: bool) -> int:
     from restartmanager.api import sessions
     from restartmanager.cli.exitcodes import ExitCode
     from restartmanager.cli.output.console import Console
-    from restartmanager.cli.output.render import outcome_lines
+    from restartmanager.cli.output.outcomes import outcome_lines
     from restartmanager.errors import RestartError
 
     if dry_run:

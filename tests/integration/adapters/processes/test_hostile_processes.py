@@ -14,7 +14,8 @@ import pytest
 import restartmanager as rm
 from restartmanager.api.wiring import make_inspector
 from restartmanager.cli.output.console import Look
-from restartmanager.cli.output.render import affected_lines, outcome_lines
+from restartmanager.cli.output.outcomes import outcome_lines
+from restartmanager.cli.output.render import affected_lines
 from restartmanager.errors import CannotComeBackError
 from support.paths import PROGRAMS
 from support.spawning import PYTHON

@@ -10,7 +10,6 @@ import contextlib
 import os
 import stat
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from restartmanager.adapters.services.systemd.dbus import Bus, BusGoneError, Refusal
@@ -123,8 +122,8 @@ class Systemd:
         service = _service(unit, service.name, service.user)
         facts = unit.facts(service, main_process(unit), active)
         if facts.trouble:
-            facts = replace(facts, trouble=explained(facts.trouble, service, unit))
-        return replace(facts, wish=self._wish(service, unit))
+            facts = facts._replace(trouble=explained(facts.trouble, service, unit))
+        return facts._replace(wish=self._wish(service, unit))
 
     def _wish(self, service: Service, unit: Unit) -> Treatment | None:
         """The treatment that the unit's own files declare. Root reads none that belongs to somebody

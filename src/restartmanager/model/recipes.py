@@ -1,0 +1,42 @@
+"""Recipes and desktop entries: what is known about how a program is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The command by which a desktop entry starts an application.
+
+    ``arguments`` has the name of the program first. ``path`` is the file of the entry. An empty
+    ``directory`` means that any working directory will do.
+    """
+
+    path: str
+    executable: str
+    arguments: tuple[str, ...]
+    directory: str = ""
+    terminal: bool = False
+    """Whether the application is started on a terminal."""
+    doubt: str = ""
+    """Why it is not taken for the entry of the process that it was looked up for, in words; empty
+    where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything needed to start a process as it was started before. The environment is a
+    secret."""
+
+    executable: str
+    arguments: tuple[str, ...]
+    directory: str
+    environment: tuple[tuple[str, str], ...] = field(repr=False)
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    umask: int
+    nice: int
+    limits: tuple[tuple[int, int, int], ...]
+    """Resource number, soft limit, hard limit (getrlimit(2))."""

@@ -1,0 +1,25 @@
+"""Restart registrations: how an application itself wants to be brought back."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+
+class RestartFlags(enum.IntFlag):
+    """Events after which an application does *not* want to be brought back
+    (RegisterApplicationRestart)."""
+
+    NONE = 0
+    NO_CRASH = 1
+    NO_HANG = 2
+    NO_PATCH = 4
+    """An update: the one event of these that this package brings about."""
+    NO_REBOOT = 8
+
+
+class RestartRegistration(NamedTuple):
+    """An application's own wish how to come back: its program with the arguments that it wants."""
+
+    command: tuple[str, ...]
+    flags: RestartFlags = RestartFlags.NONE
