@@ -24,6 +24,7 @@ from restartmanager.api.settings import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from restartmanager.adapters.services.initscripts.script_facts import InitSystem
     from restartmanager.engine.engine import Engine
     from restartmanager.engine.identifier import ResourceIdentifier
     from restartmanager.engine.inspector import Inspector
@@ -110,6 +111,16 @@ def make_services() -> ServiceManager:
     return Managers(_service_managers)
 
 
+def _init_system(name: str) -> InitSystem:
+    if name == "openrc":
+        from restartmanager.adapters.services.initscripts.openrc import OpenRC
+
+        return OpenRC()
+    from restartmanager.adapters.services.initscripts.sysv import SysV
+
+    return SysV()
+
+
 def _service_managers() -> dict[str, ServiceManager]:
     """The managers that are there, the one that is asked first coming first: a supervisord is
     itself a service of another one."""
@@ -130,9 +141,6 @@ def _service_managers() -> dict[str, ServiceManager]:
     elif system:
         from restartmanager.adapters.processes.processes import LinuxProcesses
         from restartmanager.adapters.services.initscripts.manager import InitScripts
-        from restartmanager.adapters.services.initscripts.openrc import OpenRC
-        from restartmanager.adapters.services.initscripts.sysv import SysV
 
-        kind = OpenRC if system == "openrc" else SysV
-        managers[system] = InitScripts(kind(), LinuxProcesses())
+        managers[system] = InitScripts(_init_system(system), LinuxProcesses())
     return managers

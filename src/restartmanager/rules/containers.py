@@ -15,9 +15,8 @@ lxc.monitor) lives outside of it and is not one of its processes.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,20 +24,24 @@ if TYPE_CHECKING:
 
 _SHORT = 12  # how many digits of an id people and commands use
 _ID = "([0-9a-f]{64})"
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}", re.ASCII)
-_ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
+_PLAIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}"
+_ESCAPE = r"\\x([0-9a-f]{2})"
 
-_PODMAN = re.compile(rf"libpod(?:-payload)?-{_ID}(?:\.scope)?")
-_DOCKER = re.compile(rf"docker-{_ID}\.scope")
-_NERDCTL = re.compile(rf"nerdctl-{_ID}\.scope")
-_PODS = re.compile(r"kubepods(?:[.-].*)?")
-_IN_POD = re.compile(rf"(?:(?:cri-containerd|crio|docker)-)?{_ID}(?:\.scope)?")
-_IN_POD_OF_CGROUPFS = re.compile(rf"kubepods[^:]*:cri-containerd:{_ID}")
-_BARE = re.compile(_ID)
-_NSPAWN = re.compile(r"systemd-nspawn@(.+)\.service|machine-(.+)\.scope")
-_LXC = re.compile(r"lxc\.payload\.(.+)|machine-lxc\\x2d[0-9]+\\x2d(.+)\.scope")
-_VIRTUAL_MACHINE = re.compile(r"machine-qemu\\x2d.*\.scope")
-_USER_MANAGER = re.compile(r"user@([0-9]{1,10})\.service")
+_PODMAN = rf"libpod(?:-payload)?-{_ID}(?:\.scope)?"
+_DOCKER = rf"docker-{_ID}\.scope"
+_NERDCTL = rf"nerdctl-{_ID}\.scope"
+_PODS = r"kubepods(?:[.-].*)?"
+_IN_POD = rf"(?:(?:cri-containerd|crio|docker)-)?{_ID}(?:\.scope)?"
+_IN_POD_OF_CGROUPFS = rf"kubepods[^:]*:cri-containerd:{_ID}"
+_BARE = _ID
+_NSPAWN = r"systemd-nspawn@(.+)\.service|machine-(.+)\.scope"
+_LXC = r"lxc\.payload\.(.+)|machine-lxc\\x2d[0-9]+\\x2d(.+)\.scope"
+_VIRTUAL_MACHINE = r"machine-qemu\\x2d.*\.scope"
+_USER_MANAGER = r"user@([0-9]{1,10})\.service"
+
+_IN_EVERY_NAME = ("libpod", "docker", "nerdctl", "kubepods", "machine", "nspawn", "lxc")
+"""One of these is in the path of every container; most processes are in none, which is told
+without compiling a pattern."""
 
 
 class ContainerKind(StrEnum):
@@ -54,8 +57,7 @@ class ContainerKind(StrEnum):
     """A pid namespace of its own; what made it is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(NamedTuple):
     """A container. ``name`` is its name, or the first digits of its id, or empty.
 
     ``service`` is the unit of the system's or a user's manager that runs the container, where one
@@ -71,11 +73,11 @@ class Container:
     def advice(self) -> str:
         """The advice what to do, as one sentence, with the command where there is one."""
         as_user = "" if self.uid is None else f" (as user {self.uid})"
-        if self.service and _PLAIN_NAME.fullmatch(self.service.replace("@", "_")):
+        if self.service and re.fullmatch(_PLAIN_NAME, self.service.replace("@", "_")):
             manager = "systemctl" if self.uid is None else "systemctl --user"
             return f"restart its service{as_user}: {manager} restart {self.service}"
         command = _COMMANDS.get(self.kind, "")
-        if not command or not _PLAIN_NAME.fullmatch(self.name):
+        if not command or not re.fullmatch(_PLAIN_NAME, self.name):
             return "restart the container, or the program that made it"
         return f"{command.format(name=self.name, as_user=as_user)}"
 
@@ -109,10 +111,12 @@ def container_of(
 
 def _named(cgroup: str | None) -> Container | None:
     """The outermost container that the path names."""
-    parts = [part for part in (cgroup or "").split("/") if part not in {"", "..", "."}]
+    if cgroup is None or not any(part in cgroup for part in _IN_EVERY_NAME):
+        return None
+    parts = [part for part in cgroup.split("/") if part not in {"", "..", "."}]
     uid: int | None = None
     for place, part in enumerate(parts):
-        manager = _USER_MANAGER.fullmatch(part)
+        manager = re.fullmatch(_USER_MANAGER, part)
         if manager is not None:
             uid = int(manager[1])
         for recognise in _RECOGNISERS:
@@ -136,11 +140,11 @@ _Found = tuple[ContainerKind, str] | None
 
 
 def _kubernetes(parts: Sequence[str]) -> _Found:
-    beside = _IN_POD_OF_CGROUPFS.fullmatch(parts[-1])
+    beside = re.fullmatch(_IN_POD_OF_CGROUPFS, parts[-1])
     if beside is not None:
         return ContainerKind.KUBERNETES, beside[1][:_SHORT]
-    inside = _IN_POD.fullmatch(parts[-1])
-    if inside is None or not any(_PODS.fullmatch(part) for part in parts):
+    inside = re.fullmatch(_IN_POD, parts[-1])
+    if inside is None or not any(re.fullmatch(_PODS, part) for part in parts):
         return None
     return ContainerKind.KUBERNETES, inside[1][:_SHORT]
 
@@ -151,17 +155,17 @@ def _by_id(parts: Sequence[str]) -> _Found:
         (ContainerKind.DOCKER, _DOCKER),
         (ContainerKind.NERDCTL, _NERDCTL),
     ):
-        found = pattern.fullmatch(parts[-1])
+        found = re.fullmatch(pattern, parts[-1])
         if found is not None:
             return kind, found[1][:_SHORT]
-    bare = _BARE.fullmatch(parts[-1])
+    bare = re.fullmatch(_BARE, parts[-1])
     if bare is not None and parts[-2:-1] == ["docker"]:
         return ContainerKind.DOCKER, bare[1][:_SHORT]
     return None
 
 
 def _lxc(parts: Sequence[str]) -> _Found:
-    found = _LXC.fullmatch(parts[-1])
+    found = re.fullmatch(_LXC, parts[-1])
     if found is not None:
         return ContainerKind.LXC, _unescaped(found[1] or found[2])
     if parts[-2:-1] in (["lxc"], ["lxc.payload"]):
@@ -171,8 +175,8 @@ def _lxc(parts: Sequence[str]) -> _Found:
 
 def _nspawn(parts: Sequence[str]) -> _Found:
     """Machines that are registered with systemd; virtual ones are programs of this machine."""
-    found = _NSPAWN.fullmatch(parts[-1])
-    if found is None or _VIRTUAL_MACHINE.fullmatch(parts[-1]):
+    found = re.fullmatch(_NSPAWN, parts[-1])
+    if found is None or re.fullmatch(_VIRTUAL_MACHINE, parts[-1]):
         return None
     return ContainerKind.NSPAWN, _unescaped(found[1] or found[2])
 
@@ -182,4 +186,4 @@ _RECOGNISERS: tuple[Callable[[Sequence[str]], _Found], ...] = (_kubernetes, _by_
 
 def _unescaped(text: str) -> str:
     """The name that systemd-escape(1) has escaped."""
-    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+    return re.sub(_ESCAPE, lambda match: chr(int(match[1], 16)), text)
