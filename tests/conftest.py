@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +29,18 @@ settings.register_profile("unshrunk", phases=[Phase.explicit, Phase.generate])
 for _name in [name for name in os.environ if name.startswith("PYTHON") and name != "PYTHONPATH"]:
     del os.environ[_name]
 
+# Where it names folders by their way from here, programs that run elsewhere would look elsewhere.
+if "PYTHONPATH" in os.environ:
+    _folders = filter(None, os.environ["PYTHONPATH"].split(os.pathsep))
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, _folders))
+
+# Nor are signals that they ignore, as behind nohup(1): every child would ignore them as well.
+for _number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # Python ignores these
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        interrupts = _number == signal.SIGINT
+        _usual = signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(_number, _usual)
+
 # The log of the machine that runs the tests is not theirs.
 os.environ.setdefault("RESTARTMANAGER_TRACES", "0")
 
@@ -33,6 +48,28 @@ os.environ.setdefault("RESTARTMANAGER_TRACES", "0")
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("root") is not None and os.geteuid() != 0:
         pytest.skip("needs root's rights")
+
+
+@pytest.fixture(autouse=True)
+def _no_descriptor_stays_open() -> Iterator[None]:
+    """Who asks again and again, as a program that uses the Python API does, runs out of them."""
+    before = _open_files()
+    yield
+    if len(_open_files()) > len(before):
+        gc.collect()  # what the test itself has let go of
+    left = {number: what for number, what in _open_files().items() if number not in before}
+    assert len(_open_files()) <= len(before), left
+
+
+def _open_files() -> dict[str, str]:
+    """The open files of this process; its programs in the kernel are kept on purpose."""
+    found = {}
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            what = os.readlink(f"/proc/self/fd/{number}")
+            if not what.startswith("anon_inode:bpf"):
+                found[number] = what
+    return found
 
 
 @pytest.fixture

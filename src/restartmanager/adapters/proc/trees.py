@@ -168,8 +168,9 @@ def _open_folder(path: str) -> tuple[int, str, list[tuple[str, Link]]]:
                     if len(links) > _LINKS or len(names) > _NAMES:
                         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
                     if text.startswith("/"):
-                        passed = [""]
-                        held, step = os.open("/", _FOLDER), held
+                        root = os.open("/", _FOLDER)
+                        os.close(held)
+                        held, passed = root, [""]
                     continue
                 if not stat.S_ISDIR(facts.st_mode):
                     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
