@@ -37,6 +37,8 @@ TRUST = "tests/integration/adapters/processes/test_trust.py::"
 OBSTACLE = "tests/unit/engine/test_restart_obstacle.py::"
 EVENTS = "tests/unit/engine/test_events.py::"
 TRANSACTION = "tests/unit/engine/test_transaction.py::"
+LIMITS = "tests/integration/attacks/test_limits.py::"
+SAID = "tests/integration/attacks/test_said_before.py::"
 WATCHED = "tests/unit/adapters/proc/test_watched.py::"
 
 MUTATIONS = (
@@ -730,8 +732,8 @@ MUTATIONS = (
     Mutation(
         19,
         "engine/recipes.py",
-        "processes.risk(recipe) if recipe is not None else",
-        "",
+        "        risk = processes.risk(recipe) or",
+        "        risk =",
         OBSTACLE + "test_a_shutdown_touches_nothing",
     ),
     Mutation(
@@ -803,6 +805,55 @@ MUTATIONS = (
         "    look.waits[ident] = (subject,)",
         "    pass",
         WATCHED + "test_a_path_that_does_not_answer_is_named",
+    ),
+    Mutation(
+        9,
+        "engine/relaunch.py",
+        "        if home.limits:",
+        "        if False:",
+        CLOSE + "test_what_would_lose_its_limits_is_not_started",
+    ),
+    Mutation(
+        9,
+        "engine/recipes.py",
+        '        risk = processes.risk(recipe) or (home.obstacle if home else "")\n',
+        "        risk = processes.risk(recipe)\n",
+        CLOSE + "test_a_home_that_it_cannot_have_is_an_obstacle",
+    ),
+    Mutation(
+        9,
+        "engine/recipes.py",
+        "        risk = risk or processes.lost_limit(main, home)",
+        "        pass",
+        LIMITS + "test_a_limit_that_it_would_shed",
+    ),
+    Mutation(
+        9,
+        "adapters/proc/control_groups.py",
+        "            if which:",
+        "            if False:",
+        "tests/unit/adapters/proc/test_control_groups.py::test_a_limit_is_lost_and_named",
+    ),
+    Mutation(
+        9,
+        "rules/homes.py",
+        '    return _nowhere(f"only root may put it back beside {unit.name!r}")',
+        "    return Home(uid, _OF_PROGRAMS)",
+        "tests/unit/rules/test_homes.py::test_a_user_takes_nothing_out_of_another_slice",
+    ),
+    Mutation(
+        9,
+        "adapters/processes/recipes.py",
+        "        if inherited & ~_WAKE_ALARM:",
+        "        if False:",
+        SAID + "test_a_restriction_that_it_would_shed",
+    ),
+    Mutation(
+        9,
+        "adapters/processes/recipes.py",
+        "        if not self._has_our_personality():",
+        "        if False:",
+        SAID + "test_a_restriction_that_it_would_shed",
     ),
     Mutation(
         9,

@@ -97,7 +97,9 @@ class Closer:
             except ProcessGoneError:
                 _log.debug("process %d is already gone", process.pid)
         entries = self._context.entries
-        application, recipe = with_recipe(application, self._processes, entries)
+        application, recipe = with_recipe(
+            application, self._processes, self._context.services, entries
+        )
         entry = self._recorder.intend(application, recipe=recipe)
         closing = Closing(entry, handles)
         if handles and application.restart_obstacle and must_come_back(application, self._mode):

@@ -148,7 +148,7 @@ class Inspector:
 
             entries = self.entries or NoEntries()
             applications = tuple(
-                with_recipe(app, self.processes, entries)[0] for app in applications
+                with_recipe(app, self.processes, self.services, entries)[0] for app in applications
             )
         return replace(affected, applications=applications)
 

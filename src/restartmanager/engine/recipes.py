@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from restartmanager.model import Application, Entry, Process, Recipe
     from restartmanager.ports.machine import Entries
     from restartmanager.ports.processes import Processes
+    from restartmanager.ports.services import ServiceManager
 
 
 def with_recipe(
-    application: Application, processes: Processes, entries: Entries
+    application: Application, processes: Processes, services: ServiceManager, entries: Entries
 ) -> tuple[Application, Recipe | None]:
     """The application, and the recipe that starts it again: None where nothing does, or its process
     has gone. Where it should come back and could not, the application says why."""
@@ -34,7 +35,12 @@ def with_recipe(
         return application, None
     try:
         recipe = _recipe(main, application.restart_by, processes, entries)
-        risk = processes.risk(recipe) if recipe is not None else ""
+        if recipe is None:
+            return application, None
+        home = services.home(main, recipe.uid)
+        recipe = replace(recipe, home=home)
+        risk = processes.risk(recipe) or (home.obstacle if home else "")
+        risk = risk or processes.lost_limit(main, home)
     except ProcessGoneError:
         return application, None
     except ProcessError as error:

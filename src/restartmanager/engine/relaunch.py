@@ -46,7 +46,7 @@ class Relauncher:
         self._limits = context.limits
         self._recorder = recorder
         self._filters = filters
-        self._homeless: set[int] = set()
+        self._homeless: dict[int | None, str] = {}
 
     def start(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
         """Start these applications, in this order; the entries of those that were started, to be
@@ -130,7 +130,7 @@ class Relauncher:
             nonlocal released
             released = self._recorder.released(entry, identity)
             self._context.audit.starting(released, identity)
-            self._bring_home(entry, identity, recipe.uid)
+            self._bring_home(entry, identity, recipe)
 
         try:
             self._processes.start(recipe, note_process)
@@ -148,18 +148,22 @@ class Relauncher:
             return after_reboot(recipe, self._context.variables())
         return recipe
 
-    def _bring_home(self, entry: JournalEntry, process: UniqueProcess, user: int) -> None:
-        """Put the new process, which has run nothing yet, where its owner's programs are: what
-        becomes of the installer must not matter to it."""
-        if user in self._homeless:  # a manager that does not answer is not waited for again
+    def _bring_home(self, entry: JournalEntry, process: UniqueProcess, recipe: Recipe) -> None:
+        """Put the new process, which has run nothing yet, where it was: what becomes of the
+        installer must not matter to it. ProcessError where it would lose its limits."""
+        home = recipe.home
+        if home is None:
             return
         main = entry.application.main_process
-        unit = desktop_unit(main) if main is not None and main.uid == user else None
-        name = scope_name(unit, process)
-        trouble = self._context.services.adopt(process, user, name)
-        if trouble:
-            self._homeless.add(user)
-            _log.debug("process %d stays where the installer is: %s", process.pid, trouble)
+        unit = desktop_unit(main) if main is not None and main.uid == recipe.uid else None
+        trouble = self._homeless.get(home.user, "")  # who does not answer is not waited for again
+        trouble = trouble or self._context.services.adopt(process, home, scope_name(unit, process))
+        if not trouble:
+            return
+        self._homeless[home.user] = trouble
+        if home.limits:
+            raise ProcessError(f"It cannot be put under its limits again: {trouble}.")
+        _log.debug("process %d stays where the installer is: %s", process.pid, trouble)
 
 
 def _kill(handle: ProcessHandle) -> None:

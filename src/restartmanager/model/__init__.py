@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         Required,
         words,
     )
-    from restartmanager.model.recipes import Entry, Recipe
+    from restartmanager.model.recipes import Entry, Home, Recipe
     from restartmanager.model.registrations import RestartFlags, RestartRegistration
     from restartmanager.model.resources import (
         FileIdentity,
@@ -78,6 +78,7 @@ __all__ = [
     "FilterTrigger",
     "Hold",
     "Holder",
+    "Home",
     "How",
     "Ignored",
     "Outcome",
@@ -127,7 +128,7 @@ _HOMES = {
         "Unresponsive",
     ),
     "reasons": ("RebootReason", "Required", "words"),
-    "recipes": ("Entry", "Recipe"),
+    "recipes": ("Entry", "Home", "Recipe"),
     "registrations": ("RestartFlags", "RestartRegistration"),
     "resources": ("FileIdentity", "FileResource", "ResourceSpec", "Resources", "TreeResource"),
     "signals": ("Signal",),

@@ -1,8 +1,9 @@
-"""Recipes and desktop entries: what is known about how a program is started."""
+"""Recipes, homes and desktop entries: how and where a program is started."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,20 @@ class Entry:
     where it is."""
 
 
+class Home(NamedTuple):
+    """The place among the control groups where a program is started again: a slice of the manager
+    of a user, or of the system's for None."""
+
+    user: int | None
+    slice: str
+    limits: str = ""
+    """The limits that its scope gets there, in the words of its manager; empty for none."""
+    group: str = ""
+    """The control group whose limits these are."""
+    obstacle: str = ""
+    """Why it could not be put back there among the limits that it had; empty where it can."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Everything needed to start a process as it was started before. The environment is a
@@ -40,3 +55,5 @@ class Recipe:
     nice: int
     limits: tuple[tuple[int, int, int], ...]
     """Resource number, soft limit, hard limit (getrlimit(2))."""
+    home: Home | None = None
+    """Where it is started; None where no manager keeps programs."""

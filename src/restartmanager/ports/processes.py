@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from typing import Self
 
-    from restartmanager.model import Process, Recipe, RestartRegistration, Signal
+    from restartmanager.model import Home, Process, Recipe, RestartRegistration, Signal
     from restartmanager.model.identity import FileNumbers, UniqueProcess
     from restartmanager.model.progress import CancelToken
 
@@ -102,6 +102,11 @@ class Processes(Protocol):
         """The risk of following a recipe now: who, beyond root and its user, could change what it
         starts, as a sentence without a full stop that names the file or folder; empty when nobody
         can."""
+        ...
+
+    def lost_limit(self, process: Process, home: Home | None) -> str:
+        """The limit of its control groups that a process would lose when it is started again in
+        this home, or for None beside the caller; as a sentence without a full stop."""
         ...
 
     def program(self, subject: UniqueProcess | Recipe) -> FileNumbers | None:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from restartmanager.model import (
         Hold,
+        Home,
         Process,
         Service,
         ServiceFacts,
@@ -83,9 +84,14 @@ class ServiceManager(Protocol):
         """
         ...
 
-    def adopt(self, process: UniqueProcess, user: int, name: str) -> str:
-        """Have the user's own manager put a process into a scope of this name. It returns what went
-        wrong, in words; empty on success."""
+    def home(self, process: Process, user: int) -> Home | None:
+        """Where a program is put that is started again as this user in place of the process: with
+        its limits, or with the obstacle to that. None where no manager keeps programs."""
+        ...
+
+    def adopt(self, process: UniqueProcess, home: Home, name: str) -> str:
+        """Have the manager of a home put a process there, into a scope of this name. It returns
+        what went wrong, in words; empty on success."""
         ...
 
     def reexecute(self, user: int | None) -> str:

@@ -29,7 +29,7 @@ from restartmanager.model.identity import UniqueProcess
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from restartmanager.model import RestartRegistration
+    from restartmanager.model import Home, RestartRegistration
     from restartmanager.model.identity import FileNumbers
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.processes import ProcessHandle
@@ -141,6 +141,9 @@ class SimulatedProcesses:
 
     def risk(self, recipe: Recipe) -> str:
         return self._world.risks.get(recipe.executable, "")
+
+    def lost_limit(self, process: Process, home: Home | None) -> str:  # noqa: ARG002 - it has none
+        return ""
 
     def program(self, subject: UniqueProcess | Recipe) -> FileNumbers | None:
         if isinstance(subject, UniqueProcess):

@@ -8,6 +8,7 @@ from restartmanager.model import (
     Evidence,
     FileIdentity,
     FileResource,
+    Home,
     How,
     Process,
     RebootReason,
@@ -95,6 +96,7 @@ RECIPE = Recipe(
     umask=0o22,
     nice=-5,
     limits=((7, 1024, -1), (9, 2**63, 2**63)),
+    home=Home(None, "a-b.slice", limits='{"TasksMax": ["t", 7]}'),
 )
 ENTRY = JournalEntry(
     sequence=1,

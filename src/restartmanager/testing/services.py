@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from restartmanager.model import (
     Hold,
+    Home,
     Service,
     ServiceFacts,
     ServiceResult,
@@ -63,8 +64,10 @@ class SimulatedServices:
 
     world: World
     units: dict[str, Unit] = field(default_factory=dict)
-    adopted: dict[UniqueProcess, tuple[int, str]] = field(default_factory=dict)
-    """The processes that were put into scopes: the user, and the name of the scope."""
+    adopted: dict[UniqueProcess, tuple[Home, str]] = field(default_factory=dict)
+    """The processes that were put into scopes: where, and by which name."""
+    homes: dict[UniqueProcess, Home] = field(default_factory=dict)
+    """The homes of processes, where they are not their users' own managers."""
 
     # -- what a test does ----------------------------------------------------------------------
 
@@ -254,10 +257,13 @@ class SimulatedServices:
                 self._start(self._service(name), Hold())
             yield result
 
-    def adopt(self, process: UniqueProcess, user: int, name: str) -> str:
-        if all(life.facts.uid != user for life in self.world.lives.values()):
+    def home(self, process: Process, user: int) -> Home | None:
+        return self.homes.get(process.identity, Home(user, "app.slice"))
+
+    def adopt(self, process: UniqueProcess, home: Home, name: str) -> str:
+        if all(life.facts.uid != home.user for life in self.world.lives.values()):
             return "the simulated machine has no such manager"
-        self.adopted[process] = (user, name)
+        self.adopted[process] = (home, name)
         return ""
 
     def reexecute(self, user: int | None) -> str:  # noqa: ARG002 - there is none to choose from

@@ -23,6 +23,7 @@ from restartmanager.model import (
     FilterAction,
     FilterTrigger,
     Hold,
+    Home,
     Resources,
     TreeResource,
 )
@@ -88,4 +89,8 @@ def test_a_session_memory(tmp_path: Path) -> None:
     )
     hold = Hold(("a.socket",), ("a.target",), masked=True)
     service = JournalEntry(2, samples.SERVICE, JournalStep.STOPPED, 1235.5, hold=hold)
-    assert store.journal(samples.KEY) == (samples.ENTRY, service)
+    assert samples.ENTRY.recipe is not None
+    # It wrote down no home: that of all programs of the user.
+    recipe = replace(samples.ENTRY.recipe, home=Home(samples.ENTRY.recipe.uid, "app.slice"))
+    entry = replace(samples.ENTRY, recipe=recipe)
+    assert store.journal(samples.KEY) == (entry, service)

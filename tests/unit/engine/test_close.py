@@ -12,6 +12,7 @@ from restartmanager.model import (
     AppType,
     Entry,
     FileResource,
+    Home,
     RebootReason,
     Resources,
     RestartBy,
@@ -322,7 +323,7 @@ def test_it_comes_back_by_its_entry_in_a_scope_of_its_owners_manager() -> None:
     assert desk.world.lives[back].facts.uid == 7
     (adopted,) = desk.services.adopted.items()
     name = f"app-gnome-org.example.editor-{back.pid}_{back.start_ticks}.scope"
-    assert adopted == (back, (7, name))
+    assert adopted == (back, (Home(7, "app.slice"), name))
     assert desk.world.running(VIEWER) == []
 
 
@@ -401,7 +402,40 @@ def test_what_comes_back_for_another_user_has_no_name_of_the_scopes_maker() -> N
         pass
     (back,) = desk.world.running(EDITOR)
     name = f"restartmanager-{back.pid}_{back.start_ticks}.scope"
-    assert desk.services.adopted == {back: (0, name)}
+    assert desk.services.adopted == {back: (Home(0, "app.slice"), name)}
+
+
+def test_what_would_lose_its_limits_is_not_started() -> None:
+    """The manager that should give them again does not answer. It is told, and still owed."""
+    desk = Desk()
+    process = desk.run(EDITOR, registration=REGISTERED)
+    desk.services.homes[process] = Home(99, "app.slice", limits="{}")
+    with desk.session() as session:
+        with pytest.raises(errors.RestartError, match="under its limits again"), session.shutdown():
+            pass
+        assert desk.world.running(EDITOR) == []
+
+
+def test_without_limits_it_comes_back_where_the_installer_is() -> None:
+    desk = Desk()
+    process = desk.run(EDITOR, registration=REGISTERED)
+    desk.services.homes[process] = Home(99, "app.slice")
+    with desk.session() as session, session.shutdown():
+        pass
+    assert len(desk.world.running(EDITOR)) == 1
+    assert desk.services.adopted == {}
+
+
+def test_a_home_that_it_cannot_have_is_an_obstacle() -> None:
+    desk = Desk()
+    process = desk.run(EDITOR, registration=REGISTERED)
+    desk.services.homes[process] = Home(None, "", obstacle="only root may put it back")
+    with desk.session() as session:
+        (application,) = session.affected().applications
+        assert application.restart_obstacle == "only root may put it back"
+        with pytest.raises(errors.CannotComeBackError):
+            session.shutdown()
+    assert desk.world.running(EDITOR) == [process]
 
 
 def test_another_users_process_in_a_scope_is_one_of_its_own() -> None:

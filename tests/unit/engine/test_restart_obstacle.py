@@ -19,6 +19,7 @@ from restartmanager.errors import (
 from restartmanager.model import Application, AppType, FilterAction, RestartBy, Result, Status
 from restartmanager.ports.machine import NoEntries
 from restartmanager.testing.machine import SimulatedProcesses
+from restartmanager.testing.services import SimulatedServices
 from support.simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_world
 
 if TYPE_CHECKING:
@@ -196,9 +197,9 @@ def test_why_there_is_no_recipe(error: ProcessError, obstacle: str) -> None:
     facts = processes.describe(editor)
     for way in (RestartBy.COMMAND, RestartBy.REGISTERED):
         application = Application("editor", AppType.UNKNOWN, facts, restart_by=way)
-        found, recipe = with_recipe(application, processes, NoEntries())
+        found, recipe = with_recipe(application, processes, SimulatedServices(world), NoEntries())
         assert (found.restart_obstacle, recipe) == (obstacle, None)
         assert found.restart_by is (RestartBy.NONE if obstacle else way)
     gone = Application("editor", AppType.UNKNOWN, facts, restart_by=RestartBy.DESKTOP)
-    found, _ = with_recipe(gone, processes, NoEntries())
+    found, _ = with_recipe(gone, processes, SimulatedServices(world), NoEntries())
     assert found.restart_obstacle == "its desktop entry has gone"

@@ -18,7 +18,7 @@ from restartmanager.model.identity import UniqueProcess
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from restartmanager.model import Process, Recipe, RestartRegistration
+    from restartmanager.model import Home, Process, Recipe, RestartRegistration
     from restartmanager.model.identity import FileNumbers
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.processes import ProcessHandle
@@ -107,6 +107,21 @@ class LinuxProcesses:
         from restartmanager.adapters.processes.trust import risk_of
 
         return watched(lambda: risk_of(recipe))
+
+    def lost_limit(self, process: Process, home: Home | None) -> str:
+        """The limit of its control groups that it would lose in this home, or for None beside the
+        caller, as a sentence without a full stop; empty for none."""
+        from restartmanager.adapters.proc.control_groups import lost_limit
+
+        def look() -> str:
+            with procfs.ProcDirectory(process.pid) as directory:
+                groups, facts = directory.read("cgroup"), directory.stat()
+            start = None if facts is None else facts.start_ticks
+            if groups is None or start != process.identity.start_ticks:
+                raise ProcessGoneError(process.pid)
+            return lost_limit(groups, home.group if home is not None else "")
+
+        return watched(look)
 
     def program(self, subject: UniqueProcess | Recipe) -> FileNumbers | None:
         """The file of the program that a process runs, or that a recipe would start now; None where

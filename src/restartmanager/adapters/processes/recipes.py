@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from restartmanager.adapters.proc.formats import DELETED, parse_arguments
 from restartmanager.adapters.proc.procfs import PROC, ProcDirectory
 from restartmanager.adapters.proc.ways import Ways
+from restartmanager.adapters.processes.starting import is_confined
 from restartmanager.errors import (
     NotRestartableError,
     ProcessAccessError,
@@ -109,6 +110,7 @@ class _Reader:
         if view is None or facts is None or facts.start_ticks != process.identity.start_ticks:
             raise ProcessGoneError(process.pid)
         self._view = view
+        self._starter = "/proc/1" if is_confined() else "/proc/self"
         self._auxiliary = self._read("auxv")
         self._in_execve = directory.in_execve(view)
 
@@ -158,6 +160,10 @@ class _Reader:
             self._read("stat")
             raise self._refusal("it runs no program that could be started again")
         return text
+
+    def _of_starter(self, name: str) -> bytes:
+        with open(f"{self._starter}/{name}", "rb") as file:
+            return file.read()
 
     def _bounded(self, name: str, limit: int) -> bytes:
         text = self._directory.read(self._view + name, limit + 1)
@@ -227,21 +233,31 @@ class _Reader:
         return uid, gid
 
     def _check_surroundings(self) -> None:
-        if self._link("root") != os.readlink("/proc/self/root"):
+        if self._link("root") != os.readlink(f"{self._starter}/root"):
             raise self._refusal("it has a root directory of its own")
+        if not self._has_our_personality():
+            raise self._refusal("it has another personality than it would get (setarch(8))")
         for name in _NAMESPACES:
             theirs = self._directory.readlink(f"{self._view}ns/{name}")
             try:
-                ours = os.readlink(f"/proc/self/ns/{name}")
+                ours = os.readlink(f"{self._starter}/ns/{name}")
             except FileNotFoundError:
                 ours = None
             if theirs != ours:
                 raise self._refusal(f"it lives in another namespace ({name})")
 
+    def _has_our_personality(self) -> bool:
+        """It takes more to see it than all the rest (ptrace(2)). Where it cannot be seen it counts
+        as the same, for it restricts nothing."""
+        try:
+            theirs = self._directory.read(self._view + "personality")
+            return theirs in {None, self._of_starter("personality")}
+        except PermissionError:
+            return True
+
     def _check_restrictions(self, status: dict[bytes, bytes]) -> None:
         """A process in a sandbox must not get out of it by being started again."""
-        with open("/proc/self/status", "rb") as file:
-            ours = parse_status(file.read())
+        ours = parse_status(self._of_starter("status"))
         for name in (b"NoNewPrivs", b"Seccomp", b"Seccomp_filters"):
             if int(status.get(name, b"0")) > int(ours.get(name, b"0")):
                 raise self._refusal("it runs in a sandbox that it would not be in any more")
@@ -262,6 +278,9 @@ class _Reader:
         lost = _capabilities(status, b"CapAmb") & ~_capabilities(ours, b"CapAmb") & ~_WAKE_ALARM
         if lost:
             raise self._refusal("it would not get its ambient capabilities again")
+        inherited = _capabilities(status, b"CapInh") ^ _capabilities(ours, b"CapInh")
+        if inherited & ~_WAKE_ALARM:
+            raise self._refusal("it has other inheritable capabilities than it would get")
 
 
 # -- the formats of proc(5) --------------------------------------------------------------------

@@ -9,7 +9,15 @@ from restartmanager.model import ServiceResult
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from restartmanager.model import Hold, Process, Service, ServiceFacts, ServiceState, Treatment
+    from restartmanager.model import (
+        Hold,
+        Home,
+        Process,
+        Service,
+        ServiceFacts,
+        ServiceState,
+        Treatment,
+    )
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.services import ServiceManager
@@ -94,10 +102,14 @@ class Managers:
             if not cancel.cancelled:
                 yield from manager.renew({key: treatments[key] for key in mine}, cancel=cancel)
 
-    def adopt(self, process: UniqueProcess, user: int, name: str) -> str:
+    def home(self, process: Process, user: int) -> Home | None:
+        homes = (manager.home(process, user) for manager in self._managers.values())
+        return next((home for home in homes if home is not None), None)
+
+    def adopt(self, process: UniqueProcess, home: Home, name: str) -> str:
         troubles = []
         for manager in self._managers.values():
-            troubles.append(manager.adopt(process, user, name))
+            troubles.append(manager.adopt(process, home, name))
             if not troubles[-1]:
                 return ""
         return "; ".join(troubles) or "there is no service manager"

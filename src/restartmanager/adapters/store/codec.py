@@ -27,6 +27,7 @@ from restartmanager.model import (
     FilterAction,
     FilterTrigger,
     Hold,
+    Home,
     How,
     Process,
     RebootReason,
@@ -165,12 +166,16 @@ def encode_recipe(recipe: Recipe) -> str:
             "umask": recipe.umask,
             "nice": recipe.nice,
             "limits": recipe.limits,
+            "home": recipe.home and recipe.home[:3],
         }
     )
 
 
 def decode_recipe(text: object) -> Recipe:
-    """The recipe that ``encode_recipe`` wrote down; UnreadableError."""
+    """The recipe that ``encode_recipe`` wrote down; UnreadableError.
+
+    Version 0.1 wrote down no home: it was that of all programs of the user.
+    """
     with strictly("recipe"):
         raw = as_kind(dict, json.loads(as_kind(str, text)))
         return Recipe(
@@ -184,12 +189,20 @@ def decode_recipe(text: object) -> Recipe:
             umask=as_kind(int, raw["umask"]),
             nice=as_kind(int, raw["nice"]),
             limits=tuple(_limit(limit) for limit in as_kind(list, raw["limits"])),
+            home=_home(raw["home"]) if "home" in raw else Home(raw["uid"], "app.slice"),
         )
 
 
 def _pair(values: object) -> tuple[str, str]:
     name, value = as_texts(values)
     return name, value
+
+
+def _home(values: object) -> Home | None:
+    if values is None:
+        return None
+    user, slice_name, limits = as_kind(list, values)
+    return Home(None if user is None else as_kind(int, user), *as_texts([slice_name, limits]))
 
 
 def _limit(values: object) -> tuple[int, int, int]:

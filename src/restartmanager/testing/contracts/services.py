@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from restartmanager.model import Hold, ServiceState, Treatment
+from restartmanager.model import Hold, Home, ServiceState, Treatment
 from restartmanager.model.identity import UniqueProcess
 from restartmanager.model.progress import CancelToken
 from restartmanager.testing.contracts.services_hooks import PATIENCE_S, SHORT_S, ServicesHooks
@@ -278,7 +278,8 @@ class ServicesContract(ServicesHooks):
     def test_a_process_is_not_put_where_nobody_is(self) -> None:
         """The manager of a user who has none."""
         process = UniqueProcess.current()
-        assert self.manager().adopt(process, 2**31 - 2, "restartmanager-contract.scope")
+        nowhere = Home(2**31 - 2, "app.slice")
+        assert self.manager().adopt(process, nowhere, "restartmanager-contract.scope")
 
     def test_a_user_without_such_a_manager_has_no_services(self) -> None:
         """The same name there is another service, of which nothing is known, or only that nobody

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from restartmanager.adapters.services.commands import Ended
     from restartmanager.adapters.services.initscripts.script_facts import InitSystem
-    from restartmanager.model import Hold, Process, Service, ServiceFacts
+    from restartmanager.model import Hold, Home, Process, Service, ServiceFacts
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.processes import Processes
@@ -124,7 +124,10 @@ class InitScripts:
 
         yield from self._each(treatments, renew, cancel, at_once=self._system.at_once)
 
-    def adopt(self, process: UniqueProcess, user: int, name: str) -> str:  # noqa: ARG002 - nobody
+    def home(self, process: Process, user: int) -> Home | None:  # noqa: ARG002 - it keeps none
+        return None
+
+    def adopt(self, process: UniqueProcess, home: Home, name: str) -> str:  # noqa: ARG002 - nobody
         return f"{self._system.manager} takes in no processes"
 
     def reexecute(self, user: int | None) -> str:  # noqa: ARG002 - it cannot be done for any

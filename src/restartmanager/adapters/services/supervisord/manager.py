@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from restartmanager.adapters.services.supervisord.daemon import Program, Supervisor
     from restartmanager.adapters.services.supervisord.rpc import Call
-    from restartmanager.model import Process, Service
+    from restartmanager.model import Home, Process, Service
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.progress import CancelToken
     from restartmanager.ports.processes import Processes
@@ -181,7 +181,10 @@ class SupervisordPrograms:
         yield from self._side_by_side(reloaded, _reload, cancel)
         yield from self._side_by_side(restarted, restart, cancel)
 
-    def adopt(self, process: UniqueProcess, user: int, name: str) -> str:  # noqa: ARG002 - nobody
+    def home(self, process: Process, user: int) -> Home | None:  # noqa: ARG002 - it keeps none
+        return None
+
+    def adopt(self, process: UniqueProcess, home: Home, name: str) -> str:  # noqa: ARG002 - nobody
         return "supervisord takes in no processes"
 
     def reexecute(self, user: int | None) -> str:  # noqa: ARG002 - it cannot be done for any

@@ -7,13 +7,15 @@ question for each unit, and not for each process, then tells all about it.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import stat
-import time
 from typing import TYPE_CHECKING, TypeVar
 
+from restartmanager.adapters.proc.formats import parse_cgroup
+from restartmanager.adapters.proc.texts import contents
 from restartmanager.adapters.services.systemd.dbus import Bus, BusGoneError, Refusal
-from restartmanager.adapters.services.systemd.jobs import Jobs, explained
+from restartmanager.adapters.services.systemd.jobs import explained
 from restartmanager.adapters.services.systemd.operations import StopRun
 from restartmanager.adapters.services.systemd.starts import ReleaseRun, RenewRun, StartRun
 from restartmanager.adapters.services.systemd.unit_facts import Unit, declared_wish, is_unit_name
@@ -31,15 +33,15 @@ from restartmanager.model import (
     ServiceResult,
     ServiceState,
 )
-from restartmanager.model.limits import SCOPE_S
 from restartmanager.model.progress import CancelToken
 from restartmanager.rules.cgroups import unit_at
+from restartmanager.rules.homes import beside, group_kept, home_of, unit_of_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from restartmanager.adapters.services.systemd.operations import Run
-    from restartmanager.model import Hold, Process, Treatment
+    from restartmanager.model import Hold, Home, Process, Treatment
     from restartmanager.model.identity import UniqueProcess
 
 
@@ -164,11 +166,40 @@ class Systemd:
         for user, mine in _by_user(treatments):
             yield from self._act(user, RenewRun({key: treatments[key] for key in mine}, cancel))
 
-    def adopt(self, process: UniqueProcess, user: int, name: str) -> str:
+    def home(self, process: Process, user: int) -> Home | None:
+        from restartmanager.adapters.services.systemd.homes import limits_of, only_by_root
+
+        cgroup = process.cgroup or ""
+        own = parse_cgroup(contents("/proc/self/cgroup"))
+        home = home_of(cgroup, user, self._uid, own_cgroup=own, root=self._root)
+        unit = unit_of_home(cgroup, user, self._root)
+        if home is None or home.obstacle or unit is None:
+            return home
         try:
-            with contextlib.closing(self._connect(user)) as bus:
-                return make_scope(bus, process.pid, name)
+            by_root = unit.user is None
+            limits = self._ask(unit.user, lambda bus: limits_of(bus, unit.name, by_root=by_root))
         except BusGoneError as error:
+            limits, why = None, f": {error}"
+        else:
+            why = ""
+        if limits is None:
+            return home._replace(obstacle=f"the limits of {unit.name!r} are not known{why}")
+        lost = only_by_root(limits) if home.user is not None else ""
+        if lost:
+            return home._replace(obstacle=f"only root can give it {lost}= of {unit.name!r} again")
+        kept = group_kept(cgroup, user, self._root)
+        return home._replace(limits=json.dumps(limits) if limits else "", group=kept)
+
+    def adopt(self, process: UniqueProcess, home: Home, name: str) -> str:
+        from restartmanager.adapters.services.systemd.homes import make_scope
+
+        try:
+            with contextlib.closing(self._connect(home.user)) as bus:
+                return make_scope(bus, process.pid, name, home)
+        except BusGoneError as error:
+            other = beside(home) if self._uid == 0 else None
+            if other is not None:
+                return self.adopt(process, other, name)
             return f"its manager cannot be asked: {error}"
 
     def reexecute(self, user: int | None) -> str:
@@ -249,26 +280,3 @@ def _trusted_text(path: str, uids: Collection[int]) -> str:
         if not stat.S_ISREG(found.st_mode) or found.st_uid not in uids or found.st_mode & 0o022:
             return ""
         return file.read(_UNIT_FILE_LIMIT).decode("utf-8", "replace")
-
-
-# -- scopes ----------------------------------------------------------------------------------------
-
-
-def make_scope(bus: Bus, pid: int, name: str) -> str:
-    """Put a process into a new scope. What went wrong, in words; empty when it was done.
-
-    The manager of a user has the system's one move processes that are not in its own control
-    groups; that one sees to it that they are the user's.
-    """
-    properties = [
-        ("PIDs", ("au", [pid])),
-        ("Description", ("s", "brought back by the Restart Manager")),
-        ("CollectMode", ("s", "inactive-or-failed")),
-    ]
-    jobs = Jobs(bus)
-    jobs.start_transient(name, properties)
-    deadline = time.monotonic() + SCOPE_S
-    with CancelToken() as never:
-        for _, trouble in jobs.finished(deadline, never):
-            return trouble
-    return "it takes too long"

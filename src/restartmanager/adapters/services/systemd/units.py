@@ -72,6 +72,17 @@ def read_properties(bus: Bus, names: Collection[str], *wanted: str) -> dict[str,
     return units
 
 
+def read_all(bus: Bus, name: str) -> dict[str, Any] | None:
+    """All properties that only the kind of a unit has, as D-Bus variants (signature, value); None
+    where its manager does not say."""
+    kind = name.rpartition(".")[2].capitalize()
+    call = Call(unit_path(name), _PROPERTIES, "GetAll", "s", (f"{_INTERFACE}.{kind}",))
+    answer = bus.call(call)
+    if isinstance(answer, Refusal) or not answer or not isinstance(answer[0], dict):
+        return None
+    return answer[0]
+
+
 @dataclass(frozen=True, slots=True)
 class ListedUnit:
     """One line of the manager's list of units."""
