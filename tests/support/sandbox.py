@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["INSIDE", "inside", "run_inside"]
 
-INSIDE = os.environ.get("SYSTEMDSANDBOX") == "1"
+INSIDE = os.environ.get("SYSTEMD_SANDBOX") == "1"
 """Whether this process lives in a sandbox."""
 
 _USER = "tester"
