@@ -47,13 +47,15 @@ def read_session(key: str) -> SessionDetails:
 
 def preview_recovery() -> Preview:
     """What ``recover`` would bring back now, and what it would leave closed. Raises StoreError."""
+    from restartmanager.model.identity import boot_id
     from restartmanager.model.preview import Planned, Preview
     from restartmanager.rules.preview import of_restart
+    from restartmanager.rules.relaunch import in_boot
 
     engine = make_engine()
     steps: list[Planned] = []
     for record in engine.store.sessions() if engine.store.exists() else ():
         if engine.is_abandoned(record):
             journal, filters = engine.store.journal(record.key), engine.store.filters(record.key)
-            steps += of_restart(journal, filters).steps
+            steps += of_restart(in_boot(boot_id(), journal), filters).steps
     return Preview("recover", tuple(steps))

@@ -89,9 +89,9 @@ def register_application_restart(
     ``arguments`` come without the program, which is added: the interpreter with its options and
     the script, as they were at the start, or the executable of a frozen program. A string is split
     as a POSIX shell would, with nothing expanded. Without arguments the program comes back with
-    none. ``flags`` (`RestartFlags`) are the events after which it does *not* want to come back;
-    NO_PATCH is an update. The latest call wins, from whatever thread. A forked child registers
-    anew.
+    none. ``flags`` (`RestartFlags`) are the events after which it does *not* want to come back:
+    NO_PATCH is an update, NO_REBOOT a reboot amid an update. The latest call wins, from whatever
+    thread. A forked child registers anew.
 
     Raises UsageError for more than 1024 characters, a NUL character, an unbalanced quote or flags
     without a meaning, and UnsupportedError without memfd_create(2) or ``/proc``; the registration

@@ -40,6 +40,7 @@ from restartmanager.rules import arguments, events
 from restartmanager.rules.events import EventKind
 from restartmanager.rules.history import merge_history
 from restartmanager.rules.plan import ShutdownMode, plan_refresh, plan_shutdown
+from restartmanager.rules.relaunch import in_boot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -305,7 +306,7 @@ class Engine:
             find_stale=lambda: self.inspector.find_stale(self.store.resources(key)),
             filters=self.store.filters(key),
         )
-        return work.carry_out(self.store.journal(key))
+        return work.carry_out(in_boot(boot_id(), self.store.journal(key)))
 
     @contextmanager
     def _told(

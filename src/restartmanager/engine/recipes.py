@@ -15,7 +15,7 @@ from restartmanager.errors import (
     ProcessError,
     ProcessGoneError,
 )
-from restartmanager.model import RestartBy
+from restartmanager.model import RestartBy, RestartFlags
 from restartmanager.rules.relaunch import by_entry, with_obstacle
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ def with_recipe(
 def _recipe(main: Process, how: RestartBy, processes: Processes, entries: Entries) -> Recipe | None:
     match how:
         case RestartBy.REGISTERED:
-            return processes.recipe(main, processes.registration(main))
+            registration = processes.registration(main)
+            recipe = processes.recipe(main, registration)
+            here = registration is not None and RestartFlags.NO_REBOOT in registration.flags
+            return replace(recipe, this_boot_only=here)
         case RestartBy.COMMAND:
             return processes.recipe(main, None)
         case RestartBy.DESKTOP:

@@ -57,3 +57,5 @@ class Recipe:
     """Resource number, soft limit, hard limit (getrlimit(2))."""
     home: Home | None = None
     """Where it is started; None where no manager keeps programs."""
+    this_boot_only: bool = False
+    """Whether it is not followed after a reboot: so the application registered."""

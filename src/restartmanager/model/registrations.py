@@ -14,8 +14,9 @@ class RestartFlags(enum.IntFlag):
     NO_CRASH = 1
     NO_HANG = 2
     NO_PATCH = 4
-    """An update: the one event of these that this package brings about."""
+    """An update. Of the four events, this package brings about this one, and knows the next."""
     NO_REBOOT = 8
+    """A reboot after the application was closed and before it was brought back."""
 
 
 class RestartRegistration(NamedTuple):

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 from restartmanager.model import Application, AppType, RestartBy, RestartFlags
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from restartmanager.model import Entry, Recipe, RestartRegistration
     from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.journal import JournalEntry
     from restartmanager.rules.cgroups import UnitAddress
 
 
@@ -134,6 +135,25 @@ def after_reboot(recipe: Recipe, variables: Mapping[str, str]) -> Recipe:
     kept = [item for item in recipe.environment if item[0] not in _OF_THE_LOGIN]
     now = [item for item in variables.items() if item[0] in _OF_THE_LOGIN]
     return replace(recipe, environment=(*kept, *now))
+
+
+def in_boot(boot: str, entries: Iterable[JournalEntry]) -> tuple[JournalEntry, ...]:
+    """The entries of a journal as they count in that boot: what was closed in an earlier one, and
+    does not want to come back after a reboot, stays closed."""
+    return tuple(_given_up(entry) if _is_over(entry, boot) else entry for entry in entries)
+
+
+def _is_over(entry: JournalEntry, boot: str) -> bool:
+    main, recipe = entry.application.main_process, entry.recipe
+    if main is None or recipe is None or not recipe.this_boot_only:
+        return False
+    return main.identity.boot_id != boot
+
+
+def _given_up(entry: JournalEntry) -> JournalEntry:
+    why = "it does not want to come back after a reboot"
+    application = replace(entry.application, restart_by=RestartBy.NONE, reason=why)
+    return replace(entry, application=application)
 
 
 def scope_name(before: UnitAddress | None, process: UniqueProcess) -> str:

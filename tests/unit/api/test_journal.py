@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +10,8 @@ import pytest
 import restartmanager as rm
 from restartmanager import errors
 from restartmanager.api import journal, questions, sessions
-from restartmanager.model import Signal
+from restartmanager.model import RestartFlags, Signal
+from restartmanager.model.identity import boot_id
 from restartmanager.model.journal import JournalStep, Operation
 from restartmanager.model.preview import Preview
 from restartmanager.testing.world import Temper
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from restartmanager.model.identity import UniqueProcess
+
+EARLIER = "0" * 32
+"""The name of a boot that is over."""
 
 
 @pytest.fixture
@@ -295,3 +299,37 @@ def test_a_process_that_may_not_be_interrupted_is_an_error(installer: Installer)
     installer.world.uid = 1000
     with pytest.raises(errors.ProcessAccessError):
         rm.cancel_operation(key)
+
+
+@pytest.mark.parametrize(
+    ("flags", "boot", "step", "running"),
+    [
+        (RestartFlags.NO_REBOOT, EARLIER, "leave", 0),
+        (RestartFlags.NO_REBOOT, boot_id(), "start", 1),
+        (RestartFlags.NO_CRASH | RestartFlags.NO_HANG, EARLIER, "start", 1),
+    ],
+    ids=["rebooted", "not-rebooted", "other-flags"],
+)
+def test_who_wants_no_reboot_to_bring_it_back_stays_closed_after_one(
+    installer: Installer, flags: RestartFlags, boot: str, step: str, running: int
+) -> None:
+    registration = REGISTERED._replace(flags=flags)
+    installer.world.run(EDITOR, registration=registration)
+    session = installer.session()
+    session.shutdown()
+    (entry,) = installer.store.journal(session.key)
+    main = entry.application.main_process
+    assert main is not None
+    before = replace(main, identity=main.identity._replace(boot_id=boot))
+    of_old = replace(entry, application=replace(entry.application, main_process=before))
+    session.end(leave_stopped=True)
+    abandoned = rm.start_session(expires_after_s=0)
+    installer.store.write_entries(abandoned.key, [of_old])
+    preview = rm.preview_recovery()
+    assert steps(preview) == [(step, "editor")]
+    (outcome,) = rm.recover()
+    assert len(installer.world.running(EDITOR)) == running
+    if not running:
+        assert outcome.message == "it does not want to come back after a reboot"
+        assert preview.steps[0].message == f"stays closed: {outcome.message}"
+    assert rm.sessions() == ()

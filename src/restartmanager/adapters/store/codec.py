@@ -167,6 +167,7 @@ def encode_recipe(recipe: Recipe) -> str:
             "nice": recipe.nice,
             "limits": recipe.limits,
             "home": recipe.home and recipe.home[:3],
+            "this_boot_only": recipe.this_boot_only,
         }
     )
 
@@ -190,6 +191,7 @@ def decode_recipe(text: object) -> Recipe:
             nice=as_kind(int, raw["nice"]),
             limits=tuple(_limit(limit) for limit in as_kind(list, raw["limits"])),
             home=_home(raw["home"]) if "home" in raw else Home(raw["uid"], "app.slice"),
+            this_boot_only=as_kind(bool, raw.get("this_boot_only", False)),
         )
 
 
