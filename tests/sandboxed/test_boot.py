@@ -16,6 +16,7 @@ import pytest
 from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.model import Signal
 from restartmanager.model.identity import UniqueProcess
+from support.booting import UNIT, restrictions, unit_text
 from support.units import systemctl
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from support.units import Units
 
-UNIT = "restartmanager-recover.service"
-FILE = Path(__file__).parents[2] / "data" / "systemd" / "system" / UNIT
 PATIENCE_S = 60
 APPLICATION = """
 import os, signal, sys
@@ -78,8 +77,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_what_a_dead_installer_left_closed_comes_back_and_stays(units: Units, desk: Desk) -> None:
-    command = Path(sys.executable).with_name("restartctl")
-    units.add(UNIT, FILE.read_text().replace("=/usr/bin/restartctl ", f"={command} "))
+    units.add(UNIT, unit_text())
     units.start()
     systemctl("start", UNIT)
     assert systemctl("show", "--property=ConditionResult", "--value", UNIT) == "no"
@@ -103,8 +101,7 @@ def test_what_a_dead_installer_left_closed_comes_back_and_stays(units: Units, de
 
 def test_what_was_a_users_comes_back_as_that_users(units: Units) -> None:
     """In a scope of its own, with none of the restrictions of the unit."""
-    command = Path(sys.executable).with_name("restartctl")
-    units.add(UNIT, FILE.read_text().replace("=/usr/bin/restartctl ", f"={command} "))
+    units.add(UNIT, unit_text())
     units.start()
     user = pwd.getpwnam("tester")
     held = units.folder / "held"
@@ -129,18 +126,8 @@ def test_what_was_a_users_comes_back_as_that_users(units: Units) -> None:
     assert facts == {name: free[name] for name in facts}
 
 
-def restrictions(pid: int) -> dict[str, str]:
-    """What a process cannot get rid of, and its children neither."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
-    lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-    facts = {name: lines[name] for name in ("NoNewPrivs", "Seccomp", "CapBnd", "CapEff", "CapAmb")}
-    for name in ("mnt", "net", "uts", "ipc", "user", "cgroup", "pid", "time"):
-        facts[name] = os.readlink(f"/proc/{pid}/ns/{name}")
-    return facts
-
-
 def test_the_unit_is_restricted(units: Units) -> None:
-    units.add(UNIT, FILE.read_text().replace("=/usr/bin/restartctl ", "=/bin/true "))
+    units.add(UNIT, unit_text("/bin/true"))
     units.start()
     command = ["/usr/bin/systemd-analyze", "security", "--no-pager", UNIT]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -27,17 +27,23 @@ INSIDE = os.environ.get("SYSTEMD_SANDBOX") == "1"
 _USER = "tester"
 
 
-def inside(*tests: str | Path, before: Sequence[str] = ()) -> list[str | Path]:
-    """The command that runs tests in a sandbox; ``before`` is put in front of pytest's in there."""
+def inside(*tests: str | Path, before: Sequence[str] = (), reboots: int = 0) -> list[str | Path]:
+    """The command that runs tests in a sandbox; ``before`` is put in front of pytest's in there.
+
+    The tests may have the sandbox reboot ``reboots`` times; after each they are run again.
+    """
     options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=-ra --import-mode=importlib"]
     pytest = [sys.executable, "-m", "pytest", *options]
-    return [SANDBOX, "--user", _USER, "--", *before, *pytest, *tests]
+    options = ["--user", _USER, "--reboots", str(reboots)]
+    return [SANDBOX, *options, "--", *before, *pytest, *tests]
 
 
-def run_inside(file: Path, *, timeout_s: float, before: Sequence[str] = ()) -> None:
+def run_inside(
+    file: Path, *, timeout_s: float, before: Sequence[str] = (), reboots: int = 0
+) -> None:
     """Run the tests of a file in a sandbox; what fails there fails here, with all it printed.
 
-    ``before`` is put in front of the command inside.
+    ``before`` and ``reboots`` as for `inside`.
     Where the sandbox cannot run the test is skipped and says why; in CI it fails.
     """
     check = subprocess.run([SANDBOX, "--check"], capture_output=True, text=True, check=False)
@@ -46,7 +52,7 @@ def run_inside(file: Path, *, timeout_s: float, before: Sequence[str] = ()) -> N
         if os.environ.get("CI"):
             pytest.fail(why)
         pytest.skip(why)
-    command = inside(file, before=before)
+    command = inside(file, before=before, reboots=reboots)
     done = subprocess.run(
         command,
         cwd=ROOT,

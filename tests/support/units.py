@@ -15,12 +15,12 @@ from support.paths import PROGRAMS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Units", "library_at", "main_pid", "maps", "state", "systemctl"]
+__all__ = ["PYTHON", "Units", "library_at", "main_pid", "maps", "state", "systemctl"]
 
 _SERVES = PROGRAMS / "serves.py"
 _LIBRARY = Path("/lib/x86_64-linux-gnu/libm.so.6")
 _SYSTEM = Path("/etc/systemd/system")
-_PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
+PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
 """One that every user may run; ours may lie in a home folder."""
 
 
@@ -80,7 +80,7 @@ class Units:
 
     def command(self, *options: str) -> str:
         """An ExecStart= of a service that uses the library."""
-        return " ".join([_PYTHON, str(self.program), str(self.library), *options])
+        return " ".join([PYTHON, str(self.program), str(self.library), *options])
 
     def add(self, name: str, text: str, folder: Path = _SYSTEM) -> str:
         """Write a unit file; `reload` makes it known."""
