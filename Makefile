@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-pythons check lint types layers format docs pictures changes build scenarios bench crashes crowd fuzz mutations simulation soak clean
+.PHONY: demo test test-pythons check lint types layers format docs pictures changes build scenarios bench crashes crowd fuzz mutations simulation soak attacks clean
 
 demo: $(VENV)/ready        ## the main job, on real processes, in seconds
 	$(BIN)/restartctl demo
@@ -72,6 +72,9 @@ simulation: $(VENV)/ready  ## ten thousand seeded lives, and variants that are b
 
 mutations: $(VENV)/ready   ## every rule of the security page taken out, one at a time (as root)
 	$(BIN)/pytest -q tests/mutations
+
+attacks: $(VENV)/ready     ## every attack of the security page, and which promises it broke (as root)
+	PYTHONPATH=tests $(BIN)/python -m attacks --write
 
 soak: $(VENV)/ready        ## do tests waver? the suite six times, some tests thirty times, half of it beside busy loops (as root)
 	PYTHONPATH=tests $(BIN)/python -m soak $(SOAK)
