@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SANDBOXED = "tests/sandboxed/"
-_REBOOTS = 1
 _RESULT = re.compile(
     r"^(PASSED|FAILED|ERROR) (tests/[\w/]+\.py)::(?:\w+::)*?(\w+)(?=\[| |$)", re.MULTILINE
 )
@@ -63,7 +62,7 @@ def _commands(tests: Iterable[str]) -> list[Sequence[str | Path]]:
         else:
             here.append(test)
     commands: list[Sequence[str | Path]] = [[sys.executable, "-m", "pytest", "-q", "-rpfE", *here]]
-    return commands + [inside("-rpfE", *some, reboots=_REBOOTS) for some in there.values()]
+    return commands + [inside("-rpfE", *some) for some in there.values()]
 
 
 if __name__ == "__main__":

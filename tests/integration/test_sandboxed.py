@@ -13,15 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILES = sorted((TESTS / "sandboxed").glob("test_*.py"))
-REBOOTS = {"test_reboot": 1}
-"""How often a file has its sandbox reboot."""
 
 
 @pytest.mark.root
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_in_a_booted_systemd(file: Path) -> None:
-    run_inside(file, timeout_s=580, reboots=REBOOTS.get(file.stem, 0))
+    run_inside(file, timeout_s=580)
 
 
 def test_there_are_such_files() -> None:

@@ -29,6 +29,8 @@ from support.units import PYTHON, Units, state, systemctl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+pytestmark = pytest.mark.timeout(240)
+
 BOOT = os.environ.get("SYSTEMD_SANDBOX_BOOT", "")
 FOLDER = Path("/srv/reboot")
 GONE = Path("/run/gone-with-the-boot")

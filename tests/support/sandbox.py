@@ -25,25 +25,24 @@ INSIDE = os.environ.get("SYSTEMD_SANDBOX") == "1"
 """Whether this process lives in a sandbox."""
 
 _USER = "tester"
+_REBOOTS = "test_reboot.py"
 
 
-def inside(*tests: str | Path, before: Sequence[str] = (), reboots: int = 0) -> list[str | Path]:
+def inside(*tests: str | Path, before: Sequence[str] = ()) -> list[str | Path]:
     """The command that runs tests in a sandbox; ``before`` is put in front of pytest's in there.
 
-    The tests may have the sandbox reboot ``reboots`` times; after each they are run again.
+    Those that have it reboot are run again in the next boot.
     """
     options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=-ra --import-mode=importlib"]
     pytest = [sys.executable, "-m", "pytest", *options]
-    options = ["--user", _USER, "--reboots", str(reboots)]
-    return [SANDBOX, *options, "--", *before, *pytest, *tests]
+    reboots = ["--reboots", "1"] if any(_REBOOTS in str(test) for test in tests) else []
+    return [SANDBOX, "--user", _USER, *reboots, "--", *before, *pytest, *tests]
 
 
-def run_inside(
-    file: Path, *, timeout_s: float, before: Sequence[str] = (), reboots: int = 0
-) -> None:
+def run_inside(file: Path, *, timeout_s: float, before: Sequence[str] = ()) -> None:
     """Run the tests of a file in a sandbox; what fails there fails here, with all it printed.
 
-    ``before`` and ``reboots`` as for `inside`.
+    ``before`` is put in front of the command inside.
     Where the sandbox cannot run the test is skipped and says why; in CI it fails.
     """
     check = subprocess.run([SANDBOX, "--check"], capture_output=True, text=True, check=False)
@@ -52,7 +51,7 @@ def run_inside(
         if os.environ.get("CI"):
             pytest.fail(why)
         pytest.skip(why)
-    command = inside(file, before=before, reboots=reboots)
+    command = inside(file, before=before)
     done = subprocess.run(
         command,
         cwd=ROOT,
