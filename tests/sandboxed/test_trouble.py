@@ -155,8 +155,8 @@ def test_a_manager_that_dies_in_mid_call_is_a_result(units: Units, mine: str) ->
     try:
         with CancelToken() as never:
             (result,) = services.stop({service: Hold()}, patience_s=20, force=False, cancel=never)
-        assert result.trouble.startswith("its manager cannot be asked: ")
-        (again,) = services.start({service: Hold()}, cancel=CancelToken())
+            assert result.trouble.startswith("its manager cannot be asked: ")
+            (again,) = services.start({service: Hold()}, cancel=never)
         assert again.trouble
     finally:
         killer.join()

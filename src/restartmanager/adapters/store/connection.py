@@ -159,7 +159,12 @@ class Database:
         """Begin a transaction on the file that stands at the path now, and not on one that was
         set aside since it was opened."""
         for _ in range(_ATTEMPTS):
-            connection = self._current_connection(deadline)
+            try:
+                connection = self._current_connection(deadline)
+            except sqlite3.OperationalError:
+                if self._folder.mark() == self._slot.mark:
+                    raise
+                continue  # another process has set it aside before it was open
             _begin_in_time(connection, begin, deadline)
             _wait_until(connection, deadline)
             if self._folder.mark() == self._slot.mark:

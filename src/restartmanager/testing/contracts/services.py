@@ -275,9 +275,9 @@ class ServicesContract(ServicesHooks):
         """That of a user who has none is one."""
         assert self.manager().reexecute(2**31 - 2)
 
-    def test_a_process_is_not_put_where_nobody_is(self) -> None:
-        """The manager of a user who has none."""
-        process = UniqueProcess.current()
+    def test_a_process_that_is_gone_is_not_put_anywhere(self) -> None:
+        """Nor is one with the manager of a user who has none."""
+        process = UniqueProcess(2**22 + 1, 1, UniqueProcess.current().boot_id)  # pid_max(5)
         nowhere = Home(2**31 - 2, "app.slice")
         assert self.manager().adopt(process, nowhere, "restartmanager-contract.scope")
 
