@@ -100,7 +100,13 @@ class NumberedProcesses(LinuxProcesses):
     def open(self, identity: UniqueProcess) -> ProcessHandle:
         return NumberedHandle(identity, self._points)
 
-    def start(self, recipe: Recipe, on_created: Callable[[UniqueProcess], object]) -> UniqueProcess:
+    def start(
+        self,
+        recipe: Recipe,
+        on_created: Callable[[UniqueProcess], object],
+        *,
+        replaced: UniqueProcess | None = None,
+    ) -> UniqueProcess:
         def note(identity: UniqueProcess) -> None:
             self._points.created = os.pidfd_open(identity.pid)
             try:
@@ -110,7 +116,7 @@ class NumberedProcesses(LinuxProcesses):
                 self._points.created = None
 
         with self._points.around("start"):
-            return super().start(recipe, note)
+            return super().start(recipe, note, replaced=replaced)
 
 
 def numbered_bus(points: Points) -> type[Bus]:

@@ -21,6 +21,7 @@ from restartmanager.api import settings
 from restartmanager.api.primary import PrimarySession
 from restartmanager.api.secondary import JoinedSession
 from restartmanager.api.stopped import Stopped
+from restartmanager.app.registering import REPLACES_VARIABLE
 from restartmanager.cli.exitcodes import ExitCode
 from support.paths import DOCS, ROOT, SOURCES
 
@@ -136,7 +137,7 @@ def test_every_variable_is_listed() -> None:
     text = (DOCS / "reference" / "settings.md").read_text(encoding="utf-8")
     names = {value for name, value in vars(settings).items() if name.endswith("_VARIABLE")}
     listed = {name for name in first_cells(text) if name.startswith("RESTARTMANAGER_")}
-    assert listed == names | {app.RESTARTED_VARIABLE}
+    assert listed == names | {app.RESTARTED_VARIABLE, REPLACES_VARIABLE}
 
 
 def test_every_json_document_is_listed() -> None:

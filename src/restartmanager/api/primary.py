@@ -261,7 +261,7 @@ class PrimarySession(SessionHandle):
         from restartmanager.rules.preview import of_restart
 
         journal = self.journal()
-        owes = any(entry.owed for entry in journal)
+        owes = any(entry.due for entry in journal)
         if leave_stopped or self._leave_stopped or not owes:
             return Preview("end")
         return of_restart(journal, self.filters(), "end")
@@ -278,7 +278,8 @@ class PrimarySession(SessionHandle):
         ``leave_stopped`` leaves it stopped, as the original does. Ending twice does nothing. Raises
         RestartError when something did not come back, with the session ended all the same, and
         SessionBusyError while an operation runs. After any other error the session is still there:
-        end it again, or leave it to recovery.
+        end it again, or leave it to recovery. What was asked to exit and still runs, or could not
+        be started, is left to recovery as well.
         """
         if self._ended:
             return
@@ -286,12 +287,13 @@ class PrimarySession(SessionHandle):
         with self._alive():
             if self._running is not None:
                 raise SessionBusyError("another operation")
-            if not (leave_stopped or self._leave_stopped) and self._engine.owes(self._key):
+            for_good = leave_stopped or self._leave_stopped
+            if not for_good and self._engine.owes(self._key):
                 try:
                     self.restart()
                 except RestartError as error:
                     trouble = error
-            self._engine.end(self._key)
+            self._engine.end(self._key, for_good=for_good)
         self._ended = True
         if trouble is not None:
             raise trouble

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MAX_COMMAND_LINE = 1024
 """The greatest length of the registered arguments, in characters (RESTART_MAX_CMD_LINE)."""
 
+REPLACES_VARIABLE = "RESTARTMANAGER_REPLACES"
+"""The variable that names the process whose place a restarted one takes."""
+
 RESTARTED_VARIABLE = "RESTARTMANAGER_RESTARTED"
 """The environment variable in which a Restart Manager names the process it started, as
 ``PID:START_TICKS``."""

@@ -149,7 +149,8 @@ class Closer:
         if not closing.is_over(self._clock.monotonic(), self._limits, force=self._force):
             return False
         if closing.handles:
-            self._recorder.not_stopped(closing.entry, self._complaint(closing))
+            complaint = self._complaint(closing)
+            self._recorder.not_stopped(closing.entry, complaint, asked=closing.asked)
             return True
         match closing.phase:
             case Unasked():

@@ -73,7 +73,7 @@ class CloseByChannel:
                     signal_at = math.inf
                 case _:
                     signal_at = clock.monotonic()
-            closing.phase = AskedByChannel(began + limits.application_s, signal_at)
+            closing.enter(AskedByChannel(began + limits.application_s, signal_at))
         return left
 
 
@@ -102,7 +102,7 @@ class CloseByWindow:
             if windows is not None and windows.kind is WindowKind.SHELL:
                 closing.refuse("it is part of the desktop itself")
             elif windows is not None and windows.asked:
-                closing.phase = AskedByWindow(clock.monotonic() + limits.application_s)
+                closing.enter(AskedByWindow(clock.monotonic() + limits.application_s))
                 message = "asked to close its windows"
                 self._recorder.say(closing.application, message, limits.application_s)
             elif windows is not None and windows.responds is False and not self._force:

@@ -120,6 +120,8 @@ class Closing:
     """When helpers that outlive their leader are sent a signal, whatever the phase."""
     remark: str = ""
     """What is worth telling of it, however it ends."""
+    asked: bool = False
+    """Whether it was asked to exit, which cannot be taken back."""
 
     @property
     def application(self) -> Application:
@@ -152,13 +154,18 @@ class Closing:
             self.remind_at = math.inf if isinstance(self.phase, Killed) else remind_at
         self.handles.pop(identity).close()
 
+    def enter(self, phase: AskedByChannel | AskedByWindow | Signalled | Killed) -> None:
+        """Note what it was asked."""
+        self.phase = phase
+        self.asked = True
+
     def refuse(self, why: str) -> None:
         """Leave it open."""
         self.phase = Refused(why)
 
     def signal(self, phase: Signalled) -> None:
         """Send the polite signal, to the leader alone where there is one."""
-        self.phase = phase
+        self.enter(phase)
         leader = self.leader
         if leader is None:
             self._send_all(Signal.TERMINATE)
@@ -174,7 +181,7 @@ class Closing:
 
     def kill(self, phase: Killed) -> None:
         """Kill all its processes."""
-        self.phase = phase
+        self.enter(phase)
         self.remind_at = math.inf
         self._send_all(Signal.KILL)
 

@@ -23,7 +23,10 @@ class OperationContext:
     """The context of one shutdown, restart or refresh.
 
     ``variables`` gives the environment of the caller's own login, whose effective user number is
-    ``uid``; ``write`` puts entries into the journal.
+    ``uid``; ``write`` puts entries into the journal. So does ``note``, and never fails: what the
+    store does not take is remembered. ``share`` leaves an application that is
+    owed to another open session that has closed it as well, and gives None; else the entry with
+    what other sessions knew of it.
     """
 
     processes: Processes
@@ -35,6 +38,8 @@ class OperationContext:
     uid: int
     variables: Callable[[], Mapping[str, str]]
     write: Callable[[Iterable[JournalEntry]], None]
+    note: Callable[[Iterable[JournalEntry]], None]
+    share: Callable[[JournalEntry], JournalEntry | None]
     reporter: Reporter
     cancel: CancelToken
     limits: TimeLimits

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import logging
 import secrets
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from restartmanager.engine.audit import Audit
 from restartmanager.engine.claims import Claims
 from restartmanager.engine.context import OperationContext
+from restartmanager.engine.inspector import Stale
+from restartmanager.engine.memory import LOST, JournalMemory
 from restartmanager.engine.refresh import Refresh
 from restartmanager.engine.restart import Restart
 from restartmanager.engine.shutdown import Shutdown
@@ -31,7 +33,7 @@ from restartmanager.errors import (
 )
 from restartmanager.model import Filter, FilterTrigger, Outcome
 from restartmanager.model.identity import boot_id
-from restartmanager.model.journal import JournalEntry, Operation, SessionRecord
+from restartmanager.model.journal import JournalEntry, JournalStep, Operation, SessionRecord
 from restartmanager.model.limits import TimeLimits
 from restartmanager.model.progress import CancelToken, Reporter
 from restartmanager.ports.applications import NoScreens
@@ -41,6 +43,7 @@ from restartmanager.rules.events import EventKind
 from restartmanager.rules.history import merge_history
 from restartmanager.rules.plan import ShutdownMode, plan_refresh, plan_shutdown
 from restartmanager.rules.relaunch import in_boot
+from restartmanager.rules.sharing import share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,9 +80,11 @@ class Engine:
     """The environment of the calling process, as far as it is that of its own user's login."""
     event_log: EventLog = field(default_factory=NoEventLog)
     _claims: Claims = field(init=False)
+    _memory: JournalMemory = field(init=False)
 
     def __post_init__(self) -> None:
         self._claims = Claims(self.store, self.processes)
+        self._memory = JournalMemory(self.store)
 
     # -- start, join, end ----------------------------------------------------------------------
 
@@ -119,10 +124,20 @@ class Engine:
         except NoSuchSessionError:
             _log.debug("the session was ended before its secondary left it")
 
-    def end(self, key: str) -> None:
-        """Forget a session and all that belongs to it; what is stopped stays stopped."""
-        self.store.delete_session(key)
+    def end(self, key: str, *, for_good: bool = False) -> None:
+        """Forget a session and all that belongs to it; what is stopped stays stopped.
+
+        What is outstanding is left to recovery, which then forgets it, unless it is ``for_good``.
+        """
+        self._forget(key, for_good=for_good)
         self.event_log.write(events.ended(key))
+
+    def _forget(self, key: str, *, for_good: bool = False) -> None:
+        if not for_good and any(entry.outstanding for entry in self._memory.journal(key)):
+            self.store.disown(key)
+        else:
+            self.store.delete_session(key)
+        self._memory.forget(key)
 
     def is_abandoned(self, record: SessionRecord) -> bool:
         """Whether nobody will ever end this session: its owner is dead, or its time is over."""
@@ -206,7 +221,7 @@ class Engine:
             self._claims.claim(key, Operation.SHUTDOWN),
         ):
             affected = self._affected(key, relaunch_all=relaunch_all)
-            plan = plan_shutdown(affected.applications, self.store.filters(key), mode)
+            plan = plan_shutdown(affected.applications, self._memory.filters(key), mode)
             work = Shutdown(
                 self._context(key, reporter, cancel),
                 first_sequence=_last_sequence(self.store.journal(key)),
@@ -218,16 +233,27 @@ class Engine:
         """Bring back what this session stopped (RmRestart).
 
         Raises OutOfSequenceError before any shutdown, RestartError with all outcomes when
-        something did not come back, OperationCancelledError when called off.
+        something did not come back, OperationCancelledError when called off. What this process has
+        stopped comes back also where the store has lost it.
         """
-        if not self.store.session(key).shut_down:
-            raise OutOfSequenceError("Restart", "shutdown")
         with (
             self._told(EventKind.RESTARTED, key, RestartError) as outcomes,
-            self._claims.claim(key, Operation.RESTART),
+            self._claimed_for_restart(key),
         ):
             outcomes.extend(self._restart(key, reporter, cancel))
         return tuple(outcomes)
+
+    @contextmanager
+    def _claimed_for_restart(self, key: str) -> Iterator[None]:
+        with ExitStack() as claimed:
+            try:
+                if not self.store.session(key).shut_down:
+                    raise OutOfSequenceError("Restart", "shutdown")
+                claimed.enter_context(self._claims.claim(key, Operation.RESTART))
+            except LOST:
+                if not self._memory.knows(key):
+                    raise
+            yield
 
     def refresh(  # noqa: PLR0913 - each is one independent wish
         self,
@@ -274,7 +300,7 @@ class Engine:
 
     def owes(self, key: str) -> bool:
         """Whether something that this session stopped still waits to be brought back."""
-        return any(entry.owed for entry in self.store.journal(key))
+        return any(entry.due for entry in self._memory.journal(key))
 
     def interrupt(self, key: str) -> SessionRecord | None:
         """Interrupt the process that is shutting this session down or bringing back (SIGINT).
@@ -289,13 +315,14 @@ class Engine:
 
         Windows leaves those applications closed. Of two that recover at
         the same time each session is taken by one. What fails is an outcome, never an exception.
+        What was asked to exit and still runs, or could not be started, stays owed.
         """
         outcomes: list[Outcome] = []
         for record in self.store.sessions() if self.store.exists() else ():
             if self.is_abandoned(record) and self._claims.take_over(record):
                 with CancelToken() as never:
                     outcomes += self._restart(record.key, Reporter(), never)
-                self.store.delete_session(record.key)
+                self._forget(record.key)
         if outcomes:
             self.event_log.write(events.acted(EventKind.RECOVERED, "", outcomes))
         return tuple(outcomes)
@@ -303,10 +330,16 @@ class Engine:
     def _restart(self, key: str, reporter: Reporter, cancel: CancelToken) -> tuple[Outcome, ...]:
         work = Restart(
             self._context(key, reporter, cancel),
-            find_stale=lambda: self.inspector.find_stale(self.store.resources(key)),
-            filters=self.store.filters(key),
+            find_stale=lambda: self._stale_of(key),
+            filters=self._memory.filters(key),
         )
-        return work.carry_out(in_boot(boot_id(), self.store.journal(key)))
+        return work.carry_out(in_boot(boot_id(), self._memory.journal(key)))
+
+    def _stale_of(self, key: str) -> Stale:
+        try:
+            return self.inspector.find_stale(self.store.resources(key))
+        except LOST:  # what is back is not called in question over it
+            return Stale(frozenset(), frozenset())
 
     @contextmanager
     def _told(
@@ -324,6 +357,30 @@ class Engine:
             raise
         self.event_log.write(events.acted(kind, key, outcomes))
 
+    def _share(self, key: str, entry: JournalEntry) -> JournalEntry | None:
+        """Leave an application to another open session that has closed it as well: None. What
+        sessions without an installer owe of it is settled instead: they are not waited for."""
+        application = entry.application.key
+        try:
+            open_ = {r.key for r in self.store.sessions() if not self.is_abandoned(r)}
+        except LOST:
+            return entry
+
+        def shared(entries: Mapping[str, JournalEntry]) -> Mapping[str, JournalEntry]:
+            return share(key, entries, open_)
+
+        try:
+            own = self.store.change_entries(application, shared).get(key)
+        except LOST:
+            return entry
+        if own is None:
+            return entry
+        if own.step is JournalStep.HANDED_OVER:
+            return None
+        if entry.recipe is None:
+            entry = replace(entry, application=own.application, recipe=own.recipe)
+        return replace(entry, hold=own.hold)
+
     def _context(self, key: str, reporter: Reporter, cancel: CancelToken) -> OperationContext:
         return OperationContext(
             processes=self.processes,
@@ -334,7 +391,9 @@ class Engine:
             clock=self.clock,
             uid=self.inspector.uid,
             variables=self.variables,
-            write=lambda entries: self.store.write_entries(key, entries),
+            write=lambda entries: self._memory.write(key, entries),
+            note=lambda entries: self._memory.note(key, entries),
+            share=lambda entry: self._share(key, entry),
             reporter=reporter,
             cancel=cancel,
             limits=self.limits,

@@ -58,10 +58,11 @@ class StopRecorder:
         step = JournalStep.LEFT_STOPPED
         self._settle(entry, step, Status.STOPPED_OTHER, Result.DONE, message)
 
-    def not_stopped(self, entry: JournalEntry, message: str) -> None:
-        """Record that it still runs."""
+    def not_stopped(self, entry: JournalEntry, message: str, *, asked: bool = True) -> None:
+        """Record that it still runs; where it was ``asked`` to exit, it may do so at any time."""
         status = Status.RUNNING | Status.ERROR_ON_STOP
-        self._settle(entry, JournalStep.NOT_STOPPED, status, Result.FAILED, message)
+        step = JournalStep.NOT_STOPPED if asked else JournalStep.LEFT_RUNNING
+        self._settle(entry, step, status, Result.FAILED, message)
 
     def _settle(
         self, entry: JournalEntry, step: JournalStep, status: Status, result: Result, message: str
@@ -69,7 +70,8 @@ class StopRecorder:
         status |= entry.application.status & ~Status.RUNNING
         application = replace(entry.application, status=status)
         now = self._context.clock.now()
-        self.write([replace(entry, application=application, step=step, at=now, message=message)])
+        settled = replace(entry, application=application, step=step, at=now, message=message)
+        self._context.note([settled])
         self.outcomes.append(Outcome(application, Step.STOP, result, message))
         self._report(application, message or "closed", result=result)
 
@@ -114,7 +116,7 @@ class StartRecorder:
     def intend(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
         """Record that these are about to be started; the entries as they are now."""
         noted = [self._at_step(entry, JournalStep.START_INTENDED) for entry in entries]
-        self._context.write(noted)
+        self._context.note(noted)
         for entry in noted:
             self._tell(entry.application, "is being started")
         return noted
@@ -127,7 +129,7 @@ class StartRecorder:
             JournalEntry(number, application, JournalStep.STOP_INTENDED, now, hold=Hold())
             for number, application in enumerate(applications, sequence + 1)
         ]
-        self._context.write(entries)
+        self._context.note(entries)
         for entry in entries:
             self._tell(entry.application, "is being restarted")
         return entries
@@ -135,7 +137,7 @@ class StartRecorder:
     def released(self, entry: JournalEntry, process: UniqueProcess | None) -> JournalEntry:
         """Record as which process it was started, and that it may run; the entry as it is now."""
         noted = self._at_step(replace(entry, started_as=process), JournalStep.START_RELEASED)
-        self._context.write([noted])
+        self._context.note([noted])
         return noted
 
     def verified(self, seen: Iterable[Verified]) -> None:
@@ -155,7 +157,33 @@ class StartRecorder:
         """Record that it runs, and nobody has to bring it back."""
         status = entry.application.status
         message = "it was never stopped"
-        self._record([self._settled(entry, JournalStep.NOT_STOPPED, status, message)])
+        self._record([self._settled(entry, JournalStep.LEFT_RUNNING, status, message)])
+
+    def lingers(self, entry: JournalEntry) -> None:
+        """Record that it still runs although it was asked to exit: it is owed when it has."""
+        message = "it still runs; should it exit after all, recovery brings it back"
+        noted, outcome = self._settled(
+            entry, JournalStep.NOT_STOPPED, entry.application.status, message
+        )
+        self._record([(replace(noted, at=entry.at), outcome)])  # since when it is waited for
+
+    def waits(self, entry: JournalEntry, patience_s: float) -> None:
+        """Tell who watches that it is waited for: it may still exit."""
+        self._tell(entry.application, "may still exit, as it was asked to", patience_s=patience_s)
+
+    def not_startable(self, entry: JournalEntry, trouble: str) -> None:
+        """Record that its program could not be run, and is owed."""
+        status = entry.application.status | Status.ERROR_ON_RESTART
+        step = JournalStep.START_FAILED
+        self._record([self._settled(entry, step, status, trouble, Result.FAILED)])
+
+    def handed_over(self, entry: JournalEntry) -> None:
+        """Tell that another session, which has closed it as well, brings it back; the journal has
+        it already."""
+        message = "it comes back when the other installer that closed it is through"
+        status = entry.application.status
+        _, outcome = self._settled(entry, JournalStep.HANDED_OVER, status, message)
+        self.broken(outcome)
 
     def broken(self, outcome: Outcome) -> None:
         """Add the outcome of something else that went wrong over it; it is not in the journal."""
@@ -194,7 +222,7 @@ class StartRecorder:
         return noted, Outcome(application, Step.START, result, message, process)
 
     def _record(self, settled: Sequence[tuple[JournalEntry, Outcome]]) -> None:
-        self._context.write([entry for entry, _ in settled])
+        self._context.note([entry for entry, _ in settled])
         for _, outcome in settled:
             self.outcomes.append(outcome)
             self._say(outcome)
@@ -202,7 +230,13 @@ class StartRecorder:
     def _say(self, outcome: Outcome) -> None:
         self._tell(outcome.application, outcome.message or "is back", outcome.result)
 
-    def _tell(self, application: Application, message: str, result: Result | None = None) -> None:
+    def _tell(
+        self,
+        application: Application,
+        message: str,
+        result: Result | None = None,
+        patience_s: float | None = None,
+    ) -> None:
         percent = min(100, 100 * len(self.outcomes) // max(1, self._total))
-        report = Progress(percent, application, Step.START, message, result=result)
+        report = Progress(percent, application, Step.START, message, patience_s, result)
         self._context.reporter.report(report)

@@ -11,10 +11,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from restartmanager.errors import ProcessError, ProcessGoneError
+from restartmanager.errors import NotStartedError, ProcessError, ProcessGoneError
 from restartmanager.model import RestartBy, Signal, Status
 from restartmanager.model.identity import boot_id
 from restartmanager.model.journal import JournalEntry, JournalStep
+from restartmanager.model.limits import START_AGAIN_S
 from restartmanager.rules.applications import desktop_unit
 from restartmanager.rules.filters import action_on
 from restartmanager.rules.relaunch import after_reboot, scope_name, why_closed
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger(__name__)
+_BETWEEN_TRIES_S = 0.2
 
 
 class Relauncher:
@@ -64,9 +66,14 @@ class Relauncher:
         """Start it where it is owed; its entry where it was started, else it is settled."""
         if entry.step in {JournalStep.STOP_INTENDED, JournalStep.NOT_STOPPED}:
             if self._still_runs(entry):
-                self._recorder.never_stopped(entry)
+                self._note_running(entry)
                 return None
             entry = _stopped(entry)
+        shared = self._context.share(entry)
+        if shared is None:
+            self._recorder.handed_over(entry)
+            return None
+        entry = shared
         if entry.started_as is not None and self._lives(entry.started_as):
             return entry  # it was started before a crash, or by an earlier try
         application = entry.application
@@ -81,23 +88,33 @@ class Relauncher:
     def _still_runs(self, entry: JournalEntry) -> bool:
         """Whether an application that may have been asked to exit is there to stay.
 
-        The request cannot be taken back: who has it may exit until the time for that has passed.
-        It may have come a while after the entry was written: others were asked first.
+        The request cannot be taken back: who has it may exit at any time, and most do so soon. It
+        may have come a while after the entry was written: others were asked first. Where it was
+        too late before, it has the same time again.
         """
         main = entry.application.main_process
         if main is None:
             return False
-        longest = self._limits.application_s + 2 * self._limits.answer_s
-        left = entry.at + longest - self._clock.now()
         asked_just_now = entry.step is JournalStep.STOP_INTENDED
-        patience = min(max(0.0, left), longest) if asked_just_now else 0.0
+        longest = self._limits.application_s + 2 * self._limits.answer_s * asked_just_now
+        patience = min(max(0.0, entry.at + longest - self._clock.now()), longest)
         try:
             handle = self._processes.open(main.identity)
         except ProcessError:
             return self._processes.is_alive(main.identity)
         with handle:
+            if patience and not self._processes.wait([handle], self._clock.monotonic()):
+                self._recorder.waits(entry, patience)
             until = self._clock.monotonic() + patience
             return not self._processes.wait([handle], until, self._cancel)
+
+    def _note_running(self, entry: JournalEntry) -> None:
+        """It was asked to exit and runs: it is still owed, unless it would stay closed anyway."""
+        lost = entry.recipe is None or entry.application.restart_by is RestartBy.NONE
+        if lost or action_on(entry.application, self._filters) is not None:
+            self._recorder.never_stopped(entry)
+        else:
+            self._recorder.lingers(entry)
 
     def _lives(self, process: UniqueProcess) -> bool:
         """Whether it runs its program, and lives on for the settling time.
@@ -122,7 +139,20 @@ class Relauncher:
         return self._clock.monotonic() + self._limits.settle_s
 
     def _start(self, entry: JournalEntry) -> JournalEntry | None:
+        main = entry.application.main_process
+        if main is None:
+            return self._start_once(entry)
+        uid = main.uid if entry.recipe is None else entry.recipe.uid
+        with self._processes.turn_to_start(main.identity, uid):
+            back = self._processes.successor(main.identity, uid)
+            if back is not None:  # another installer, without a memory in common with this one
+                return self._recorder.released(entry, back)
+            return self._start_once(entry)
+
+    def _start_once(self, entry: JournalEntry) -> JournalEntry | None:
         recipe = self._recipe_of(entry)
+        main = entry.application.main_process
+        replaced = None if main is None else main.identity
         (entry,) = self._recorder.intend([entry])
         released = entry
 
@@ -132,12 +162,24 @@ class Relauncher:
             self._context.audit.starting(released, identity)
             self._bring_home(entry, identity, recipe)
 
-        try:
-            self._processes.start(recipe, note_process)
-        except ProcessError as error:
-            self._recorder.not_back(replace(entry, started_as=None), error.message)
-            return None
-        return released
+        deadline = self._clock.monotonic() + START_AGAIN_S
+        while True:
+            try:
+                self._processes.start(recipe, note_process, replaced=replaced)
+            except ProcessError as error:
+                if self._waits_for_better_times(error, deadline):
+                    continue
+                self._recorder.not_startable(replace(entry, started_as=None), error.message)
+                return None
+            return released
+
+    def _waits_for_better_times(self, error: ProcessError, deadline: float) -> bool:
+        """Whether to try again now, a moment after what may pass by itself."""
+        now = self._clock.monotonic()
+        if not isinstance(error, NotStartedError) or not error.passing or now >= deadline:
+            return False
+        self._processes.wait([], min(deadline, now + _BETWEEN_TRIES_S), self._cancel)
+        return not self._cancel.cancelled
 
     def _recipe_of(self, entry: JournalEntry) -> Recipe:
         """How to start it now. What root has of its own login is nobody else's."""

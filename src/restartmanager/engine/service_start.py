@@ -40,6 +40,7 @@ class ServiceStarter:
         self._services = context.services
         self._cancel = context.cancel
         self._audit = context.audit
+        self._share = context.share
         self._recorder = recorder
         self._filters = filters
         self._started: dict[Service, str] = {}
@@ -53,7 +54,10 @@ class ServiceStarter:
         self._failed_before |= self._services.failed(by_service)
         now = self._services.states(by_service)
         owed = [
-            entry for service, entry in by_service.items() if self._is_owed(entry, now.get(service))
+            shared
+            for service, entry in by_service.items()
+            if self._is_owed(entry, now.get(service))
+            and (shared := self._shared(entry)) is not None
         ]
         waiting = {
             entry.application.service: entry
@@ -91,6 +95,13 @@ class ServiceStarter:
         else:
             return True
         return False
+
+    def _shared(self, entry: JournalEntry) -> JournalEntry | None:
+        """The entry, unless another installer brings the service back; then it is settled."""
+        shared = self._share(entry)
+        if shared is None:
+            self._recorder.handed_over(entry)
+        return shared
 
     def _leave(self, entry: JournalEntry, reason: str) -> None:
         """It stays stopped: so does what would start it. Only a mask of ours is lifted."""

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from restartmanager.rules.plan import ShutdownPlan
 
 _WITH_WINDOWS = {AppType.MAIN_WINDOW, AppType.OTHER_WINDOW}
-_HEARD = {AnswerKind.YES, AnswerKind.NO, AnswerKind.HUNG, AnswerKind.DIED}
+_ANSWERED = {AnswerKind.YES, AnswerKind.NO}
+_HEARD = _ANSWERED | {AnswerKind.HUNG, AnswerKind.DIED}
 
 
 def take_vote(
@@ -38,8 +39,8 @@ def take_vote(
 ) -> Answers:
     """The answers of these applications to the question whether they may be closed, by leader.
 
-    An application that cannot be asked and whose windows hang counts as one that does not answer.
-    When the operation is cancelled, the answers mean nothing.
+    An application that cannot be asked and whose windows hang, or that was suspended, counts as one
+    that does not answer. When the operation is cancelled, the answers mean nothing.
     """
     deadline = context.clock.monotonic() + context.limits.answer_s
     answers = dict(talks.query(reason, deadline, context.cancel))
@@ -50,7 +51,7 @@ def take_vote(
         and app.main_process is not None
         and answers[app.main_process.identity].kind not in _HEARD
     ]
-    return answers | _hanging(context, silent)
+    return answers | _hanging(context, silent) | _suspended(context, applications, answers)
 
 
 def _hanging(
@@ -62,6 +63,15 @@ def _hanging(
     found = context.screens.find(processes, deadline, context.cancel)
     hung = Answer(AnswerKind.HUNG, "its windows do not respond")
     return {identity: hung for identity, windows in found.items() if windows.responds is False}
+
+
+def _suspended(
+    context: OperationContext, applications: Sequence[Application], answers: Answers
+) -> dict[UniqueProcess, Answer]:
+    leaders = [app.main_process.identity for app in applications if app.main_process is not None]
+    silent = [leader for leader in leaders if answers[leader].kind not in _ANSWERED]
+    reasons = {leader: context.processes.suspended(leader) for leader in silent}
+    return {leader: Answer(AnswerKind.HUNG, why) for leader, why in reasons.items() if why}
 
 
 class Shutdown:

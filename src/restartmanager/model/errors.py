@@ -255,6 +255,15 @@ class ProcessAccessError(ProcessError, PermissionError):
         self.what = what
 
 
+class NotStartedError(ProcessError):
+    """A program could not be run. ``passing`` says whether what was in the way may pass by itself:
+    the file is being written, or something has run out."""
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message, hint="Try 'restartctl recover' when that is mended.")
+        self.passing = passing
+
+
 class NotRestartableError(ProcessError):
     """The process cannot be started again as it is; ``why`` says in words what stands against it,
     without a full stop."""

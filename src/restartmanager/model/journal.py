@@ -23,6 +23,10 @@ class Operation(StrEnum):
     RECOVERY = "recovery"
 
 
+DISOWNED = 0.0
+"""The time at which a session without an installer is over."""
+
+
 class JournalStep(StrEnum):
     """The progress of an application through stopping and starting, in order."""
 
@@ -31,18 +35,24 @@ class JournalStep(StrEnum):
     STOPPED = "stopped"
     NOT_STOPPED = "not-stopped"
     """The application survived so far. It was asked, so it may still exit: look whether it runs."""
+    LEFT_RUNNING = "left-running"
+    """The application runs, and nothing that it was asked is outstanding."""
     START_INTENDED = "start-intended"
     """The application is about to be started: no new process is known yet, and none runs the
     program."""
     START_RELEASED = "start-released"
     """The process ``started_as`` exists and may run the program at any moment: look whether it
     does."""
+    START_FAILED = "start-failed"
+    """The application should have come back, and its program could not be run: try again."""
     STARTED = "started"
     """The application is back."""
     NOT_STARTED = "not-started"
-    """The application should have come back and did not."""
+    """The application was started, and is not back."""
     LEFT_STOPPED = "left-stopped"
     """The application stays closed, as it should."""
+    HANDED_OVER = "handed-over"
+    """Another session has closed the application as well, and brings it back."""
 
 
 _OWED = frozenset(
@@ -52,8 +62,10 @@ _OWED = frozenset(
         JournalStep.NOT_STOPPED,
         JournalStep.START_INTENDED,
         JournalStep.START_RELEASED,
+        JournalStep.START_FAILED,
     }
 )
+_OUTSTANDING = frozenset({JournalStep.NOT_STOPPED, JournalStep.START_FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +88,19 @@ class JournalEntry:
 
     @property
     def owed(self) -> bool:
-        """Whether the application may have to be brought back, and nobody has tried to."""
+        """Whether the application may have to be brought back."""
         return self.step in _OWED
+
+    @property
+    def due(self) -> bool:
+        """Whether the end of the session brings it back: it is owed, and was not tried in vain."""
+        return self.owed and self.step is not JournalStep.START_FAILED
+
+    @property
+    def outstanding(self) -> bool:
+        """Whether it stays owed beyond the end of its session, for recovery to bring it back: it
+        was asked to exit and has not yet, or its program could not be run."""
+        return self.step in _OUTSTANDING and self.recipe is not None
 
     def without_recipe(self) -> JournalEntry:
         """The entry as others may see it: the environment in a recipe may hold passwords."""
@@ -106,3 +129,8 @@ class SessionRecord:
     worker: UniqueProcess | None = None
     members: tuple[UniqueProcess, ...] = ()
     """The secondaries that have joined and not left."""
+
+    @property
+    def disowned(self) -> bool:
+        """Whether its installer has ended it, and left to recovery what it still owes."""
+        return self.owner is None and self.expires_at == DISOWNED

@@ -31,6 +31,10 @@ LAUNCH_S = 10.0
 """How long each step of starting a program may take. As a rule all of them together take some
 tens of milliseconds, on a machine without free memory seconds."""
 
+START_AGAIN_S = 10.0
+"""How long the start of a program is tried again where what is in the way may pass: its file is
+being written, or there is no memory, process or descriptor left."""
+
 PING_S = 2.0
 """How long a window may take to answer a ping before it counts as hanging."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    import contextlib
     from collections.abc import Callable, Collection, Mapping
     from typing import Self
 
@@ -75,6 +76,11 @@ class Processes(Protocol):
         process has its number, or the boot is another one."""
         ...
 
+    def suspended(self, identity: UniqueProcess) -> str:
+        """Why the process cannot act on anything that it is asked, as the rest of a sentence: it is
+        stopped, traced, frozen, or waits in the kernel. Empty where it can, or is gone."""
+        ...
+
     def is_at_gate(self, identity: UniqueProcess) -> bool:
         """Whether ``start`` has created the process and it has not begun to run its program. A
         process whose installer has died never will, but may take a moment to exit."""
@@ -128,7 +134,25 @@ class Processes(Protocol):
         ``cancel`` is called. It returns the processes that have exited."""
         ...
 
-    def start(self, recipe: Recipe, on_created: Callable[[UniqueProcess], object]) -> UniqueProcess:
+    def turn_to_start(
+        self, replaced: UniqueProcess, uid: int
+    ) -> contextlib.AbstractContextManager[None]:
+        """Have the turn to start something in place of this process, as this user, which one has at
+        a time."""
+        ...
+
+    def successor(self, replaced: UniqueProcess, uid: int) -> UniqueProcess | None:
+        """The process of this user that was started in place of this one, and lives; None where
+        there is none to be seen."""
+        ...
+
+    def start(
+        self,
+        recipe: Recipe,
+        on_created: Callable[[UniqueProcess], object],
+        *,
+        replaced: UniqueProcess | None = None,
+    ) -> UniqueProcess:
         """Start a process by its recipe.
 
         The process has its owner's rights, a session of its own and no descriptor of the caller's,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from restartmanager.model import Filter, FilterTrigger, Resources
     from restartmanager.model.identity import UniqueProcess
@@ -38,6 +38,11 @@ class Store(Protocol):
 
     def delete_session(self, key: str) -> None:
         """Forget a session with all that belongs to it; secrets are erased from the disk."""
+        ...
+
+    def disown(self, key: str) -> None:
+        """Leave a session without an installer, for recovery to finish. It does not count among
+        the sessions that exist."""
         ...
 
     def add_member(self, key: str, member: UniqueProcess) -> None:
@@ -95,6 +100,18 @@ class Store(Protocol):
 
     def write_entries(self, key: str, entries: Iterable[JournalEntry]) -> None:
         """Write journal entries, each in place of the earlier one for the same application."""
+        ...
+
+    def change_entries(
+        self,
+        application: str,
+        change: Callable[[Mapping[str, JournalEntry]], Mapping[str, JournalEntry]],
+    ) -> Mapping[str, JournalEntry]:
+        """Change the entries about one application (``Application.key``) in all sessions at once.
+
+        ``change`` gets the entries by the keys of their sessions, and returns those that it
+        changes, which are returned. Nobody writes meanwhile.
+        """
         ...
 
     def journal(self, key: str) -> tuple[JournalEntry, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from restartmanager.errors import (
     DirectoryAmongFilesError,
+    NotStartedError,
     ProcessAccessError,
     ProcessError,
     ProcessGoneError,
@@ -110,6 +112,9 @@ class SimulatedProcesses:
     def is_alive(self, identity: UniqueProcess) -> bool:
         return self._world.is_running(identity)
 
+    def suspended(self, identity: UniqueProcess) -> str:
+        return self._world.suspended.get(identity, "")
+
     def is_at_gate(self, identity: UniqueProcess) -> bool:
         return self._world.is_running(identity) and self._world.lives[identity].at_gate
 
@@ -174,16 +179,39 @@ class SimulatedProcesses:
             moments += [when for when, _ in world.events[:1]]
             world.pass_time(min([deadline, *moments]))
 
-    def start(self, recipe: Recipe, on_created: Callable[[UniqueProcess], object]) -> UniqueProcess:
+    def turn_to_start(
+        self,
+        replaced: UniqueProcess,  # noqa: ARG002 - nothing happens at the same time here
+        uid: int,  # noqa: ARG002
+    ) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def successor(self, replaced: UniqueProcess, uid: int) -> UniqueProcess | None:
+        for identity, life in self._world.lives.items():
+            mine = life.replaces == replaced and life.facts.uid == uid and not life.at_gate
+            if mine and self._world.is_running(identity):
+                return identity
+        return None
+
+    def start(
+        self,
+        recipe: Recipe,
+        on_created: Callable[[UniqueProcess], object],
+        *,
+        replaced: UniqueProcess | None = None,
+    ) -> UniqueProcess:
         world = self._world
         if self.risk(recipe):
             raise ProcessError(f"{recipe.executable} was not started: {self.risk(recipe)}.")
+        if world.time < world.busy_until.get(recipe.executable, 0.0):
+            raise NotStartedError(f"{recipe.executable} was not started: it is busy.", passing=True)
         program = world.programs.get(recipe.executable, Program())
         if not program.temper.starts:
             raise ProcessError(f"{recipe.executable} cannot be run.", hint="It is broken.")
         identity = world.run(recipe.executable, *recipe.arguments[1:], uid=recipe.uid)
         life = world.lives[identity]
         life.at_gate = True
+        life.replaces = replaced
         try:
             on_created(identity)
         except Exception:

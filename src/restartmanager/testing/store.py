@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from restartmanager.errors import NoSuchSessionError, SessionLimitError, UsageError
 from restartmanager.model import Resources, TreeResource
-from restartmanager.model.journal import Operation
+from restartmanager.model.journal import DISOWNED, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from restartmanager.model import FileResource, Filter, FilterTrigger
     from restartmanager.model.identity import UniqueProcess
@@ -46,7 +46,7 @@ class MemoryStore:
         Raises SessionLimitError when ``limit`` of them exist, UsageError when the key is taken.
         """
         with self._lock:
-            if len(self._sessions) >= limit:
+            if sum(not session.record.disowned for session in self._sessions.values()) >= limit:
                 raise SessionLimitError(limit)
             if record.key in self._sessions:
                 raise UsageError("There already is a session with that key.")
@@ -72,6 +72,14 @@ class MemoryStore:
         with self._lock:
             self._find(key)
             del self._sessions[key]
+
+    def disown(self, key: str) -> None:
+        """Leave a session without an installer, for recovery to finish."""
+        with self._lock:
+            session = self._find(key)
+            session.record = replace(
+                session.record, owner=None, expires_at=DISOWNED, operation=None, worker=None
+            )
 
     def add_member(self, key: str, member: UniqueProcess) -> None:
         """Note that a secondary joined; a second time changes nothing."""
@@ -154,6 +162,19 @@ class MemoryStore:
         written = {entry.application.key: entry for entry in entries}
         with self._lock:
             self._find(key).journal.update(written)
+
+    def change_entries(
+        self,
+        application: str,
+        change: Callable[[Mapping[str, JournalEntry]], Mapping[str, JournalEntry]],
+    ) -> Mapping[str, JournalEntry]:
+        """Change the entries about one application in all sessions at once; those changed."""
+        with self._lock:
+            journals = {key: session.journal for key, session in self._sessions.items()}
+            changed = change({k: j[application] for k, j in journals.items() if application in j})
+            for key, entry in changed.items():
+                journals[key][entry.application.key] = entry
+            return changed
 
     def journal(self, key: str) -> tuple[JournalEntry, ...]:
         """All entries, by their sequence."""

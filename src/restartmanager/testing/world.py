@@ -65,6 +65,8 @@ class Life:
     exits_at: float | None
     registration: RestartRegistration | None = None
     signals: list[tuple[float, Signal]] = field(default_factory=list)
+    replaces: UniqueProcess | None = None
+    """The process in whose place it was started."""
     at_gate: bool = False
     """Whether the process waits to run its program, and so uses nothing yet."""
 
@@ -75,6 +77,10 @@ class World:
 
     time: float = 1000.0
     uid: int = 0
+    suspended: dict[UniqueProcess, str] = field(default_factory=dict)
+    """The processes that run nothing at the moment, and why."""
+    busy_until: dict[str, float] = field(default_factory=dict)
+    """The programs that cannot be run until then, as while they are being written."""
     gate_s: float = 0.0
     """The time that a process at the gate takes to notice that its installer is dead."""
     files: dict[str, FileIdentity] = field(default_factory=dict)

@@ -468,9 +468,15 @@ class Recording(SimulatedProcesses):
 
     recipes: ClassVar[list[Recipe]] = []
 
-    def start(self, recipe: Recipe, on_created: Callable[[UniqueProcess], object]) -> UniqueProcess:
+    def start(
+        self,
+        recipe: Recipe,
+        on_created: Callable[[UniqueProcess], object],
+        *,
+        replaced: UniqueProcess | None = None,
+    ) -> UniqueProcess:
         self.recipes.append(recipe)
-        return super().start(recipe, on_created)
+        return super().start(recipe, on_created, replaced=replaced)
 
 
 OF_OLD = {"A": "1", "DISPLAY": ":0", "XAUTHORITY": "/old", "XDG_DATA_DIRS": "/x"}

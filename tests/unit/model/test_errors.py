@@ -46,6 +46,7 @@ EXAMPLES: list[errors.RestartManagerError] = [
     errors.ProcessGoneError(7),
     errors.ProcessAccessError(7, "signal it"),
     errors.NotRestartableError(7, "it lives in another namespace"),
+    errors.NotStartedError("'/bin/x' was not started: Text file busy.", passing=True),
     errors.ShutdownError([_FAILED]),
     errors.CannotComeBackError([_FAILED]),
     errors.RestartError([_FAILED]),

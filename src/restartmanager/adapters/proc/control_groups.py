@@ -78,7 +78,7 @@ def lost_limit(groups: bytes, kept: str, proc: str = PROC) -> str:
             if name.startswith("name="):
                 continue  # a hierarchy of that kind limits nothing
             hierarchies = hierarchies or _hierarchies(contents(f"{proc}/self/mountinfo"))
-            which = _limit_of(hierarchies.get(frozenset(name.split(",")) - {""}), lost)
+            which = _limit_of(hierarchies.get(_key(name)), lost)
             if which:
                 return f"it would lose a limit of its control group {lost!r} ({which})"
     return ""
@@ -106,11 +106,30 @@ def _hierarchies(mountinfo: bytes) -> dict[frozenset[str], _Hierarchy]:
     return found
 
 
+def file_in_group(controllers: str, group: str, file: str, proc: str = PROC) -> bytes:
+    """The contents of a file of a control group, which ``cgroup`` files call so; empty where it
+    cannot be read."""
+    hierarchies = _hierarchies(contents(f"{proc}/self/mountinfo"))
+    folder = _folder_of(hierarchies.get(_key(controllers)), group)
+    return contents(f"{folder}/{file}", _SIZE_LIMIT) if folder else b""
+
+
+def _key(controllers: str) -> frozenset[str]:
+    return frozenset(controllers.split(",")) - {""}
+
+
+def _folder_of(hierarchy: _Hierarchy | None, group: str) -> str:
+    """The folder of a group; empty where it is not to be seen."""
+    if hierarchy is None or not f"{group}/".startswith(f"{hierarchy.root.rstrip('/')}/"):
+        return ""
+    return hierarchy.folder + group[len(hierarchy.root.rstrip("/")) :]
+
+
 def _limit_of(hierarchy: _Hierarchy | None, group: str) -> str:
     """The file that sets a limit in this group; empty for none."""
-    if hierarchy is None or not f"{group}/".startswith(f"{hierarchy.root.rstrip('/')}/"):
+    folder = _folder_of(hierarchy, group)
+    if hierarchy is None or not folder:
         return "it cannot be looked at"
-    folder = hierarchy.folder + group[len(hierarchy.root.rstrip("/")) :]
     try:
         names = sorted(os.listdir(folder))
     except OSError:

@@ -67,6 +67,9 @@ def main() -> NoReturn:
         pid, ticks = os.getpid(), _start_ticks()
         arguments = [_raw(word) for word in recipe["arguments"]]
         environment = {_raw(name): _raw(value) for name, value in recipe["environment"]}
+        environment.pop(b"RESTARTMANAGER_REPLACES", None)
+        if recipe["replaces"]:
+            environment[b"RESTARTMANAGER_REPLACES"] = _raw(recipe["replaces"])
         environment[b"RESTARTMANAGER_RESTARTED"] = b"%d:%d" % (pid, ticks)
         _tell(report, {"pid": pid, "start_ticks": ticks})
         if not _pass(gate, installer):

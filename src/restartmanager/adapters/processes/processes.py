@@ -16,6 +16,7 @@ from restartmanager.errors import ProcessAccessError, ProcessError, ProcessGoneE
 from restartmanager.model.identity import UniqueProcess
 
 if TYPE_CHECKING:
+    import contextlib
     from collections.abc import Callable, Collection, Mapping
 
     from restartmanager.model import Home, Process, Recipe, RestartRegistration
@@ -72,6 +73,16 @@ class LinuxProcesses:
         from restartmanager.adapters.processes.pidfds import is_alive
 
         return is_alive(identity)
+
+    def suspended(self, identity: UniqueProcess) -> str:
+        """Why it cannot act on anything that it is asked; empty where it can, or is gone."""
+        from restartmanager.adapters.proc.suspended import why_suspended
+
+        try:
+            with procfs.ProcDirectory(identity.pid) as directory:
+                return why_suspended(directory) if self.is_alive(identity) else ""
+        except ProcessError:
+            return ""
 
     def is_at_gate(self, identity: UniqueProcess) -> bool:
         """Whether ``start`` has created it and it has not begun to run its program."""
@@ -150,12 +161,32 @@ class LinuxProcesses:
 
         return wait_for_exit(handles, deadline, cancel)
 
-    def start(self, recipe: Recipe, on_created: Callable[[UniqueProcess], object]) -> UniqueProcess:
+    def turn_to_start(
+        self, replaced: UniqueProcess, uid: int
+    ) -> contextlib.AbstractContextManager[None]:
+        """Have the turn to start something in place of this process, as this user."""
+        from restartmanager.adapters.processes.successors import turn_to_start
+
+        return turn_to_start(replaced, uid)
+
+    def successor(self, replaced: UniqueProcess, uid: int) -> UniqueProcess | None:
+        """The process of this user that was started in place of this one, and lives."""
+        from restartmanager.adapters.processes.successors import successor_of
+
+        return watched(lambda: successor_of(replaced, uid))
+
+    def start(
+        self,
+        recipe: Recipe,
+        on_created: Callable[[UniqueProcess], object],
+        *,
+        replaced: UniqueProcess | None = None,
+    ) -> UniqueProcess:
         """Start a process by its recipe, with its owner's rights, in a session of its own, nobody's
         child, with no descriptor of ours; ``on_created`` is called before it runs anything."""
         from restartmanager.adapters.processes.starting import start
 
-        return start(recipe, on_created)
+        return start(recipe, on_created, replaced=replaced)
 
 
 def _parent(process: Process) -> UniqueProcess | None:

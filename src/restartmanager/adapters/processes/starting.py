@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from restartmanager.adapters.proc.formats import status_field
 from restartmanager.adapters.proc.procfs import ProcDirectory
 from restartmanager.adapters.processes.pidfds import PidfdHandle, open_pidfd, wait_for_exit
+from restartmanager.adapters.processes.successors import named
 from restartmanager.adapters.processes.trust import risk_of
 from restartmanager.errors import (
+    NotStartedError,
     ProcessAccessError,
     ProcessError,
     ProcessGoneError,
@@ -46,6 +48,8 @@ _STEPS = {
     "directory": "its working directory cannot be entered",
     "execute": "the program cannot be run",
 }
+_PASSING = frozenset({errno.ETXTBSY, errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+"""What may pass by itself: somebody still writes the program, or something has run out."""
 _POLL_S = 0.001
 _SYSTEMD = "/run/systemd/system"  # sd_booted(3)
 _OUTSIDE = (
@@ -64,6 +68,7 @@ def start(
     recipe: Recipe,
     on_created: Callable[[UniqueProcess], object],
     *,
+    replaced: UniqueProcess | None = None,
     timeout_s: float = LAUNCH_S,
 ) -> UniqueProcess:
     """Start a process by its recipe; port ``Processes.start``.
@@ -77,7 +82,7 @@ def start(
     where there is no Python to launch it.
     """
     _insist_on_trust(recipe)
-    with _Launch(recipe, timeout_s) as launch:
+    with _Launch(recipe, timeout_s, replaced) as launch:
         identity = launch.await_creation()
         with launch.hold(identity) as handle:
             try:
@@ -111,8 +116,9 @@ class _Launch:
     """One launcher at work; leaving the context closes the gate, reaps the launcher and closes
     every descriptor."""
 
-    def __init__(self, recipe: Recipe, timeout_s: float) -> None:
+    def __init__(self, recipe: Recipe, timeout_s: float, replaced: UniqueProcess | None) -> None:
         self._recipe = recipe
+        self._replaced = replaced
         self._timeout_s = timeout_s
         self._unread = b""
         self._heard = False
@@ -133,7 +139,7 @@ class _Launch:
         self._reports, reports = _pipe(opened)
         ourselves = open_pidfd(os.getpid())
         opened.callback(os.close, ourselves)
-        recipe = opened.enter_context(memory_file("recipe", _written(self._recipe)))
+        recipe = opened.enter_context(memory_file("recipe", _written(self._recipe, self._replaced)))
         launcher_itself = [_interpreter(), *_OPTIONS, _LAUNCHER]
         outside = is_confined()
         if outside:
@@ -156,7 +162,8 @@ class _Launch:
             )
         except OSError as error:
             program = "systemd-run" if outside else "Python"
-            raise self._failure(f"{program} cannot be run ({error.strerror})") from None
+            why = f"{program} cannot be run ({error.strerror})"
+            raise self._failure(why, error.errno) from None
         opened.callback(self._reap, launcher)
         reports.close()  # so that the end of the other side is the end of the file
 
@@ -256,7 +263,7 @@ class _Launch:
         if step == "rights" and number == errno.EPERM:
             return ProcessAccessError(os.getpid(), f"start programs of user {self._recipe.uid}")
         reason = os.strerror(number) if number else str(message.get("text", "nobody knows why"))
-        return self._failure(f"{_STEPS.get(step, step)}: {reason}")
+        return self._failure(f"{_STEPS.get(step, step)}: {reason}", number)
 
     def _late(self) -> ProcessError:
         return self._failure(f"it did not begin within {self._timeout_s:.0f} seconds")
@@ -264,8 +271,8 @@ class _Launch:
     def _killed(self) -> ProcessError:
         return self._failure("it was killed before it could run")
 
-    def _failure(self, why: str) -> ProcessError:
-        return _not_started(self._recipe, why)
+    def _failure(self, why: str, number: int | None = None) -> ProcessError:
+        return _not_started(self._recipe, why, passing=number in _PASSING)
 
 
 def is_confined(ours: str = "/proc/self/status", systemds: str = "/proc/1/status") -> bool:
@@ -285,8 +292,8 @@ def _restrictions(status: str) -> tuple[bytes, ...]:
     return tuple(status_field(text, name) for name in (b"NoNewPrivs", b"Seccomp"))
 
 
-def _not_started(recipe: Recipe, why: str) -> ProcessError:
-    return ProcessError(f"{recipe.executable!r} was not started: {why}.")
+def _not_started(recipe: Recipe, why: str, *, passing: bool = False) -> NotStartedError:
+    return NotStartedError(f"{recipe.executable!r} was not started: {why}.", passing=passing)
 
 
 def _interpreter() -> str:
@@ -317,10 +324,11 @@ def memory_file(what: str, content: bytes) -> FileIO:
     return file
 
 
-def _written(recipe: Recipe) -> bytes:
+def _written(recipe: Recipe, replaced: UniqueProcess | None) -> bytes:
     """The recipe for the launcher: JSON, with each byte of a text as one character."""
     return json.dumps(
         {
+            "replaces": "" if replaced is None else named(replaced),
             "executable": _raw(recipe.executable),
             "arguments": [_raw(word) for word in recipe.arguments],
             "directory": _raw(recipe.directory),

@@ -10,12 +10,12 @@ from restartmanager.adapters.store.connection import Database
 from restartmanager.adapters.store.folder import StateFolder
 from restartmanager.errors import NoSuchSessionError, SessionLimitError, UsageError
 from restartmanager.model import Resources
-from restartmanager.model.journal import Operation, SessionRecord
+from restartmanager.model.journal import DISOWNED, Operation, SessionRecord
 from restartmanager.model.limits import STORE_S
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from restartmanager.model import Filter, FilterTrigger
     from restartmanager.model.identity import UniqueProcess
@@ -58,7 +58,8 @@ class SqliteStore:
         Raises SessionLimitError when ``limit`` of them exist, UsageError when the key is taken.
         """
         with self._database.writing() as connection:
-            if connection.execute("SELECT count(*) FROM session").fetchone()[0] >= limit:
+            count = "SELECT count(*) FROM session WHERE owner IS NOT NULL OR expires_at != ?"
+            if connection.execute(count, (DISOWNED,)).fetchone()[0] >= limit:
                 raise SessionLimitError(limit)
             if _find_session(connection, record.key) is not None:
                 raise UsageError("There already is a session with that key.")
@@ -102,6 +103,15 @@ class SqliteStore:
         with self._database.writing() as connection:
             session = _session_id(connection, key)
             connection.execute("DELETE FROM session WHERE id = ?", (session,))
+
+    def disown(self, key: str) -> None:
+        """Leave a session without an installer, for recovery to finish."""
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE session SET owner = NULL, expires_at = ?, operation = NULL, worker = NULL"
+                " WHERE id = ?",
+                (DISOWNED, _session_id(connection, key)),
+            )
 
     def add_member(self, key: str, member: UniqueProcess) -> None:
         """Note that a secondary joined; a second time changes nothing."""
@@ -239,13 +249,30 @@ class SqliteStore:
         rows = [_entry_row(entry) for entry in entries]
         with self._database.writing() as connection:
             session = _session_id(connection, key)
+            connection.executemany(_WRITE_ENTRY, ((session, *row) for row in rows))
+
+    def change_entries(
+        self,
+        application: str,
+        change: Callable[[Mapping[str, JournalEntry]], Mapping[str, JournalEntry]],
+    ) -> Mapping[str, JournalEntry]:
+        """Change the entries about one application in all sessions at once; those changed."""
+        with self._database.writing() as connection:
+            found = connection.execute(
+                "SELECT session.key, sequence, entry, recipe FROM entry"
+                " JOIN session ON session.id = entry.session WHERE application = ?"
+                " ORDER BY session.id",
+                (codec.encode_text(application),),
+            ).fetchall()
+            changed = change({key: codec.decode_entry(*row) for key, *row in found})
             connection.executemany(
-                "INSERT INTO entry (session, application, sequence, entry, recipe)"
-                " VALUES (?, ?, ?, ?, ?) ON CONFLICT (session, application) DO UPDATE"
-                " SET sequence = excluded.sequence, entry = excluded.entry,"
-                " recipe = excluded.recipe",
-                ((session, *row) for row in rows),
+                _WRITE_ENTRY,
+                (
+                    (_session_id(connection, key), *_entry_row(entry))
+                    for key, entry in changed.items()
+                ),
             )
+        return changed
 
     def journal(self, key: str) -> tuple[JournalEntry, ...]:
         """All entries, by their sequence."""
@@ -255,6 +282,13 @@ class SqliteStore:
                 (_session_id(connection, key),),
             )
             return tuple(codec.decode_entry(*row) for row in rows)
+
+
+_WRITE_ENTRY = (
+    "INSERT INTO entry (session, application, sequence, entry, recipe) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (session, application) DO UPDATE"
+    " SET sequence = excluded.sequence, entry = excluded.entry, recipe = excluded.recipe"
+)
 
 
 def _find_session(connection: sqlite3.Connection, key: str) -> int | None:

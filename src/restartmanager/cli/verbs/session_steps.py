@@ -144,7 +144,7 @@ def end(key: str, *, leave_stopped: bool, dry_run: bool, as_json: bool) -> int:
             click.echo("The session would be ended.")
         return ExitCode.DONE
     try:
-        if not leave_stopped and any(entry.owed for entry in session.journal()):
+        if not leave_stopped and any(entry.due for entry in session.journal()):
             act(
                 "end",
                 session,
@@ -156,9 +156,9 @@ def end(key: str, *, leave_stopped: bool, dry_run: bool, as_json: bool) -> int:
 
             click.echo(dumps(outcomes_document("end", ())))
     except RestartError:
-        session.end(leave_stopped=True)
+        session.end(leave_stopped=leave_stopped)
         raise
-    session.end(leave_stopped=True)
+    session.end(leave_stopped=leave_stopped)
     return ExitCode.DONE
 
 

@@ -76,9 +76,12 @@ def test_an_application_of_more_processes_than_open_files_are_allowed(
 ) -> None:
     family = (
         "import os, sys\n"
-        "held, (end, _) = os.open(sys.argv[1], os.O_RDONLY), os.pipe()\n"
+        "held, (end, alive) = os.open(sys.argv[1], os.O_RDONLY), os.pipe()\n"
         "for _ in range(400):\n"
-        "    if os.fork() == 0: os.read(end, 1)\n"
+        "    if os.fork() == 0:\n"
+        "        os.close(alive)\n"
+        "        os.read(end, 1)\n"  # until the first of the family is gone
+        "        os._exit(0)\n"
         "os.write(1, b'.')\n"
         "os.read(end, 1)\n"
     )

@@ -1,0 +1,107 @@
+"""Successors: processes that were started in place of earlier ones, and the turn to start one.
+
+A new process has a variable that names the process whose place it takes. So whoever is to bring
+that back sees that somebody has, also where the two have no memory in common, as root and a user.
+The variable counts for the process only that the launcher made, which another one names: children
+inherit both. A user can set them at will, and so keep only the user's own programs from coming
+back.
+
+Who starts something in place of a process has a socket in the abstract namespace meanwhile
+(unix(7)), whose name that process gives. One of another user, unless it is root's, is not waited
+for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import time
+from typing import TYPE_CHECKING
+
+from restartmanager.adapters.proc import procfs
+from restartmanager.adapters.proc.formats import status_field
+from restartmanager.app.registering import REPLACES_VARIABLE, RESTARTED_VARIABLE
+from restartmanager.errors import ProcessError
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.limits import LAUNCH_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SIZE_LIMIT = 4 * 1024 * 1024
+_BETWEEN_TRIES_S = 0.02
+_BEGINS_S = 0.5
+"""How long there may be between having the name and listening."""
+_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
+
+
+def named(process: UniqueProcess) -> str:
+    """The value of ``REPLACES_VARIABLE`` that stands for this process."""
+    return f"{process.pid}:{process.start_ticks}:{process.boot_id}"
+
+
+def successor_of(replaced: UniqueProcess, uid: int) -> UniqueProcess | None:
+    """The process of this user that was started in place of this one, and lives."""
+    mark = f"\0{REPLACES_VARIABLE}={named(replaced)}\0".encode()
+    for pid in procfs.pids():
+        found = _if_marked(pid, uid, mark)
+        if found is not None:
+            return found
+    return None
+
+
+def _if_marked(pid: int, uid: int, mark: bytes) -> UniqueProcess | None:
+    with contextlib.suppress(ProcessError, OSError), procfs.ProcDirectory(pid) as directory:
+        users = status_field(directory.read("status") or b"", b"Uid").split()
+        if users[:1] != [b"%d" % uid]:
+            return None
+        variables = b"\0" + (directory.read("environ", _SIZE_LIMIT) or b"")
+        facts = directory.stat()
+        if mark not in variables or facts is None or facts.dead:
+            return None
+        if f"\0{RESTARTED_VARIABLE}={pid}:{facts.start_ticks}\0".encode() in variables:
+            return UniqueProcess.of(pid)
+    return None
+
+
+@contextlib.contextmanager
+def turn_to_start(replaced: UniqueProcess, uid: int) -> Iterator[None]:
+    """Have the turn to start something in place of this process, as this user. Whoever else has it
+    is waited for as long as a start may take."""
+    name = f"\0restartmanager/{uid}/{named(replaced)}"
+    deadline = time.monotonic() + LAUNCH_S
+    silent_until = time.monotonic() + _BEGINS_S
+    with socket.socket(socket.AF_UNIX) as ours:
+        while not _bound(ours, name) and time.monotonic() < deadline:
+            owner = _owner(name)
+            if owner is None and time.monotonic() >= silent_until:
+                break
+            if owner not in {None, 0, uid, os.geteuid()}:
+                break
+            time.sleep(_BETWEEN_TRIES_S)
+        yield
+
+
+def _bound(ours: socket.socket, name: str) -> bool:
+    try:
+        ours.bind(name)
+        ours.listen()
+    except OSError:
+        return False
+    return True
+
+
+def _owner(name: str) -> int | None:
+    """The user who has the name; None where that is not known: it was just given back, or whoever
+    has it has not begun to listen."""
+    with socket.socket(socket.AF_UNIX) as other:
+        other.setblocking(False)  # noqa: FBT003 - it takes no keyword
+        try:
+            other.connect(name)
+            peer = other.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        except OSError:
+            return None
+    _, owner, _ = _CREDENTIALS.unpack(peer)
+    return int(owner)

@@ -1,0 +1,76 @@
+"""Sharing: which of several sessions brings an application back that each of them has closed.
+
+It comes back once, when the last of the open sessions is through::
+
+    >>> from restartmanager.model import Application, AppType
+    >>> editor = Application("editor", AppType.UNKNOWN, None)
+    >>> entries = {key: JournalEntry(1, editor, JournalStep.STOPPED, 0.0) for key in ("one", "two")}
+    >>> {key: str(entry.step) for key, entry in share("one", entries, open_={"one", "two"}).items()}
+    {'one': 'handed-over'}
+    >>> {key: str(entry.step) for key, entry in share("one", entries, open_={"one"}).items()}
+    {'two': 'handed-over'}
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from restartmanager.model import Hold
+from restartmanager.model.journal import JournalEntry, JournalStep
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+
+def share(
+    key: str, entries: Mapping[str, JournalEntry], open_: Collection[str]
+) -> dict[str, JournalEntry]:
+    """The entries about one application that change when the session ``key`` is to bring it back;
+    ``entries`` has those of all sessions, ``open_`` the sessions whose installers live.
+
+    Its own is handed over when another open session owes the application as well: that one brings
+    it back. Otherwise those of the other sessions are: this one brings it back. Whoever does gets
+    what it needs for that and does not have.
+    """
+    own = entries.get(key)
+    others = {name: entry for name, entry in entries.items() if name != key and _waits(entry)}
+    heirs = [name for name in others if name in open_]
+    if own is None:
+        return {}
+    if not heirs:
+        changed = {name: _handed_over(entry) for name, entry in others.items()}
+        inherited = own
+        for entry in others.values():
+            inherited = _with_what_it_lacks(inherited, entry)
+        return changed if inherited == own else {key: inherited, **changed}
+    heir = next((name for name in heirs if others[name].recipe is not None), heirs[0])
+    inherited = _with_what_it_lacks(others[heir], own)
+    changed = {} if inherited == others[heir] else {heir: inherited}
+    return {key: _handed_over(own), **changed}
+
+
+def _waits(entry: JournalEntry) -> bool:
+    """Whether its session will bring the application back. A service that is just being stopped is
+    not left to it: what it finds running when it is done it leaves running."""
+    being_stopped = entry.step is JournalStep.STOP_INTENDED
+    return entry.owed and not (being_stopped and entry.application.service is not None)
+
+
+def _with_what_it_lacks(heir: JournalEntry, own: JournalEntry) -> JournalEntry:
+    """The entry of the heir, with the way back and the holds that only this session knows: it has
+    stopped the application when the other had nothing to hold down any more."""
+    if own.recipe is not None and heir.recipe is None:
+        heir = replace(heir, application=own.application, recipe=own.recipe)
+    if own.hold is None or heir.hold is None:
+        return heir
+    hold = Hold(
+        tuple(dict.fromkeys((*heir.hold.triggers, *own.hold.triggers))),
+        tuple(dict.fromkeys((*heir.hold.followers, *own.hold.followers))),
+        masked=heir.hold.masked or own.hold.masked,
+    )
+    return replace(heir, hold=hold)
+
+
+def _handed_over(entry: JournalEntry) -> JournalEntry:
+    return replace(entry, step=JournalStep.HANDED_OVER, recipe=None)

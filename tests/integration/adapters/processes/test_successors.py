@@ -1,0 +1,136 @@
+"""Who was started in whose place, and whose turn it is to start something."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.adapters.processes.successors import named
+from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.limits import LAUNCH_S
+
+if TYPE_CHECKING:
+    from integration.conftest import Children
+
+UID = os.geteuid()
+
+
+@pytest.fixture
+def replaced(children: Children) -> UniqueProcess:
+    """A process that has exited."""
+    child = children.sleeper()
+    identity = UniqueProcess.of(child.pid)
+    recipe = LinuxProcesses().recipe(children.describe(child.pid), None)
+    child.kill()
+    child.wait()
+    children.recipe = recipe  # type: ignore[attr-defined]
+    return identity
+
+
+def started_in_place_of(replaced: UniqueProcess, children: Children) -> UniqueProcess:
+    recipe = children.recipe  # type: ignore[attr-defined]
+    return LinuxProcesses().start(recipe, children.adopt, replaced=replaced)
+
+
+def test_a_new_process_says_whose_place_it_takes(
+    replaced: UniqueProcess, children: Children
+) -> None:
+    processes = LinuxProcesses()
+    assert processes.successor(replaced, UID) is None
+    back = started_in_place_of(replaced, children)
+    assert processes.successor(replaced, UID) == back
+    assert processes.successor(replaced, UID + 1) is None
+    assert processes.successor(back, UID) is None
+
+
+def test_what_has_only_inherited_the_variables_is_none(
+    replaced: UniqueProcess, children: Children
+) -> None:
+    variables = {
+        "RESTARTMANAGER_REPLACES": named(replaced),
+        "RESTARTMANAGER_RESTARTED": f"{os.getpid()}:1",
+    }
+    children.sleeper(env=variables)
+    assert LinuxProcesses().successor(replaced, UID) is None
+
+
+def test_the_successor_of_a_successor_replaces_the_successor_only(
+    replaced: UniqueProcess, children: Children
+) -> None:
+    processes = LinuxProcesses()
+    second = started_in_place_of(replaced, children)
+    recipe = processes.recipe(processes.describe(second), None)
+    third = processes.start(recipe, children.adopt, replaced=second)
+    assert processes.successor(second, UID) == third
+    assert processes.successor(replaced, UID) == second
+
+
+def test_one_has_the_turn_at_a_time(replaced: UniqueProcess) -> None:
+    order: list[str] = []
+    waits = threading.Event()
+
+    def second() -> None:
+        waits.set()
+        with LinuxProcesses().turn_to_start(replaced, UID):
+            order.append("second")
+
+    with LinuxProcesses().turn_to_start(replaced, UID):
+        other = threading.Thread(target=second)
+        other.start()
+        waits.wait()
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"]
+
+
+def test_the_turn_ends_with_the_process_that_has_it(replaced: UniqueProcess) -> None:
+    code = (
+        "import os, sys\n"
+        "from restartmanager.adapters.processes.processes import LinuxProcesses\n"
+        "from restartmanager.model.identity import UniqueProcess\n"
+        "pid, ticks, boot = sys.argv[1].split(':')\n"
+        "replaced = UniqueProcess(int(pid), int(ticks), boot)\n"
+        "with LinuxProcesses().turn_to_start(replaced, os.geteuid()):\n"
+        "    os._exit(9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, named(replaced)], check=False)
+    assert done.returncode == 9
+    with LinuxProcesses().turn_to_start(replaced, UID):
+        pass
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("listening", [True, False])
+def test_a_stranger_cannot_make_anybody_wait(replaced: UniqueProcess, listening: bool) -> None:
+    name = f"\0restartmanager/{UID}/{named(replaced)}"
+    began = time.monotonic()
+    with stranger(name, listening=listening), LinuxProcesses().turn_to_start(replaced, UID):
+        assert time.monotonic() - began < LAUNCH_S
+
+
+def stranger(name: str, *, listening: bool) -> subprocess.Popen[bytes]:
+    """A process of another user that has the name."""
+    code = (
+        "import os, socket, sys\n"
+        "os.setresgid(65002, 65002, 65002); os.setresuid(65002, 65002, 65002)\n"
+        "held = socket.socket(socket.AF_UNIX)\n"
+        "held.bind('\\0' + sys.argv[1])\n"
+        "if sys.argv[2] == 'True': held.listen()\n"
+        "os.write(1, b'.')\n"
+        "os.read(0, 1)\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, name[1:], str(listening)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    assert child.stdout.read(1) == b"."
+    return child
