@@ -11,7 +11,6 @@ from restartmanager.api.primary import PrimarySession
 from restartmanager.errors import RestartManagerError
 from restartmanager.model import FilterAction, RestartRegistration
 from restartmanager.model.answers import Answer, AnswerKind, WindowKind, Windows
-from restartmanager.model.limits import TimeLimits
 from restartmanager.testing.channels import Listening, SimulatedChannels
 from restartmanager.testing.crashing_store import Crash, CrashingStore
 from restartmanager.testing.machine import SimulatedScanner
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from restartmanager.model import Resources, Sighting
     from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.journal import JournalEntry
     from restartmanager.ports.store import Store
 
 LIBRARIES = ("/usr/lib/a.so", "/usr/lib/b.so", "/usr/lib/unrelated.so")
@@ -108,7 +108,6 @@ class Life:
     violations: list[str] = field(default_factory=list)
     crashed: bool = False
     vetoed: bool = False
-    settled_at: float | None = None
 
     def play(self) -> list[str]:
         self.random = random.Random(self.seed)  # noqa: S311 - a simulation, not a secret
@@ -122,7 +121,7 @@ class Life:
             self._give_voice(self.wards[-1])
         self.services = SimulatedServices(self.world)
         self._employ()
-        self.store = WatchedStore(self)
+        self.store = MemoryStore()
         self._install(self.store)
         self._recover(self.store)
         return self.what_is_wrong()
@@ -137,8 +136,9 @@ class Life:
         self.world.end(first.me)
         last = self._installer(store).engine()
         last.recover()
-        self.world.pass_time(self.world.time + 100)
-        last.recover()
+        for later_s in (100, 2000):  # who was asked to exit may take that long
+            self.world.pass_time(self.world.time + later_s)
+            last.recover()
 
     # -- the world -----------------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ class Life:
         pick = self.random
         executable = f"/usr/bin/app{number}"
         uses = tuple(pick.sample(LIBRARIES, pick.randint(1, 2)))
-        obeys = pick.choice([0.0, 0.0, 1.0, 29.0, 31.0, 1000.0, None])
+        obeys = pick.choice([0.0, 0.0, 1.0, 29.0, 31.0, 75.0, 1000.0, None])
         self.world.programs[executable] = Program(uses, Temper(obeys_after_s=obeys))
         ticket = f"--ticket={number}"
         registered = pick.random() < 0.7
@@ -280,8 +280,10 @@ class Life:
 
     def what_is_wrong(self) -> list[str]:
         """The violations, by how things stand now."""
-        if self.store.sessions():
-            self._complain("a dead installer's session is still there")
+        for record in self.store.sessions():
+            left = [entry for entry in self.store.journal(record.key) if entry.owed]
+            if not record.disowned or not all(map(self._still_runs, left)):
+                self._complain("a dead installer's session is still there")
         for innocent in self.innocents:
             if self.world.signals(innocent):
                 self._complain(f"an innocent process was signalled: {innocent}")
@@ -290,6 +292,14 @@ class Life:
         for charge in self.charges:
             self._check_charge(charge)
         return self.violations
+
+    def _still_runs(self, entry: JournalEntry) -> bool:
+        """Whether it was asked to exit in vain: it is owed when it has."""
+        service = entry.application.service
+        if service is not None:
+            return self.services.units[service.name].stopping
+        main = entry.application.main_process
+        return main is not None and self.world.is_running(main.identity)
 
     def _check_vote(self, key: str) -> None:
         """A "no" without force keeps everything as it was, and who agreed hears that it is off."""
@@ -338,7 +348,7 @@ class Life:
             self._complain(f"{ward.executable} agreed, and was never told what followed")
         if count > 1:
             self._complain(f"{ward.executable} runs {count} times")
-        gone = ward.left_by_itself or self._died_of_the_question(ward) or self._late(ward)
+        gone = ward.left_by_itself or self._died_of_the_question(ward)
         if count == 0 and ward.comes_back and not gone:
             self._complain(f"{ward.executable} was lost")
 
@@ -349,34 +359,8 @@ class Life:
             bool(ward.heard) and listening is not None and listening.query.kind is AnswerKind.DIED
         )
 
-    def _late(self, ward: Ward) -> bool:
-        """It obeyed only after its time was over, and after the last look at it: reported as not
-        stopped. The last look comes before the settling times of the others (two at most)."""
-        life = self.world.lives[ward.original]
-        if self.settled_at is None:
-            return False
-        if life.exits_at is None or not life.signals:
-            return False
-        patience = TimeLimits().application_s
-        if any(words.startswith("end") for words in ward.heard):  # the signal came later
-            patience -= TimeLimits().answer_s
-        last_look = self.settled_at - 2 * TimeLimits().settle_s
-        return life.exits_at > max(life.signals[0][0] + patience, last_look)
-
     def _complain(self, what: str) -> None:
         self.violations.append(f"seed {self.seed}: {what}")
-
-
-class WatchedStore(MemoryStore):
-    """Notes when the last session was forgotten: from then on nobody looks any more."""
-
-    def __init__(self, life: Life) -> None:
-        super().__init__()
-        self._life = life
-
-    def delete_session(self, key: str) -> None:
-        super().delete_session(key)
-        self._life.settled_at = self._life.world.time
 
 
 class RestlessScanner(SimulatedScanner):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from restartmanager.errors import RestartManagerError
 from restartmanager.model import ServiceState
-from restartmanager.model.journal import JournalStep
+from restartmanager.model.journal import JournalEntry, JournalStep
 from restartmanager.testing.channels import SimulatedConversations
 from restartmanager.testing.machine import SimulatedProcesses
 from restartmanager.testing.services import SimulatedServices, Unit
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pytest
 
     from restartmanager.model.identity import UniqueProcess
-    from restartmanager.model.journal import JournalEntry
     from restartmanager.testing.machine import SimulatedHandle
 
 SEEDS = range(3000)
@@ -126,9 +125,16 @@ def test_what_still_stops_must_not_be_taken_for_what_runs(monkeypatch: pytest.Mo
 def test_recovery_that_is_not_exclusive_starts_applications_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Forgetting the session would stop the second one as well, so that is left out in both."""
+    """Forgetting the session would stop the second one as well, so that is left out in both; and so
+    would a look who has taken its place."""
     monkeypatch.setattr(MemoryStore, "delete_session", lambda *_: None)
+    monkeypatch.setattr(SimulatedProcesses, "successor", lambda *_: None)
     assert "times" not in violations()
     monkeypatch.setattr(MemoryStore, "begin", lambda *_, **__: True)
     monkeypatch.setattr("restartmanager.engine.claims.Claims.take_over", lambda *_: True)
     assert "times" in violations()
+
+
+def test_who_exits_late_is_lost_when_nobody_remembers_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(JournalEntry, "outstanding", property(lambda _: False))
+    assert "lost" in violations()

@@ -30,6 +30,7 @@ from restartmanager.errors import (
     RefreshError,
     RestartError,
     ShutdownError,
+    StoreBusyError,
 )
 from restartmanager.model import Filter, FilterTrigger, Outcome
 from restartmanager.model.identity import boot_id
@@ -250,6 +251,8 @@ class Engine:
                 if not self.store.session(key).shut_down:
                     raise OutOfSequenceError("Restart", "shutdown")
                 claimed.enter_context(self._claims.claim(key, Operation.RESTART))
+            except StoreBusyError:  # which passes: the caller may try again
+                raise
             except LOST:
                 if not self._memory.knows(key):
                     raise

@@ -162,9 +162,9 @@ class StartRecorder:
     def lingers(self, entry: JournalEntry) -> None:
         """Record that it still runs although it was asked to exit: it is owed when it has."""
         message = "it still runs; should it exit after all, recovery brings it back"
-        noted, outcome = self._settled(
-            entry, JournalStep.NOT_STOPPED, entry.application.status, message
-        )
+        tried = entry.step is JournalStep.START_FAILED
+        step = entry.step if tried else JournalStep.NOT_STOPPED
+        noted, outcome = self._settled(entry, step, entry.application.status, message)
         self._record([(replace(noted, at=entry.at), outcome)])  # since when it is waited for
 
     def waits(self, entry: JournalEntry, patience_s: float) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from restartmanager.model import Filter, Service, ServiceResult
 
 
+_STILL_STOPPING = {ServiceState.CHANGING}
 _PERHAPS_RUNNING = {JournalStep.STOP_INTENDED, JournalStep.NOT_STOPPED}
 
 
@@ -88,6 +89,8 @@ class ServiceStarter:
         if now is ServiceState.ACTIVE and entry.step in _PERHAPS_RUNNING:
             self._release(entry, entry.hold)
             self._recorder.never_stopped(entry)
+        elif now in _STILL_STOPPING and entry.step is JournalStep.START_FAILED:
+            self._recorder.lingers(entry)  # it was waited for before
         elif action_on(application, self._filters) is not None:
             self._leave(entry, "a filter of the session excludes it")
         elif application.restart_by is RestartBy.NONE:
@@ -127,6 +130,8 @@ class ServiceStarter:
             if result.done:
                 self._started[result.service] = result.remark
                 released.append(self._recorder.released(entry, result.main))
+            elif self._services.states([result.service]).get(result.service) in _STILL_STOPPING:
+                self._recorder.not_startable(entry, result.trouble)
             else:
                 self._recorder.not_back(entry, result.trouble)
         return released

@@ -100,7 +100,8 @@ class JournalEntry:
     def outstanding(self) -> bool:
         """Whether it stays owed beyond the end of its session, for recovery to bring it back: it
         was asked to exit and has not yet, or its program could not be run."""
-        return self.step in _OUTSTANDING and self.recipe is not None
+        comes_back = self.recipe is not None or self.hold is not None
+        return self.step in _OUTSTANDING and comes_back
 
     def without_recipe(self) -> JournalEntry:
         """The entry as others may see it: the environment in a recipe may hold passwords."""

@@ -333,7 +333,8 @@ def test_root_brings_back_the_applications_of_two_users_as_theirs(
         assert os.readlink(f"/proc/{pid}/cwd") == str(open_folder / str(uid))
         variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")[:-1]
         names = {item.partition(b"=")[0] for item in variables}
-        assert names == {b"LD_PRELOAD", b"OWNER", b"RESTARTMANAGER_RESTARTED"}
+        ours = {b"RESTARTMANAGER_RESTARTED", b"RESTARTMANAGER_REPLACES"}
+        assert names == {b"LD_PRELOAD", b"OWNER"} | ours
         assert b"OWNER=" + own in variables
         await_mapping(pid, library)
         assert settled_descriptors_of(pid, TO_NOWHERE) == TO_NOWHERE

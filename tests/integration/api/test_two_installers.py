@@ -89,7 +89,9 @@ class Scene:
     def close(self) -> None:
         for installer in self._installers:
             installer.kill()
-            installer.communicate()
+            installer.wait()
+            assert installer.stderr is not None
+            installer.stderr.close()
         for descriptor in self._opened:
             os.close(descriptor)
 
@@ -121,6 +123,6 @@ def test_it_comes_back_once_when_the_last_is_through(scene: Scene, together: boo
     scene.let("go-two")
     assert two.wait() == 0
     (pid,) = scene.back()
-    said = [installer.communicate()[1] for installer in (one, two)]
-    assert ("other installer" in said[0]) == together
+    assert one.stderr is not None
+    assert ("other installer" in one.stderr.read()) == together
     assert LinuxProcesses().successor(scene.first, os.geteuid()) == UniqueProcess.of(pid)

@@ -206,6 +206,8 @@ def works(name: str) -> Provoke:
 def faulty(name: str, error: BaseException) -> Provoke:
     def provoke(stage: Stage) -> Any:
         prepared(stage)
+        if name == "RmRestart":  # what is owed comes back though the memory is full
+            assert call(name, stage) == rm.ERROR_SUCCESS
         stage.fails(DEPENDS_ON[name], error)
         return call(name, stage)
 
