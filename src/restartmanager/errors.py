@@ -1,7 +1,7 @@
 """All errors of this package, as a small tree of classes.
 
-Catch ``RestartManagerError`` to catch them all. The classes are defined in ``model.errors`` and
-``model.action_errors``; import them from here.
+Catch ``RestartManagerError`` to catch them all. The classes are defined in ``model.errors``,
+``model.resource_errors`` and ``model.action_errors``; import them from here.
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ from restartmanager.model.errors import (
     UnsupportedError,
     UsageError,
 )
+from restartmanager.model.resource_errors import (
+    DeviceAmongFilesError,
+    MissingResourceError,
+    PathAccessError,
+)
 
 TYPE_CHECKING = False  # what type checkers take for true
 if TYPE_CHECKING:
@@ -50,13 +55,16 @@ __all__ = [
     "ActionError",
     "CannotComeBackError",
     "ConfigurationError",
+    "DeviceAmongFilesError",
     "DirectoryAmongFilesError",
     "FilterNotFoundError",
+    "MissingResourceError",
     "NoSuchSessionError",
     "NotRestartableError",
     "NotStartedError",
     "OperationCancelledError",
     "OutOfSequenceError",
+    "PathAccessError",
     "PathUnresponsiveError",
     "ProcessAccessError",
     "ProcessError",

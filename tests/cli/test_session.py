@@ -179,7 +179,11 @@ def test_an_empty_list_registers_nothing_and_is_no_error(machine: Machine, sessi
 def test_register_from_a_file_tree_and_process(machine: Machine, session: str) -> None:
     holder = machine.hold()
     listing = machine.folder / "list"
+    (machine.folder / "other").touch()
     listing.write_text(f"{machine.folder}/other\n\n")
+    machine.ok(
+        *("session", "register", session, "--allow-missing", "--service", "x.service"),
+    )
     machine.ok(
         *("session", "register", session, "--files-from", str(listing)),
         *(
@@ -187,8 +191,6 @@ def test_register_from_a_file_tree_and_process(machine: Machine, session: str) -
             str(machine.folder / "bin"),
             "--pid",
             str(holder.pid),
-            "--service",
-            "x.service",
         ),
     )
     resources = machine.json("session", "show", session)["resources"]

@@ -39,7 +39,7 @@ def leave(engine: Engine, key: str) -> None:
 
 
 def register(engine: Engine, key: str, *names: str) -> None:
-    engine.register(key, ResourceSpec(services=names))
+    engine.register(key, ResourceSpec(services=names, allow_missing=True))
 
 
 def registered(engine: Engine, key: str) -> tuple[str, ...]:

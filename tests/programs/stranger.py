@@ -46,7 +46,7 @@ def own() -> None:
     with rm.start_session() as session:
         say([session.key, os.getpid()])
         for line in sys.stdin:
-            session.register(services=[line.strip()])
+            session.register(services=[line.strip()], allow_missing=True)
             say(session.resources().services)
 
 

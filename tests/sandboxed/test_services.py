@@ -14,7 +14,12 @@ import pytest
 
 import restartmanager as rm
 from restartmanager.adapters.services.systemd.dbus import Bus
-from restartmanager.errors import RebootNeededError, RestartError, ShutdownError
+from restartmanager.errors import (
+    MissingResourceError,
+    RebootNeededError,
+    RestartError,
+    ShutdownError,
+)
 from restartmanager.model import AppType, FilterAction, RebootReason, RestartBy, Result, Status
 from support.units import library_at, main_pid, maps, state, systemctl
 
@@ -254,7 +259,7 @@ def test_a_service_is_found_by_an_alias_and_without_using_a_file(units: Units) -
     units.start("real.service")
     try:
         with rm.start_session() as session:
-            session.register(services=["other-name", "no-such-thing"])
+            session.register(services=["other-name", "no-such-thing"], allow_missing=True)
             affected = session.affected()
             application = only(affected)
             assert application.service is not None
@@ -266,6 +271,50 @@ def test_a_service_is_found_by_an_alias_and_without_using_a_file(units: Units) -
             assert state("real.service") == ["active"]
     finally:
         alias.unlink()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("no-such-thing", "plain.servic", "plain.socket", "Plain", "plain@one", "/plain"),
+        *("many@", "many@.service", "@one", "x" * 249, "a b", "a\nb"),
+    ],
+)
+def test_a_service_that_no_manager_knows_is_refused_and_named(units: Units, name: str) -> None:
+    """By itself, whatever it is named beside: a manager that is asked about a template gives no
+    answer at all."""
+    units.service("plain.service")
+    units.service("many@.service")
+    units.start()
+    with rm.start_session() as session:
+        with pytest.raises(MissingResourceError) as caught:
+            session.register(services=["plain", name, "many@one"])
+        assert caught.value.missing == {"services": (name,)}
+        assert session.resources().services == ()
+        session.register(services=["plain", name], allow_missing=True)
+        (unexplained,) = session.affected().unexplained
+        assert unexplained.path == name
+
+
+def test_every_name_that_a_manager_knows_is_taken(units: Units) -> None:
+    """Instances of templates, aliases, services that do not run, and masked ones."""
+    units.service("plain.service")
+    units.service("many@.service")
+    masked = Path("/etc/systemd/system/masked.service")
+    masked.symlink_to("/dev/null")
+    alias = Path("/etc/systemd/system/other-name.service")
+    alias.symlink_to("plain.service")
+    names = ["plain", "plain.service", "many@one", "many@two.service", "masked", "other-name"]
+    systemctl("daemon-reload")
+    try:
+        with rm.start_session() as session:
+            session.register(services=names)
+            assert session.resources().services == tuple(names)
+            assert session.affected().unexplained == ()
+    finally:
+        masked.unlink()
+        alias.unlink()
+        systemctl("daemon-reload")
 
 
 # -- what must not be stopped ------------------------------------------------------------------

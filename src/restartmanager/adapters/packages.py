@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from typing import TYPE_CHECKING
 
-from restartmanager.errors import UnsupportedError, UsageError
+from restartmanager.errors import MissingResourceError, UnsupportedError, UsageError
 from restartmanager.model.limits import PACKAGES_S
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _QUERIES = (("dpkg-query", "--listfiles", "--"), ("rpm", "--query", "--list", "--"))
+_STATES = {"dpkg-query": ("--show", "--showformat=${db:Status-Status}\\n", "--")}
+"""What tells the states of a package where also one that was removed has files."""
+_REMOVED = frozenset({"config-files", "not-installed"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._:~^-]{0,254}\Z")
 _ASKING = "Asking for the files of a package"
 
@@ -30,22 +34,24 @@ class SystemPackages:
     """
 
     def files_of(self, name: str) -> tuple[str, ...]:
-        """The paths that the package owns, without directories and links to them.
+        """The paths that the package owns, without directories, devices and links to them: a
+        service is masked by a link to ``/dev/null``, which half of the machine uses.
 
-        Raises UsageError when no such package is installed, UnsupportedError where there is
-        neither dpkg nor rpm.
+        Raises MissingResourceError when no such package is installed (of one that was removed, only
+        the configuration may be left), UsageError for what cannot be the name of one,
+        UnsupportedError where there is neither dpkg nor rpm.
         """
         if not isinstance(name, str) or not _NAME.match(name):
             raise UsageError(f"{name!r} is not the name of a package.")
-        commands = [(tool, *rest) for query, *rest in _QUERIES if (tool := _find(query))]
-        if not commands:
+        tools = [(query, tool, rest) for query, *rest in _QUERIES if (tool := _find(query))]
+        if not tools:
             raise UnsupportedError(_ASKING, "no dpkg or rpm is here")
-        for command in commands:
-            listed = _run([*command, name])
-            if listed is not None:
-                return tuple(path for path in listed if not os.path.isdir(path))
-        raise UsageError(
-            f"No package {name!r} is installed.", hint="Its exact name is needed, as in 'libssl3'."
+        for query, tool, rest in tools:
+            listed = _run([tool, *rest, name])
+            if listed is not None and _is_installed(query, tool, name):
+                return tuple(path for path in parse_listing(listed) if _is_no_other(path))
+        raise MissingResourceError(
+            packages=[name], hint="Its exact name is needed, as in 'libssl3'."
         )
 
 
@@ -60,8 +66,27 @@ def _find(tool: str) -> str | None:
     return shutil.which(tool, path=_PATH)
 
 
-def _run(command: Sequence[str]) -> list[str] | None:
-    """The paths in the answer; None when the tool does not know the package."""
+def _is_installed(query: str, tool: str, name: str) -> bool:
+    """Whether a package that has files is more than what a removal has left. A package that is
+    being unpacked is: its own scripts ask."""
+    if query not in _STATES:
+        return True
+    answer = _run([tool, *_STATES[query], name])
+    states = set((answer or b"").decode("utf-8", "replace").split())
+    return not states or not states <= _REMOVED
+
+
+def _is_no_other(path: str) -> bool:
+    """Whether this is a file, or nothing: not a directory, not a device."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return True
+    return not (stat.S_ISDIR(mode) or stat.S_ISCHR(mode) or stat.S_ISBLK(mode))
+
+
+def _run(command: Sequence[str]) -> bytes | None:
+    """The answer; None when the tool does not know the package."""
     import subprocess
 
     try:
@@ -78,4 +103,4 @@ def _run(command: Sequence[str]) -> list[str] | None:
         raise UnsupportedError(_ASKING, why) from None
     if done.returncode != 0:
         return None
-    return parse_listing(done.stdout)
+    return done.stdout

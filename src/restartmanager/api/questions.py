@@ -31,7 +31,10 @@ def who_uses(*paths: str | os.PathLike[str], packages: Iterable[str] = ()) -> Af
     """Who uses these files or directories right now.
 
     A directory stands for everything below it, a package for the files it owns.
-    ``not_inspectable`` of the result counts the processes that the caller may not look into.
+    ``not_inspectable`` of the result counts the processes that the caller may not look into. Nobody
+    uses what does not exist, unless a process still has a removed file. Raises PathAccessError for
+    a path that the caller may not look at, UsageError for what cannot be a path and for a package
+    that is not installed.
     """
     resources = make_identifier().resources_at(
         arguments.paths(paths, "paths"), arguments.texts(packages, "packages")

@@ -35,7 +35,7 @@ class SessionHandle:
         """The environment variable that hands the key to a secondary, as a dictionary."""
         return {KEY_VARIABLE: self._key}
 
-    def register(
+    def register(  # noqa: PLR0913 - each kind of resource, and one wish
         self,
         *,
         files: Iterable[PathLike] = (),
@@ -43,13 +43,20 @@ class SessionHandle:
         packages: Iterable[str] = (),
         services: Iterable[str] = (),
         processes: Iterable[UniqueProcess] = (),
+        allow_missing: bool = False,
     ) -> None:
         """Register what will be changed; call it before anything is replaced.
 
-        ``files`` need not exist; relative paths are made absolute. ``trees`` are directories below
-        which anything may change. ``packages`` stand for the files that they own now. All of a
-        call is registered or nothing; what is registered already may be named again. Raises
-        DirectoryAmongFilesError, UsageError, UnsupportedError, StoreError.
+        Relative paths are made absolute. ``trees`` are directories below which anything may change.
+        ``packages`` stand for the files that they own now. A file, tree, package or service that
+        does not exist is an error, since it is mistyped as a rule; ``allow_missing`` takes those
+        that only come with the change. A link that leads nowhere exists, for it may be what is
+        replaced; so do FIFOs and sockets. All of a call is registered or nothing; what is
+        registered already may be named again.
+
+        Raises MissingResourceError, DirectoryAmongFilesError, DeviceAmongFilesError, UsageError for
+        what cannot be a name, PathAccessError where the caller may not look, UnsupportedError,
+        StoreError.
         """
         with self._alive():
             spec = ResourceSpec(
@@ -58,6 +65,7 @@ class SessionHandle:
                 packages=arguments.texts(packages, "packages"),
                 services=arguments.texts(services, "services"),
                 processes=arguments.unique_processes(processes),
+                allow_missing=bool(allow_missing),
             )
             self._engine.register(self._key, spec)
 

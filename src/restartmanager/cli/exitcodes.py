@@ -60,6 +60,7 @@ def _codes() -> tuple[tuple[type[BaseException], ExitCode], ...]:
         (errors.StoreError, ExitCode.UNUSABLE),
         (errors.ProcessAccessError, ExitCode.PERMISSION),
         (errors.ProcessGoneError, ExitCode.USAGE),
+        (errors.PathAccessError, ExitCode.PERMISSION),
         (errors.ProcessError, ExitCode.INCOMPLETE),
         (errors.RebootNeededError, ExitCode.REBOOT_NEEDED),
         (errors.ActionError, ExitCode.INCOMPLETE),

@@ -169,7 +169,8 @@ def relaunch_option(function: _Function) -> _Function:
 
 
 def resource_options(function: _Function) -> _Function:
-    """--file, --tree, --package, --service and --pid: ``spec``, which is a ResourceSpec."""
+    """--file, --tree, --package, --service, --pid and --allow-missing: ``spec``, which is a
+    ResourceSpec."""
 
     @wraps(function)
     def gathered(**given: Any) -> object:  # noqa: ANN401 - what click makes of the options
@@ -182,6 +183,7 @@ def resource_options(function: _Function) -> _Function:
             packages=given.pop("packages"),
             services=given.pop("services"),
             processes=tuple(UniqueProcess.of(pid) for pid in given.pop("pids")),
+            allow_missing=given.pop("allow_missing"),
         )
         return function(spec=spec, **given)
 
@@ -208,6 +210,12 @@ def resource_options(function: _Function) -> _Function:
             type=process_number,
             metavar="PID",
             help="A process to stop.",
+        ),
+        click.option(
+            "--allow-missing",
+            is_flag=True,
+            help="Files, directories, packages and services that only come with the change may be "
+            "among them.",
         ),
     )
 

@@ -150,8 +150,9 @@ class Engine:
     # -- resources and filters -----------------------------------------------------------------
 
     def register(self, key: str, spec: ResourceSpec) -> None:
-        """Register more resources; the files are looked at now. All or nothing."""
-        self.store.add_resources(key, self.identifier.identify(spec))
+        """Register more resources; what they name is looked at now. All or nothing."""
+        resources = self.identifier.identify(spec, self.inspector.services)
+        self.store.add_resources(key, resources)
 
     def resources(self, key: str) -> Resources:
         """All that was registered, by the primary and the secondaries."""

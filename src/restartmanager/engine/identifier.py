@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from restartmanager.errors import MissingResourceError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from restartmanager.model import Resources, ResourceSpec
     from restartmanager.ports.machine import FileIdentifier, Packages
+    from restartmanager.ports.services import ServiceManager
 
 
 class ResourceIdentifier:
@@ -18,22 +21,52 @@ class ResourceIdentifier:
         self._files = files
         self._packages = packages
 
-    def identify(self, spec: ResourceSpec) -> Resources:
+    def identify(self, spec: ResourceSpec, services: ServiceManager) -> Resources:
         """These resources as they are now, to be known again once they were changed.
 
-        Raises DirectoryAmongFilesError, UsageError for what cannot be registered, UnsupportedError
+        Raises MissingResourceError for all names that nothing has, unless those are allowed,
+        PathAccessError where the caller may not look, DirectoryAmongFilesError and
+        DeviceAmongFilesError, UsageError for what cannot be registered at all, UnsupportedError
         where there is no package manager to ask.
         """
-        seen = self._files.identify(self._with_packages(spec.files, spec.packages), spec.trees)
+        owned, packages = self._files_of(spec.packages)
+        unknown = () if spec.allow_missing else _unknown(spec.services, services)
+        try:
+            seen = self._files.identify(
+                spec.files, spec.trees, owned=owned, allow_missing=spec.allow_missing
+            )
+        except MissingResourceError as error:
+            files, trees = error.missing.get("files", ()), error.missing.get("trees", ())
+            raise MissingResourceError(
+                files=files, trees=trees, packages=packages, services=unknown
+            ) from None
+        if not spec.allow_missing and (packages or unknown):
+            raise MissingResourceError(packages=packages, services=unknown)
         return seen._replace(services=spec.services, processes=spec.processes)
 
     def resources_at(self, paths: Iterable[str], packages: Iterable[str]) -> Resources:
         """These paths, directories as trees, and the files of these packages, to ask about now.
 
         Raises UsageError for what cannot be a path and for a package that is not installed,
-        UnsupportedError where there is no package manager to ask.
+        PathAccessError where the caller may not look, UnsupportedError where there is no package
+        manager to ask.
         """
-        return self._files.resources_at(self._with_packages(paths, packages))
+        owned = [path for name in packages for path in self._packages.files_of(name)]
+        return self._files.resources_at(list(paths), owned=owned)
 
-    def _with_packages(self, paths: Iterable[str], packages: Iterable[str]) -> list[str]:
-        return [*paths, *(path for name in packages for path in self._packages.files_of(name))]
+    def _files_of(self, packages: Iterable[str]) -> tuple[list[str], tuple[str, ...]]:
+        """The files of the packages that are installed, and the names of the others."""
+        owned: list[str] = []
+        missing: list[str] = []
+        for name in packages:
+            try:
+                owned += self._packages.files_of(name)
+            except MissingResourceError:
+                missing.append(name)
+        return owned, tuple(dict.fromkeys(missing))
+
+
+def _unknown(names: Iterable[str], services: ServiceManager) -> tuple[str, ...]:
+    wanted = dict.fromkeys(names)
+    known = services.resolve(wanted) if wanted else {}
+    return tuple(name for name in wanted if name not in known)

@@ -1,4 +1,5 @@
-"""Errors of the package, but for those that carry outcomes (``action_errors``).
+"""Errors of the package, but for those that carry outcomes (``action_errors``) and those about
+names that cannot be registered (``resource_errors``).
 
 Each class builds its own sentence from typed arguments, which stay readable as attributes, and
 derives from the built-in error that it resembles, so that ``except PermissionError`` works as

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 class ResourceSpec(NamedTuple):
     """Resources as a caller names them: paths and names, before the files were looked at.
 
-    ``packages`` stand for the files that they own.
+    ``packages`` stand for the files that they own. With ``allow_missing`` what does not exist yet
+    may be among them.
     """
 
     files: tuple[str, ...] = ()
@@ -19,9 +20,10 @@ class ResourceSpec(NamedTuple):
     packages: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     processes: tuple[UniqueProcess, ...] = ()
+    allow_missing: bool = False
 
     def __bool__(self) -> bool:
-        return any(kind for kind in self)
+        return bool(self.files or self.trees or self.packages or self.services or self.processes)
 
 
 class FileIdentity(NamedTuple):

@@ -28,10 +28,10 @@ class Packages(Protocol):
     """The port to the package manager."""
 
     def files_of(self, name: str) -> tuple[str, ...]:
-        """The paths that an installed package owns, without directories.
+        """The paths that an installed package owns, without directories and devices.
 
-        Raises UsageError when no such package is installed, UnsupportedError where there is no
-        package manager to ask.
+        Raises MissingResourceError when no such package is installed, UsageError for what cannot be
+        the name of one, UnsupportedError where there is no package manager to ask.
         """
         ...
 
@@ -60,22 +60,32 @@ class NoEntries:
 class FileIdentifier(Protocol):
     """The port to the file system, which says what files the caller's paths lead to."""
 
-    def identify(self, files: Sequence[str], trees: Sequence[str]) -> Resources:
+    def identify(
+        self,
+        files: Sequence[str],
+        trees: Sequence[str],
+        *,
+        owned: Sequence[str] = (),
+        allow_missing: bool = False,
+    ) -> Resources:
         """The identities of files and trees as they are now, so that they are known again after the
         change.
 
-        Relative paths are made absolute; files need not exist. Raises DirectoryAmongFilesError for
-        a directory among ``files``, UsageError for a text that cannot be a path and for a tree that
-        is no directory.
+        Relative paths are made absolute. ``owned`` are files by the word of a package manager: not
+        all of them need be there. Raises MissingResourceError for what else is not there, unless
+        that is allowed, DirectoryAmongFilesError and DeviceAmongFilesError for what is no file,
+        PathAccessError where the caller may not look, UsageError for a text that cannot be a path
+        and for a tree that is no directory.
         """
         ...
 
-    def resources_at(self, paths: Sequence[str]) -> Resources:
+    def resources_at(self, paths: Sequence[str], *, owned: Sequence[str] = ()) -> Resources:
         """The resources at these paths, for a question that is asked at once: each directory is a
-        tree, anything else a file, whether it exists or not.
+        tree, anything else a file, whether it exists or not. ``owned`` as in ``identify``.
 
         No identities are recorded, so this takes less than ``identify``, and a file that is
-        replaced meanwhile is not known again. Raises UsageError for a text that cannot be a path.
+        replaced meanwhile is not known again. Raises UsageError for a text that cannot be a path,
+        PathAccessError for one that the caller may not look at.
         """
         ...
 

@@ -178,9 +178,10 @@ def RmRegisterResources(  # noqa: PLR0913, PLR0917 - as in C
 ) -> WinError:
     """Register the first so many of each list, all or none; a list may be None where it is 0.
 
-    A process whose start does not match is accepted and never touched. Codes: 0, 6, 14, 29, 121,
-    160, and 5 for a directory among the files, of which Windows complains in RmGetList only.
-    Source: Microsoft, RmRegisterResources.
+    A process whose start does not match is accepted and never touched, and so are files and
+    services that do not exist. Codes: 0, 6, 14, 29, 121, 160 also for a device, and 5 for what the
+    caller may not look at and for a directory among the files, of which Windows complains in
+    RmGetList only. Source: Microsoft, RmRegisterResources.
     """
     try:
         session = _handles.session(dwSessionHandle)
@@ -189,6 +190,7 @@ def RmRegisterResources(  # noqa: PLR0913, PLR0917 - as in C
             files=arguments.elements(nFiles, rgsFileNames, str),
             processes=arguments.living(processes),
             services=arguments.elements(nServices, rgsServiceNames, str),
+            allow_missing=True,  # Windows does not look whether anything is there
         )
     except _FAILURES as error:
         return _code(error)

@@ -102,6 +102,7 @@ _CODES: tuple[tuple[type[BaseException], WinError], ...] = (
     (errors.SessionBusyError, WinError.ERROR_SEM_TIMEOUT),
     (errors.SessionError, WinError.ERROR_INVALID_HANDLE),
     (errors.StoreBusyError, WinError.ERROR_SEM_TIMEOUT),
+    (errors.PathAccessError, WinError.ERROR_ACCESS_DENIED),
     (errors.PathUnresponsiveError, WinError.ERROR_SEM_TIMEOUT),
     (errors.StoreError, WinError.ERROR_WRITE_FAULT),
     (errors.ProcessError, WinError.ERROR_ACCESS_DENIED),

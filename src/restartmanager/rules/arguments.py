@@ -53,8 +53,11 @@ def texts(values: Iterable[str], what: str) -> tuple[str, ...]:
     if isinstance(values, str | bytes):
         raise _one_where_many_belong(values, what)
     names = tuple(values)
-    if any(not isinstance(name, str) or not name or "\0" in name for name in names):
-        raise UsageError(f"{what} has an entry that is empty or no text.")
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise UsageError(f"{what} has an entry that is empty or no text.")
+        if "\0" in name:
+            raise UsageError(f"{what} has an entry with a NUL byte, which no name has: {name!r}.")
     return names
 
 

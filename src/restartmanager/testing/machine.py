@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from restartmanager.errors import (
     DirectoryAmongFilesError,
+    MissingResourceError,
     NotStartedError,
     ProcessAccessError,
     ProcessError,
@@ -240,7 +241,7 @@ class SimulatedPackages:
         try:
             return self._world.packages[name]
         except KeyError:
-            raise UsageError(f"No package {name!r} is installed.", hint="Install it.") from None
+            raise MissingResourceError(packages=[name]) from None
 
 
 class SimulatedFileIdentifier:
@@ -249,23 +250,35 @@ class SimulatedFileIdentifier:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def identify(self, files: Sequence[str], trees: Sequence[str]) -> Resources:
+    def identify(
+        self,
+        files: Sequence[str],
+        trees: Sequence[str],
+        *,
+        owned: Sequence[str] = (),
+        allow_missing: bool = False,
+    ) -> Resources:
         world = self._world
-        _check(*files, *trees)
+        _check(*files, *owned, *trees)
         for path in files:
             if path in world.folders:
                 raise DirectoryAmongFilesError(path)
         for path in trees:
-            if path not in world.folders:
+            if path in world.files:
                 raise UsageError(f"{path!r} is no directory.", hint="Register it as a file.")
+        lost = [path for path in dict.fromkeys(files) if path not in world.files]
+        lost_trees = [path for path in dict.fromkeys(trees) if path not in world.folders]
+        if (lost or lost_trees) and not allow_missing:
+            raise MissingResourceError(files=lost, trees=lost_trees)
+        named = dict.fromkeys((*files, *(path for path in owned if path not in world.folders)))
         return Resources(
-            files=tuple(FileResource(path, world.files.get(path)) for path in dict.fromkeys(files)),
+            files=tuple(FileResource(path, world.files.get(path)) for path in named),
             trees=tuple(TreeResource(path, _below(world, path)) for path in dict.fromkeys(trees)),
         )
 
-    def resources_at(self, paths: Sequence[str]) -> Resources:
-        _check(*paths)
-        distinct, folders = dict.fromkeys(paths), self._world.folders
+    def resources_at(self, paths: Sequence[str], *, owned: Sequence[str] = ()) -> Resources:
+        _check(*paths, *owned)
+        distinct, folders = dict.fromkeys((*paths, *owned)), self._world.folders
         return Resources(
             files=tuple(FileResource(path, None) for path in distinct if path not in folders),
             trees=tuple(TreeResource(path) for path in distinct if path in folders),

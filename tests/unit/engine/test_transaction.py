@@ -11,6 +11,7 @@ from restartmanager import errors
 from restartmanager.api.secondary import JoinedSession
 from restartmanager.model import (
     FilterAction,
+    How,
     RebootReason,
     RestartBy,
     RestartFlags,
@@ -21,6 +22,7 @@ from restartmanager.model import (
 )
 from restartmanager.model.identity import UniqueProcess
 from restartmanager.testing.machine import SimulatedScanner
+from restartmanager.testing.services import SimulatedServices, Unit
 from restartmanager.testing.world import Program, Temper, World
 from support.simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_world
 
@@ -71,7 +73,7 @@ def test_an_empty_session_has_an_empty_list() -> None:
 
 def test_a_service_that_nobody_can_be_asked_about_is_said_so() -> None:
     session = Installer(library_world()).session()
-    session.register(services=["nginx"])
+    session.register(services=["nginx"], allow_missing=True)
     (unexplained,) = session.affected().unexplained
     assert unexplained.path == "nginx"
     assert "no service manager" in unexplained.reason
@@ -676,6 +678,9 @@ def test_the_key_is_not_in_the_repr() -> None:
         {"services": "nginx"},
         {"processes": [7]},
         {"trees": ["/no/such/tree"]},
+        {"files": [LIBRARY, "/no/such/file"]},
+        {"packages": ["no-such-package"]},
+        {"services": ["no-such-service"]},
     ],
 )
 def test_wrong_resources_are_refused_and_nothing_is_registered(wrong: dict[str, list[str]]) -> None:
@@ -684,6 +689,62 @@ def test_wrong_resources_are_refused_and_nothing_is_registered(wrong: dict[str, 
     with pytest.raises(errors.UsageError):
         session.register(**wrong)  # type: ignore[arg-type]
     assert session.resources() == before
+
+
+def test_all_bad_names_of_a_call_are_named_at_once() -> None:
+    session = Installer(library_world()).session()
+    with pytest.raises(errors.MissingResourceError) as caught:
+        session.register(
+            files=["/a", LIBRARY, "/a"], trees=["/t"], packages=["p", "p"], services=["s"]
+        )
+    assert caught.value.message == (
+        "No file '/a' exists, no directory '/t' exists, no package 'p' is installed and "
+        "no service 's' is known here."
+    )
+    assert caught.value.missing == {
+        "files": ("/a",),
+        "trees": ("/t",),
+        "packages": ("p",),
+        "services": ("s",),
+    }
+
+
+def test_what_only_comes_with_the_change_may_be_named_by_both_roles() -> None:
+    world = library_world()
+    installer = Installer(world)
+    session = installer.session()
+    engine = installer.engine(world.run("/usr/bin/secondary"))
+    joined = JoinedSession(engine, engine.join(session.key).key)
+    names = {"trees": ["/t"], "packages": ["p"], "services": ["s"]}
+    for role in (session, joined):
+        with pytest.raises(errors.MissingResourceError):
+            role.register(files=["/a"], **names)  # type: ignore[arg-type]
+        role.register(files=["/a"], **names, allow_missing=True)  # type: ignore[arg-type]
+    found = session.resources()
+    assert [file.path for file in found.files] == [LIBRARY, "/a"]
+    assert [tree.path for tree in found.trees] == ["/t"]
+    assert found.services == ("s",)
+
+
+def test_a_file_that_came_with_the_change_is_known_to_be_used() -> None:
+    world = library_world()
+    session = Installer(world).session()
+    session.register(files=["/usr/lib/new.so"], allow_missing=True)
+    world.install("/usr/lib/new.so")
+    user = world.run("/usr/bin/user")
+    world.hold(user, "/usr/lib/new.so", How.MAPPED)
+    assert [app.name for app in session.affected().applications] == ["user"]
+
+
+def test_a_service_is_registered_by_any_of_its_names_only() -> None:
+    world = library_world()
+    services = SimulatedServices(world)
+    services.add("nginx.service", Unit("/usr/sbin/nginx"))
+    session = Installer(world, services=services).session()
+    session.register(services=["nginx"])
+    with pytest.raises(errors.MissingResourceError, match="No service 'ngnix' is known here"):
+        session.register(services=["nginx", "ngnix"])
+    assert session.resources().services == ("nginx",)
 
 
 def test_a_cancel_from_another_thread_reaches_the_operation() -> None:

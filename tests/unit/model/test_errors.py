@@ -28,6 +28,8 @@ _FAILED = Outcome(
 EXAMPLES: list[errors.RestartManagerError] = [
     errors.UsageError("That is no path.", hint="Give a path."),
     errors.DirectoryAmongFilesError("/etc"),
+    errors.DeviceAmongFilesError(["/dev/null"]),
+    errors.MissingResourceError(files=["/x"], services=["y"]),
     errors.OutOfSequenceError("Restart", "shutdown"),
     errors.ConfigurationError("/etc/x.toml", "line 3: no such key"),
     errors.NoSuchSessionError(),
@@ -42,6 +44,7 @@ EXAMPLES: list[errors.RestartManagerError] = [
     errors.StoreVersionError("/x", 9, 1),
     errors.StoreFullError("/x"),
     errors.StoreUnsafeError("/x", "others may write to it"),
+    errors.PathAccessError(["/root/x"]),
     errors.PathUnresponsiveError("/mnt/dead/file"),
     errors.ProcessGoneError(7),
     errors.ProcessAccessError(7, "signal it"),
@@ -97,6 +100,34 @@ def test_has_a_windows_code(error: errors.RestartManagerError) -> None:
 
 def test_an_action_error_names_what_failed() -> None:
     assert "app: it still runs." in str(errors.ShutdownError([_FAILED]))
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (1, "No file '/0' exists."),
+        (2, "No files '/0' and '/1' exist."),
+        (5, "No files '/0', '/1', '/2', '/3' and '/4' exist."),
+        (6, "No files '/0', '/1', '/2', '/3', '/4' and 1 more exist."),
+        (10_000, "No files '/0', '/1', '/2', '/3', '/4' and 9995 more exist."),
+    ],
+)
+def test_of_many_bad_names_five_are_said_and_how_many_more(count: int, words: str) -> None:
+    names = [f"/{number}" for number in range(count)]
+    error = errors.MissingResourceError(files=names)
+    assert error.message == words
+    assert error.missing == {"files": tuple(names)}
+    for kind, end in (("PathAccessError", ": permission denied."), ("DeviceAmongFilesError", ".")):
+        message = getattr(errors, kind)(names).message
+        assert message.startswith("'/0'")
+        assert message.endswith(end)
+        assert message.count("'/") == min(count, 5)
+
+
+def test_a_bad_name_is_said_so_that_it_can_be_shown() -> None:
+    error = errors.MissingResourceError(files=["/a\x1b[2J", "/" + "b" * 5000])
+    assert "\x1b" not in error.message
+    assert len(error.message) < 300
 
 
 def test_all_names_are_public() -> None:

@@ -91,29 +91,36 @@ class Leads:
                 }
 
 
-def directories_among(paths: Iterable[str]) -> set[str]:
-    """The directories among these absolute paths.
+def directories_among(paths: Iterable[str], hidden: list[str] | None = None) -> set[str]:
+    """The directories among these absolute paths; ``hidden`` takes in those that the caller may
+    not look at.
 
     Raises PathUnresponsiveError for one whose file system does not answer.
     """
     found: set[str] = set()
+    unseen = [] if hidden is None else hidden
     for folder, names in _by_folder(paths).items():
         candidates = _no_files(folder, names) if len(names) >= _MANY else names.values()
-        found.update(path for path in candidates if _is_directory(path))
+        found.update(path for path in candidates if _is_directory(path, unseen))
     return found
 
 
-def _is_directory(path: str) -> bool:
+def _is_directory(path: str, hidden: list[str]) -> bool:
     try:
         return stat.S_ISDIR(patient_stat(path, path).st_mode)
     except UnresponsiveError:
         raise PathUnresponsiveError(path) from None
+    except PermissionError:
+        hidden.append(path)
+        return False
     except (OSError, ValueError):
         return False
 
 
 def _no_files(folder: str, names: _Folder) -> Collection[str]:
     """The paths in this folder that may lead to something else than a regular file."""
+    if not os.access(f"{folder}/", os.X_OK, effective_ids=True):  # its names say nothing then
+        return names.values()
     with suppress(OSError), os.scandir(f"{folder}/") as entries:
         some = islice(entries, _WORTH * len(names))
         others = [entry.name for entry in some if not entry.is_file(follow_symlinks=False)]

@@ -84,6 +84,19 @@ class Tree:
     def __exit__(self, *_: object) -> None:
         os.close(self._held)
 
+    def is_listable(self) -> bool:
+        """Whether the caller may see what is in the folder itself."""
+        waits_for(self.path)
+        try:
+            os.close(os.open(".", _LISTED, dir_fd=self._held))
+        except PermissionError:
+            return False
+        except OSError:
+            return True
+        finally:
+            has_it()
+        return True
+
     def walk(self) -> Generator[tuple[str, os.stat_result], None, None]:
         """The folder and everything below it but symbolic links, which nobody can hold, each by
         its path below ``path``.

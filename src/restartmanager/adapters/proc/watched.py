@@ -95,11 +95,13 @@ def patient_read(descriptor: int, size: int, subject: str) -> bytes:
         has_it()
 
 
-def patient_stat(path: str, subject: str, *, dir_fd: int | None = None) -> os.stat_result:
+def patient_stat(
+    path: str, subject: str, *, dir_fd: int | None = None, follow_symlinks: bool = True
+) -> os.stat_result:
     """``os.stat`` that is watched: see ``waits_for``."""
     waits_for(subject)
     try:
-        return os.stat(path, dir_fd=dir_fd)
+        return os.stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
     finally:
         has_it()
 

@@ -79,6 +79,10 @@ def join(key: str) -> int:
         "Names that may hold line feeds:",
         "find . -type f -print0 | restartctl session register -0 --files-from -",
     ),
+    (
+        "Also files that an archive only brings:",
+        "tar -tf new.tar | restartctl session register --allow-missing --files-from -",
+    ),
 )
 @click.command(cls=Command)
 @key_argument
@@ -97,12 +101,14 @@ def register(
     """Register what will be changed, before it is changed.
 
     For the installer that started the session and for every other one that was given its key.
-    All of it is registered, or nothing. Lines of a list that name a directory are passed over:
-    lists of packages are full of them.
+    All of it is registered, or nothing: a name that nothing has is an error, unless --allow-missing
+    says that it comes with the change. Lines of a list that name a directory are passed over: lists
+    of packages are full of them.
     """
     from restartmanager.cli.exitcodes import ExitCode
 
     listed = _read_list(files_from, null=null) if files_from is not None else []
+    listed = [name for name in listed if not _is_folder(name, to_come=spec.allow_missing)]
     if not spec and files_from is None:
         raise click.UsageError(
             "Nothing to register: give --file, --tree, --package, --service, --pid or --files-from."
@@ -191,5 +197,12 @@ def _read_list(path: str, *, null: bool) -> list[str]:
             data = file.read(_LIST_LIMIT + 1)
     if len(data) > _LIST_LIMIT:
         raise click.UsageError("The list of files is longer than 64 MiB: register it in parts.")
-    names = data.split(b"\0" if null else b"\n")
-    return [os.fsdecode(name) for name in names if name and not os.path.isdir(name)]
+    return [os.fsdecode(name) for name in data.split(b"\0" if null else b"\n") if name]
+
+
+def _is_folder(name: str, *, to_come: bool) -> bool:
+    """Whether a name in a list is that of a directory; also one that is to come, as archives have
+    them."""
+    return os.path.isdir(name) or (
+        to_come and name.endswith("/") and not os.path.lexists(name.rstrip("/"))
+    )

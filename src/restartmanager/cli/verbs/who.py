@@ -45,7 +45,11 @@ def who(
     mapped, open or run count, and scripts that an interpreter runs. Processes of other users can be
     seen by root only; the last line says how many could not be looked into.
 
-    Exit status: 0 somebody uses them, 1 nobody that can be seen.
+    Nobody uses a file that does not exist, unless a process still has a removed one: a note says
+    so, for the path may be mistyped. A path that you may not look at is an error.
+
+    Exit status: 0 somebody uses them, 1 nobody that can be seen, 2 no such package, 5 permission
+    denied.
     """
     from restartmanager.api.questions import who_uses
 
@@ -56,6 +60,7 @@ def who(
         return _without_ourselves(who_uses(*paths, packages=packages))
 
     if shape is not None:
+        _note_missing(paths)
         return _status(_shown(ask, shape, len(paths + packages)))
     affected = ask()
     _note_missing(paths)
@@ -121,5 +126,15 @@ def _note_missing(paths: tuple[str, ...]) -> None:
     from restartmanager.model.escaping import escape
 
     for path in paths:
-        if not os.path.lexists(path):
+        if _is_missing(path):
             Console(sys.stderr).say(f"note: {escape(path)} does not exist")
+
+
+def _is_missing(path: str) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):  # what cannot be asked about is an error of its own
+        return False
+    return False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.errors import DirectoryAmongFilesError, UsageError
+from restartmanager.errors import DirectoryAmongFilesError, MissingResourceError, UsageError
 from restartmanager.model import FileResource, TreeResource
 
 if TYPE_CHECKING:
@@ -54,9 +54,30 @@ class FileIdentifierContract:
         assert self._seen(path).identity not in {before.identity, None}
 
     def test_a_path_that_leads_nowhere_has_no_identity(self) -> None:
-        """Files need not exist when they are registered."""
+        """Where it is allowed that files and trees only come with the change."""
         path = f"{self.new_folder()}/later"
-        assert self._seen(path) == FileResource(path, None)
+        seen = self.identifier().identify([path], [path + "s"], allow_missing=True)
+        assert seen.files == (FileResource(path, None),)
+        assert seen.trees == (TreeResource(path + "s"),)
+
+    def test_what_is_missing_is_an_error_that_names_it(self) -> None:
+        """Each name once, files and trees apart; what is there beside them changes nothing."""
+        file = self._file()
+        lost, tree = f"{self.new_folder()}/lost", f"{self.new_folder()}/tree"
+        with pytest.raises(MissingResourceError) as caught:
+            self.identifier().identify([lost, file, lost], [tree])
+        assert caught.value.missing == {"files": (lost,), "trees": (tree,)}
+
+    def test_a_package_may_own_what_is_not_there(self) -> None:
+        """Whoever installed it may have left something out; what was named itself stays first."""
+        file, lost = self._file(), f"{self.new_folder()}/lost"
+        seen = self.identifier().identify([file], [], owned=[lost, file])
+        assert [(item.path, item.identity is None) for item in seen.files] == [
+            (file, False),
+            (lost, True),
+        ]
+        asked = self.identifier().resources_at([file], owned=[lost])
+        assert [item.path for item in asked.files] == [file, lost]
 
     def test_a_path_that_is_named_twice_counts_once(self) -> None:
         """In its first place."""

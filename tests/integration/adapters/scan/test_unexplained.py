@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from programs.situations import SITUATIONS
-from restartmanager.adapters.proc.files import identify
+from restartmanager.adapters.proc.files import identify, identity_of
 from restartmanager.adapters.proc.mounts import Mounts
 from restartmanager.adapters.scan.hidden import (
     find_hidden,
@@ -21,7 +21,7 @@ from restartmanager.adapters.scan.kernel_holders import UsedFiles, kernel_uses, 
 from restartmanager.adapters.scan.leases import FILE_SYSTEMS, LeaseProbe, Verdict
 from restartmanager.adapters.scan.proc_scan import ProcScanner, is_held
 from restartmanager.adapters.scan.unexplained import Explanation, explain
-from restartmanager.model import Evidence, Holder, How, Sighting, Unexplained
+from restartmanager.model import Evidence, FileResource, Holder, How, Sighting, Unexplained
 from support.laboratory import (
     NOBODY,
     answer,
@@ -114,7 +114,8 @@ def test_a_lock_names_a_process_that_may_not_be_looked_into() -> None:
 
 
 def test_nothing_is_explained_that_is_not_in_use(data: Path) -> None:
-    files = identify([str(data), "/nowhere", "/dev/null"], []).files
+    device = FileResource("/dev/null", identity_of(os.stat("/dev/null")))
+    files = (*identify([str(data), "/nowhere"], [], allow_missing=True).files, device)
     assert explain(files, LeaseProbe()) == Explanation()
 
 
@@ -185,7 +186,7 @@ def test_a_loop_device_is_known_by_its_path_where_it_may_not_be_asked(
     (folder / "dev").write_bytes(b"7:99999\n")
     (folder / "loop/backing_file").write_bytes(os.fsencode(data) + b"\n")
     (tmp_path / "sys/block/loop0").mkdir()
-    resources = identify([str(data), "/nowhere"], [])
+    resources = identify([str(data), "/nowhere"], [], allow_missing=True)
     found = kernel_uses(resources.files, sys=str(tmp_path / "sys"))
     assert found == (Unexplained(str(data), "it backs the loop device /dev/loop99999"),)
 

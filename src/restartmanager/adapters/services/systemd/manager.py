@@ -18,7 +18,12 @@ from restartmanager.adapters.services.systemd.dbus import Bus, BusGoneError, Ref
 from restartmanager.adapters.services.systemd.jobs import explained
 from restartmanager.adapters.services.systemd.operations import StopRun
 from restartmanager.adapters.services.systemd.starts import ReleaseRun, RenewRun, StartRun
-from restartmanager.adapters.services.systemd.unit_facts import Unit, declared_wish, is_unit_name
+from restartmanager.adapters.services.systemd.unit_facts import (
+    Unit,
+    can_be_loaded,
+    declared_wish,
+    is_unit_name,
+)
 from restartmanager.adapters.services.systemd.units import (
     failed_units,
     list_units,
@@ -64,7 +69,7 @@ class Systemd:
 
     def resolve(self, names: Iterable[str]) -> Mapping[str, Service]:
         full = {name: name if name.endswith(".service") else f"{name}.service" for name in names}
-        wanted = {name: unit for name, unit in full.items() if is_unit_name(unit)}
+        wanted = {name: unit for name, unit in full.items() if can_be_loaded(unit)}
         found: dict[str, Service] = {}
         for user in (None,) if self._uid == 0 else (None, self._uid):
             left = {name: unit for name, unit in wanted.items() if name not in found}

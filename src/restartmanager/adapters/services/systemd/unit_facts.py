@@ -33,6 +33,7 @@ SPECIAL_FACTS = ("SubState", "UnitFileState", "InvocationID", "Service.Result")
 """The properties that are asked besides of those that are special."""
 
 _NAME = re.compile(r"[A-Za-z0-9:_.\\@-]{1,250}\.[a-z]{3,10}")
+_NAME_BYTES = 255  # unit-name.h: UNIT_NAME_MAX, without the NUL
 _NAMES_AT_MOST = 10_000  # a user's manager may give any number
 _STATES = {
     "active": ServiceState.ACTIVE,
@@ -59,6 +60,14 @@ _INFINITE = 2**64 - 1  # USEC_INFINITY in systemd
 def is_unit_name(name: object) -> bool:
     """Whether this can be the full name of a unit."""
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def can_be_loaded(name: str) -> bool:
+    """Whether a manager can look for a unit of this name: not for a template, and one such name
+    keeps it from answering for all others that it is asked about with it."""
+    start, at, instance = name.rpartition(".")[0].partition("@")
+    whole = bool(start and (instance or not at))
+    return is_unit_name(name) and whole and len(name) <= _NAME_BYTES
 
 
 def state_of(word: str) -> ServiceState:
