@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 _NAMED_AT_MOST = 5
 _SHOWN_AT_MOST = 200
+_HINT = (
+    "Mend the name, or say that it only comes with the change: --allow-missing, or "
+    "register(allow_missing=True)."
+)
+_ASK_DOCTOR = " 'restartctl doctor' shows which service managers answer."
 
 
 class MissingResourceError(UsageError, LookupError):
@@ -40,9 +45,7 @@ class MissingResourceError(UsageError, LookupError):
         )
         super().__init__(
             _sentence([_none(*kind) for kind in words if kind[0]]),
-            hint=hint
-            or "Mend the name, or say that it only comes with the change: --allow-missing, or "
-            "register(allow_missing=True).",
+            hint=hint or (_HINT + _ASK_DOCTOR if services else _HINT),
         )
         named = {"files": files, "trees": trees, "packages": packages, "services": services}
         self.missing = {kind: tuple(names) for kind, names in named.items() if names}
