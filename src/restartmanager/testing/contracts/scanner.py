@@ -145,9 +145,9 @@ class ScannerContract:
         _same(self._evidence(resources), [(process.pid, path, (How.MAPPED,), True)])
 
     def test_a_file_that_came_after_registration_is_found(self) -> None:
-        """Files need not exist when they are registered."""
+        """Files need not exist when they are registered, where that is allowed."""
         path = f"{self.new_folder()}/later"
-        resources = self.files().identify([path], [])
+        resources = self.files().identify([path], [], allow_missing=True)
         _same([file.identity for file in resources.files], [None])
         self.new_program(path)
         process = self.opens(path)
