@@ -100,6 +100,6 @@ class Claims:
         the next operation takes the claim over."""
         try:
             self._store.finish(key, me)
-        except StoreError:
-            _log.exception("the session could not be marked as free")
+        except StoreError as error:
+            _log.warning("the session could not be marked as free: %s", error.message)
             self._unfinished.add(key)

@@ -134,10 +134,15 @@ class Engine:
         self.event_log.write(events.ended(key))
 
     def _forget(self, key: str, *, for_good: bool = False) -> None:
-        if not for_good and any(entry.outstanding for entry in self._memory.journal(key)):
-            self.store.disown(key)
-        else:
-            self.store.delete_session(key)
+        known = self._memory.remembers(key)
+        try:
+            if not for_good and any(entry.outstanding for entry in self._memory.journal(key)):
+                self.store.disown(key)
+            else:
+                self.store.delete_session(key)
+        except NoSuchSessionError:  # the memory was lost meanwhile, and with it the session
+            if not known:
+                raise
         self._memory.forget(key)
 
     def is_abandoned(self, record: SessionRecord) -> bool:

@@ -49,7 +49,7 @@ class JournalMemory:
         try:
             self._store.write_entries(key, unwritten.values())
         except LOST as error:
-            _log.warning("the journal is only remembered, for it cannot be written: %s", error)
+            _log.warning("the journal is only remembered: %s", error.message)
         else:
             unwritten.clear()
 
@@ -73,6 +73,10 @@ class JournalMemory:
             if key not in self._filters:
                 raise
         return self._filters[key]
+
+    def remembers(self, key: str) -> bool:
+        """Whether this process has written anything for the session."""
+        return key in self._entries
 
     def knows(self, key: str) -> bool:
         """Whether something is owed that this process knows of."""
