@@ -186,6 +186,37 @@ def test_a_command_that_ignores_the_signal_may_finish(machine: Machine) -> None:
     assert len(machine.holders()) == 1
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo in; read line; echo out",
+        "exec 3<&0; sh -c 'echo in; read line; echo out' <&3 & wait",
+        "setsid sleep 30 >/dev/null 2>&1 <&1 & echo in; read line; echo out",
+    ],
+    ids=["command", "child", "daemon"],
+)
+def test_nothing_comes_back_while_the_command_of_a_dead_installer_works(
+    machine: Machine, script: str
+) -> None:
+    """It may still replace files. A daemon that it has started keeps nothing from coming back."""
+    machine.hold("register")
+    work = machine.begin("run", "-f", machine.file, "--", "sh", "-c", script)
+    assert work.stdout is not None
+    assert work.stdin is not None
+    assert work.stdout.readline() == b"in\n"
+    work.kill()
+    work.wait(PATIENCE_S)
+    machine.ok("recover")
+    assert machine.holders() == []
+    work.stdin.write(b"go\n")
+    work.stdin.flush()
+    assert work.stdout.read() == b"out\n"
+    while not machine.holders():  # the command exits a moment after its last word
+        machine.ok("recover")
+    assert len(machine.holders()) == 1
+    assert machine.ok("session", "ls") == "No open sessions.\n"
+
+
 def test_a_signal_while_applications_are_closed_calls_it_off(machine: Machine) -> None:
     deaf = machine.hold("deaf")
     machine.environment["RESTARTMANAGER_TIMEOUT_S"] = "4"

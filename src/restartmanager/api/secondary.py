@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from restartmanager.api.settings import KEY_VARIABLE
+from restartmanager.api.settings import handed_on
 from restartmanager.errors import NoSuchSessionError, SessionEndedError
 from restartmanager.model import ResourceSpec
 from restartmanager.rules import arguments
@@ -32,8 +32,9 @@ class SessionHandle:
         return self._key
 
     def environ(self) -> dict[str, str]:
-        """The environment variable that hands the key to a secondary, as a dictionary."""
-        return {KEY_VARIABLE: self._key}
+        """The environment variables that hand the key to a secondary, as a dictionary. While what
+        has them works, the session is not abandoned, though its installer may be dead."""
+        return handed_on(self._key)
 
     def register(  # noqa: PLR0913 - each kind of resource, and one wish
         self,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "RESTARTMANAGER_SESSION_KEY"
 """The environment variable in which a primary hands the key to its secondaries."""
+JOB_VARIABLE = "RESTARTMANAGER_SESSION_JOB"
+"""The session of processes (setsid(2)) in which an installer hands its key on."""
 STATE_VARIABLE = "RESTARTMANAGER_STATE_DIR"
 """Where sessions are remembered, an absolute path."""
 TIMEOUT_VARIABLE = "RESTARTMANAGER_TIMEOUT_S"
@@ -140,3 +142,9 @@ def _wrong(variable: str, hint: str) -> UsageError:
     from restartmanager.errors import UsageError
 
     return UsageError(f"{variable} is {os.environ.get(variable)!r}.", hint=hint)
+
+
+def handed_on(key: str) -> dict[str, str]:
+    """The variables by which an installer hands its key on to what it runs. While that works, the
+    session is not abandoned, though the installer may be dead."""
+    return {KEY_VARIABLE: key, JOB_VARIABLE: str(os.getsid(0))}

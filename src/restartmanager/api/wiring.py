@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from restartmanager.api.settings import (
     EVENTS_VARIABLE,
+    JOB_VARIABLE,
     KERNEL_VARIABLE,
+    KEY_VARIABLE,
     LEASES_VARIABLE,
     cache_folder,
     limits,
@@ -52,6 +54,7 @@ def make_engine() -> Engine:
         clock=inspector.clock,
         limits=limits(),
         variables=_login_variables,
+        still_works=_still_works,
         event_log=SystemEventLog() if wanted(EVENTS_VARIABLE) else NoEventLog(),
     )
 
@@ -62,6 +65,13 @@ def _login_variables() -> Mapping[str, str]:
     from restartmanager.adapters.login import own_variables
 
     return own_variables(os.environ)
+
+
+def _still_works(key: str) -> bool:
+    """Looked at when the installer of a session is dead."""
+    from restartmanager.adapters.processes.jobs import still_works
+
+    return still_works(KEY_VARIABLE, JOB_VARIABLE, key)
 
 
 class _Channels:

@@ -80,6 +80,8 @@ class Engine:
     variables: Callable[[], Mapping[str, str]] = dict
     """The environment of the calling process, as far as it is that of its own user's login."""
     event_log: EventLog = field(default_factory=NoEventLog)
+    still_works: Callable[[str], bool] = lambda _: False
+    """Whether something still works that a dead installer has handed this key to."""
     _claims: Claims = field(init=False)
     _memory: JournalMemory = field(init=False)
 
@@ -146,9 +148,10 @@ class Engine:
         self._memory.forget(key)
 
     def is_abandoned(self, record: SessionRecord) -> bool:
-        """Whether nobody will ever end this session: its owner is dead, or its time is over."""
+        """Whether nobody will ever end this session: its owner is dead, and so is all that it has
+        begun, or its time is over."""
         if record.owner is not None:
-            return not self.processes.is_alive(record.owner)
+            return not (self.processes.is_alive(record.owner) or self.still_works(record.key))
         expired = record.expires_at is not None and self.clock.now() >= record.expires_at
         return expired or record.boot_id != boot_id()
 
