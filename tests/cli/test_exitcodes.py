@@ -16,6 +16,7 @@ EXPECTED = {
     "MissingResourceError": 2,
     "NoSuchSessionError": 6,
     "NotRestartableError": 3,
+    "NotStartedError": 3,
     "OperationCancelledError": 7,
     "OutOfSequenceError": 2,
     "PathAccessError": 5,
