@@ -39,6 +39,8 @@ EVENTS = "tests/unit/engine/test_events.py::"
 TRANSACTION = "tests/unit/engine/test_transaction.py::"
 LIMITS = "tests/integration/attacks/test_limits.py::"
 SAID = "tests/integration/attacks/test_said_before.py::"
+NAMES = "tests/integration/api/test_bad_names.py::"
+FILES = "tests/unit/adapters/proc/test_files.py::"
 WATCHED = "tests/unit/adapters/proc/test_watched.py::"
 
 MUTATIONS = (
@@ -435,6 +437,48 @@ MUTATIONS = (
         "PermissionError):\n            self._not_inspectable += 1",
         "PermissionError):\n            return",
         "tests/integration/adapters/scan/test_scanner.py::test_an_ordinary_user_sees_his_own_and_counts_the_others",
+    ),
+    Mutation(
+        11,
+        "rules/names.py",
+        "    if number in _DENIED:",
+        "    if number in ():",
+        NAMES + "test_what_may_not_be_looked_at_is_said_so",
+    ),
+    Mutation(
+        11,
+        "adapters/proc/listings.py",
+        "os.access(f\"{folder}/\", os.X_OK, effective_ids=True)",
+        "True",
+        NAMES + "test_nor_is_it_overlooked_among_very_many",
+    ),
+    Mutation(
+        11,
+        "adapters/packages.py",
+        "listed is not None and _is_installed(query, tool, name)",
+        "listed is not None",
+        NAMES + "test_a_package_that_was_removed_is_not_installed",
+    ),
+    Mutation(
+        11,
+        "adapters/proc/files.py",
+        "        if (self.files or self.trees) and not allow_missing:",
+        "        if self.trees and not allow_missing:",
+        FILES + "test_what_is_not_there_is_missing_unless_it_is_allowed",
+    ),
+    Mutation(
+        11,
+        "rules/names.py",
+        "    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):",
+        "    if stat.S_ISBLK(mode):",
+        FILES + "test_a_device_is_no_file_also_behind_a_link",
+    ),
+    Mutation(
+        11,
+        "engine/identifier.py",
+        "() if spec.allow_missing else _unknown(spec.services, services)",
+        "()",
+        TRANSACTION + "test_all_bad_names_of_a_call_are_named_at_once",
     ),
     Mutation(
         12,
