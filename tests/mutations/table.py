@@ -448,7 +448,7 @@ MUTATIONS = (
     Mutation(
         11,
         "adapters/proc/listings.py",
-        "os.access(f\"{folder}/\", os.X_OK, effective_ids=True)",
+        'os.access(f"{folder}/", os.X_OK, effective_ids=True)',
         "True",
         NAMES + "test_nor_is_it_overlooked_among_very_many",
     ),
