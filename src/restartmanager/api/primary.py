@@ -6,6 +6,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
+from restartmanager.api.dropped import end_when_dropped
 from restartmanager.api.secondary import SessionHandle
 from restartmanager.api.stopped import Stopped, beside
 from restartmanager.errors import (
@@ -37,11 +38,14 @@ class PrimarySession(SessionHandle):
     """The handle of who started the session. Made by start_session.
 
     As a context manager it brings back what is still stopped and ends the session on leaving, also
-    after an exception. All methods raise SessionEndedError once it is ended.
+    after an exception. All methods raise SessionEndedError once it is ended. A handle that is
+    dropped ends its session as well, unless something is stopped: that comes back with the next
+    session of this process, or by recovery after its exit.
     """
 
-    def __init__(self, engine: Engine, key: str) -> None:
+    def __init__(self, engine: Engine, key: str, *, ends_when_dropped: bool = False) -> None:
         super().__init__(engine, key)
+        self._finalizer = end_when_dropped(self, engine) if ends_when_dropped else None
         self._lock = threading.RLock()  # a signal handler may cancel while it is held
         self._running: CancelToken | None = None
         self._leave_stopped = False
@@ -295,6 +299,8 @@ class PrimarySession(SessionHandle):
                     trouble = error
             self._engine.end(self._key, for_good=for_good)
         self._ended = True
+        if self._finalizer is not None:
+            self._finalizer.detach()
         if trouble is not None:
             raise trouble
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from restartmanager.api.dropped import end_dropped
 from restartmanager.api.primary import PrimarySession
 from restartmanager.api.secondary import JoinedSession
 from restartmanager.api.settings import KEY_VARIABLE
@@ -23,17 +24,20 @@ def start_session(*, expires_after_s: float | None = None) -> PrimarySession:
 
     What a dead installer of the same user left stopped is brought back first. With
     ``expires_after_s`` no process owns the session: ``open_session`` gives its primary's handle to
-    any process of the user that has the key. Raises SessionLimitError at the 65th, StoreError.
+    any process of the user that has the key. Without, the session ends with this process, or when
+    its handle is dropped while nothing is stopped. Raises SessionLimitError at the 65th,
+    StoreError.
     """
+    end_dropped(bring_back=True)
     engine = make_engine()
     engine.recover()
-    return PrimarySession(engine, engine.start(expires_after_s=expires_after_s).key)
+    return _start(engine, expires_after_s)
 
 
 def new_session(*, expires_after_s: float | None = None) -> PrimarySession:
     """As ``start_session``, with what dead installers left stopped left as it is."""
-    engine = make_engine()
-    return PrimarySession(engine, engine.start(expires_after_s=expires_after_s).key)
+    end_dropped(bring_back=False)
+    return _start(make_engine(), expires_after_s)
 
 
 def join_session(key: str | None = None) -> JoinedSession:
@@ -82,6 +86,11 @@ def cancel_operation(key: str) -> SessionInfo | None:
 def recover() -> tuple[Outcome, ...]:
     """Bring back what dead installers of this user left stopped; what became of each."""
     return make_engine().recover()
+
+
+def _start(engine: Engine, expires_after_s: float | None) -> PrimarySession:
+    record = engine.start(expires_after_s=expires_after_s)
+    return PrimarySession(engine, record.key, ends_when_dropped=record.owner is not None)
 
 
 def _led_by_key(engine: Engine, key: str) -> str:
