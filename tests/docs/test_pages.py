@@ -24,6 +24,7 @@ from restartmanager.api.stopped import Stopped
 from restartmanager.app.registering import REPLACES_VARIABLE
 from restartmanager.cli.exitcodes import ExitCode
 from support.paths import DOCS, ROOT, SOURCES
+from unit.rstrtmgr.documented import CANNOT_OCCUR, DOCUMENTED, UNDOCUMENTED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,7 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _NUMBERED = re.compile(r"^\| (\d+) \| `(\w+)` \|", re.MULTILINE)
+_BIT = re.compile(r"^\| (0x\w+) \| `(\w+)` \|", re.MULTILINE)
 _DOCUMENT = re.compile(r"^\| `restartmanager/(\w+)/(\d+)` \|", re.MULTILINE)
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
@@ -131,6 +133,21 @@ def test_every_function_and_code_of_windows_is_listed() -> None:
     assert set(rstrtmgr.__all__[:11]) <= first_cells(text)
     codes = {(int(code), name) for code, name in _NUMBERED.findall(text)}
     assert codes == {(int(code), code.name) for code in rstrtmgr.WinError}
+
+
+def test_every_function_of_windows_stands_with_its_codes() -> None:
+    """The codes are those that the tests of each function provoke."""
+    text = (DOCS / "how-to" / "from-the-windows-api.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| `(Rm\w+)` \| [^|]* \| ([\d ]+) \|", text, re.MULTILINE)
+    told = {(name, int(code)) for name, codes in found for code in codes.split()}
+    documented = {(name, code) for name, codes in DOCUMENTED.items() for code in codes}
+    assert told == (documented | UNDOCUMENTED) - CANNOT_OCCUR.keys()
+
+
+def test_every_status_of_windows_is_listed() -> None:
+    text = (DOCS / "how-to" / "from-the-windows-api.md").read_text(encoding="utf-8")
+    listed = {(int(bit, 16), name) for bit, name in _BIT.findall(text)}
+    assert listed == {(int(bit), bit.name) for bit in rstrtmgr.RM_APP_STATUS}
 
 
 def test_every_variable_is_listed() -> None:

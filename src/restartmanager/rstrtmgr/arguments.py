@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, TypeVar
 from restartmanager.errors import UsageError
 from restartmanager.model import FilterAction
 from restartmanager.rstrtmgr.codes import RmShutdownType
-from restartmanager.rstrtmgr.types import RM_UNIQUE_PROCESS
+from restartmanager.rstrtmgr.dwords import dword, is_null
+from restartmanager.rstrtmgr.structures import RM_UNIQUE_PROCESS
 
 if TYPE_CHECKING:
-    from typing import TypedDict
+    from typing import Literal, TypeAlias, TypedDict
 
     from restartmanager.model.identity import UniqueProcess
 
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
         process: UniqueProcess
         service: str
 
+    Null: TypeAlias = Literal[0] | None
+
 
 _T = TypeVar("_T")
-_ALL_FLAGS = RmShutdownType.RmForceShutdown | RmShutdownType.RmShutdownOnlyRegistered
 
 
 def reserved(flags: int) -> None:
@@ -32,9 +34,10 @@ def reserved(flags: int) -> None:
     _need(_is_count(flags) and flags == 0, "A reserved parameter is not 0.")
 
 
-def text(value: str) -> str:
+def text(value: object) -> str:
     """A string that must be given."""
-    _need(isinstance(value, str), f"{value!r} is no string.")
+    if not isinstance(value, str):
+        raise UsageError(f"{value!r} is no string.")
     return value
 
 
@@ -44,17 +47,26 @@ def capacity(number: int) -> int:
     return number
 
 
-def callback(function: Callable[[int], object] | None) -> Callable[[int], object] | None:
-    """A callback, or none."""
-    _need(function is None or callable(function), f"{function!r} cannot be called.")
+def callback(function: Callable[[int], object] | Null) -> Callable[[int], object] | None:
+    """A callback, or none where it is NULL."""
+    if is_null(function):
+        return None
+    if not callable(function):
+        raise UsageError(f"{function!r} cannot be called.")
     return function
 
 
 def action_flags(flags: int) -> tuple[bool, bool]:
-    """Whether RmForceShutdown and RmShutdownOnlyRegistered are set."""
-    _need(_is_count(flags) and not flags & ~_ALL_FLAGS, f"{flags!r} are no shutdown flags.")
-    force = bool(flags & RmShutdownType.RmForceShutdown)
-    return force, bool(flags & RmShutdownType.RmShutdownOnlyRegistered)
+    """Whether RmForceShutdown and RmShutdownOnlyRegistered are set.
+
+    Other bits ask for nothing: Microsoft's page has no code for them.
+    """
+    _need(_is_count(flags), f"{flags!r} are no shutdown flags.")
+    options = RmShutdownType(dword(flags))
+    return (
+        RmShutdownType.RmForceShutdown in options,
+        RmShutdownType.RmShutdownOnlyRegistered in options,
+    )
 
 
 def elements(count: int, values: Sequence[_T] | None, kind: type[_T]) -> Sequence[_T]:
@@ -83,18 +95,21 @@ def filter_action(number: int) -> FilterAction:
 
 
 def filter_target(
-    executable: str | None, process: RM_UNIQUE_PROCESS | None, service: str | None
+    executable: str | Null,
+    process: RM_UNIQUE_PROCESS | Null,
+    service: str | Null,
+    full_name: Callable[[str], str],
 ) -> Target:
-    """The one target of a filter.
+    """The one target of a filter; the others are NULL. ``full_name`` gives that of a service.
 
     A process that cannot exist is none: the filter would seem to protect something.
     """
-    given = [target for target in (executable, process, service) if target is not None]
+    given = [target for target in (executable, process, service) if not is_null(target)]
     _need(len(given) == 1 and given[0] != "", "A filter has exactly one target.")
-    if executable is not None:
+    if not is_null(executable):
         return {"executable": text(executable)}
-    if service is not None:
-        return {"service": text(service)}
+    if not is_null(service):
+        return {"service": full_name(text(service))}
     identity = process.identity() if isinstance(process, RM_UNIQUE_PROCESS) else None
     if identity is None:
         raise UsageError(f"{process!r} is no process that can exist.")

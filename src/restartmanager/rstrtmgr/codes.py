@@ -6,10 +6,11 @@ filters are in the model, which uses the same numbers.
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 from restartmanager import errors
 from restartmanager.model import AppType
+from restartmanager.rstrtmgr.dwords import ALL_ONES
 
 __all__ = [
     "APP_TYPE_CODES",
@@ -18,9 +19,15 @@ __all__ = [
     "CCH_RM_SESSION_KEY",
     "MAX_SESSIONS",
     "RESTART_MAX_CMD_LINE",
+    "RM_APP_STATUS",
+    "RM_APP_TYPE",
+    "RM_FILTER_ACTION",
+    "RM_FILTER_TRIGGER",
     "RM_INVALID_PROCESS",
     "RM_INVALID_TS_SESSION",
+    "RM_REBOOT_REASON",
     "RM_SESSION_KEY_LEN",
+    "RM_SHUTDOWN_TYPE",
     "RmAppType",
     "RmShutdownType",
     "WinError",
@@ -31,8 +38,8 @@ RM_SESSION_KEY_LEN = 16
 CCH_RM_SESSION_KEY = 2 * RM_SESSION_KEY_LEN
 CCH_RM_MAX_APP_NAME = 255
 CCH_RM_MAX_SVC_NAME = 63
-RM_INVALID_TS_SESSION = 0xFFFFFFFF
-RM_INVALID_PROCESS = 0xFFFFFFFF
+RM_INVALID_TS_SESSION = ALL_ONES
+RM_INVALID_PROCESS = ALL_ONES
 MAX_SESSIONS = 64
 RESTART_MAX_CMD_LINE = 1024
 
@@ -70,11 +77,58 @@ class RmAppType(IntEnum):
     RmCritical = 1000
 
 
-class RmShutdownType(IntEnum):
-    """The options of RmShutdown, to be combined (RM_SHUTDOWN_TYPE)."""
+class RmShutdownType(IntFlag):
+    """The options of RmShutdown, to be combined (RM_SHUTDOWN_TYPE). Bits without a name are kept,
+    and ask for nothing."""
 
     RmForceShutdown = 0x01
     RmShutdownOnlyRegistered = 0x10
+
+
+RM_APP_TYPE = RmAppType
+RM_SHUTDOWN_TYPE = RmShutdownType
+
+
+class RM_APP_STATUS(IntFlag):
+    """The state of an application and what was done to it, combined."""
+
+    RmStatusUnknown = 0
+    RmStatusRunning = 0x01
+    RmStatusStopped = 0x02
+    RmStatusStoppedOther = 0x04
+    RmStatusRestarted = 0x08
+    RmStatusErrorOnStop = 0x10
+    RmStatusErrorOnRestart = 0x20
+    RmStatusShutdownMasked = 0x40
+    RmStatusRestartMasked = 0x80
+
+
+class RM_REBOOT_REASON(IntFlag):
+    """The reasons why stopping applications would not free the resources, combined."""
+
+    RmRebootReasonNone = 0
+    RmRebootReasonPermissionDenied = 0x01
+    RmRebootReasonSessionMismatch = 0x02
+    RmRebootReasonCriticalProcess = 0x04
+    RmRebootReasonCriticalService = 0x08
+    RmRebootReasonDetectedSelf = 0x10
+
+
+class RM_FILTER_ACTION(IntEnum):
+    """The action that a filter forbids; a target that is not shut down is not restarted either."""
+
+    RmInvalidFilterAction = 0
+    RmNoRestart = 1
+    RmNoShutdown = 2
+
+
+class RM_FILTER_TRIGGER(IntEnum):
+    """The property by which a filter recognises its target."""
+
+    RmFilterTriggerInvalid = 0
+    RmFilterTriggerFile = 1
+    RmFilterTriggerProcess = 2
+    RmFilterTriggerService = 3
 
 
 APP_TYPE_CODES = {

@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.model import Application, Required, Status
+from restartmanager.model.journal import JournalStep
 from restartmanager.rules.filters import with_masks
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from restartmanager.model import Filter, Process, Service
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.journal import JournalEntry
+
+_NOT_STOPPED = {JournalStep.NOT_STOPPED, JournalStep.LEFT_RUNNING}
 
 
 class Alive(NamedTuple):
@@ -83,9 +86,13 @@ def _with_history(entry: JournalEntry, current: Application | None, alive: Alive
         )
     running = _runs(entry.application, alive)
     as_before = running and not history & Status.RESTARTED
+    if running:
+        history |= Status.RUNNING
+    elif entry.step in _NOT_STOPPED:  # somebody else has closed it since
+        history |= Status.STOPPED_OTHER
     return replace(
         entry.application,
-        status=history | (Status.RUNNING if running else Status.UNKNOWN),
+        status=history,
         evidence=entry.application.evidence if as_before else (),
         required=entry.application.required if as_before or not running else Required.NONE,
         reason=entry.message,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from restartmanager import rstrtmgr as rm
+from restartmanager import start_session
+from restartmanager.adapters.scan.scanner import LinuxScanner
 from support.paths import PROGRAMS
 from support.spawning import PYTHON
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from restartmanager.model import Resources, Sighting
     from support.spawning import Spawn
 
 OBEYS = str(PROGRAMS / "obeys.py")
@@ -111,6 +114,47 @@ def test_what_ignores_the_request_is_killed_only_with_force(
     assert child.wait(10) == -9
 
 
+def test_who_is_closed_by_its_user_after_351_was_stopped_by_another(
+    impatient: None, spawn: Spawn, handle: int
+) -> None:
+    child = spawn.ready(PYTHON, "-S", "-I", OBEYS, "--stubborn")
+    register_process(handle, rm.RM_UNIQUE_PROCESS.of(child.pid))
+    assert rm.RmShutdown(handle, 0, None) == rm.ERROR_FAIL_SHUTDOWN
+    child.kill()
+    child.wait(10)
+    (app,) = rm.RmGetList(handle, 10)[3]
+    assert app.AppStatus == rm.RmStatusStoppedOther | rm.RmStatusErrorOnStop == 0x14
+
+
+def test_a_list_is_called_off_while_the_machine_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, handle: int, library: str
+) -> None:
+    looking, answer = threading.Event(), threading.Event()
+    find = LinuxScanner.find_holders
+
+    def find_late(scanner: LinuxScanner, resources: Resources) -> Sighting:
+        looking.set()
+        answer.wait(60)
+        return find(scanner, resources)
+
+    def cancel_while_it_looks() -> None:
+        assert looking.wait(60)
+        codes.append(rm.RmCancelCurrentTask(handle))
+
+    codes: list[rm.WinError] = []
+    monkeypatch.setattr(LinuxScanner, "find_holders", find_late)
+    thread = threading.Thread(target=cancel_while_it_looks)
+    thread.start()
+    try:
+        code, needed, *_ = rm.RmGetList(handle, 10)
+        assert not answer.is_set()
+    finally:
+        answer.set()
+        thread.join()
+    assert (code, needed, codes) == (rm.ERROR_CANCELLED, 0, [rm.ERROR_SUCCESS])
+    assert rm.RmGetList(handle, 10)[0] == rm.ERROR_SUCCESS
+
+
 def test_cancelling_from_another_thread_leaves_the_target_alive(spawn: Spawn, handle: int) -> None:
     child = spawn.ready(PYTHON, "-S", "-I", "-c", REPORTS_REQUESTS)
     register_process(handle, rm.RM_UNIQUE_PROCESS.of(child.pid))
@@ -156,6 +200,14 @@ def test_a_process_that_appears_meanwhile_makes_the_loop_go_round(
     assert answers == [(rm.ERROR_MORE_DATA, 0), (rm.ERROR_SUCCESS, 2)]
     apps = rm.RmGetList(handle, room)[3]
     assert {app.Process.dwProcessId for app in apps} == pids
+
+
+def test_a_dropped_session_gives_its_slot_back_to_every_process() -> None:
+    for _ in range(65):
+        start_session()
+    command = [sys.executable, "-c", "from restartmanager import sessions; print(len(sessions()))"]
+    told = subprocess.run(command, check=True, timeout=30, capture_output=True, text=True)
+    assert told.stdout == "0\n"
 
 
 def test_a_forked_child_has_no_handles_of_its_parent() -> None:

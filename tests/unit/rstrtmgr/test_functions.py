@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,132 +15,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restartmanager import rstrtmgr as rm
-from restartmanager.api import sessions
 from restartmanager.api.primary import PrimarySession
 from restartmanager.errors import StoreBusyError, StoreFullError, UnsupportedError
-from restartmanager.model import (
-    Application,
-    AppType,
-    FilterAction,
-    FilterTrigger,
-    RebootReason,
-    RestartBy,
-    Service,
-    Signal,
-    Status,
-)
+from restartmanager.model import Signal
 from restartmanager.model.identity import UniqueProcess, boot_id
-from restartmanager.rstrtmgr import codes as rmcodes
-from restartmanager.rstrtmgr import types
 from restartmanager.testing.machine import SimulatedScanner
-from restartmanager.testing.world import Temper, World
-from support.simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, library_world
+from restartmanager.testing.world import Temper
+from support.simulated import EDITOR, LIBRARY, VIEWER
+from unit.rstrtmgr.documented import CANNOT_OCCUR, DOCUMENTED, UNDOCUMENTED
+from unit.rstrtmgr.stage import STUBBORN, Stage, raising, register
 
 if TYPE_CHECKING:
-    from enum import IntEnum
+    from restartmanager.model import Resources, Sighting
 
-STUBBORN = Temper(obeys_after_s=None)
 NOBODY = 12345
 """A handle that was never given out."""
 
 FORGED = rm.RM_UNIQUE_PROCESS(7, rm.FILETIME(1, 0))
 NOT_DWORDS = rm.RM_UNIQUE_PROCESS(-7, rm.FILETIME(1, 0))
-
-
-@dataclass
-class Stage:
-    """A simulated machine, the API on it, a session that has the library registered, and a
-    secondary's handle on the same session."""
-
-    patch: pytest.MonkeyPatch
-    world: World = field(default_factory=library_world)
-
-    def __post_init__(self) -> None:
-        self.installer = Installer(self.world)
-        self.patch.setattr(sessions, "make_engine", self.installer.engine)
-        code, self.handle, self.key = rm.RmStartSession(0)
-        assert code == rm.ERROR_SUCCESS
-        code, self.joined = rm.RmJoinSession(self.key)
-        assert code == rm.ERROR_SUCCESS
-        assert register(self.handle, files=[LIBRARY]) == rm.ERROR_SUCCESS
-
-    def editor(self, temper: Temper | None = None, *, registered: bool = True) -> UniqueProcess:
-        registration = REGISTERED if registered else None
-        return self.world.run(EDITOR, registration=registration, temper=temper)
-
-    def fails(self, method: str, error: BaseException) -> None:
-        """From now on, this method of the store fails."""
-        self.patch.setattr(self.installer.store, method, raising(error))
-
-    def apps(self) -> list[rm.RM_PROCESS_INFO]:
-        code, _, _, apps, _ = rm.RmGetList(self.handle, 100)
-        assert code == rm.ERROR_SUCCESS
-        return apps
-
-
-@pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
-    monkeypatch.setattr(rm, "_handles", rm._Handles())
-    return Stage(monkeypatch)
-
-
-def raising(error: BaseException) -> Callable[..., None]:
-    def fails(*_arguments: object, **_options: object) -> None:
-        raise error
-
-    return fails
-
-
-def register(
-    handle: int,
-    files: list[str] | None = None,
-    processes: list[rm.RM_UNIQUE_PROCESS] | None = None,
-    services: list[str] | None = None,
-) -> rm.WinError:
-    return rm.RmRegisterResources(
-        handle,
-        len(files or ()),
-        files,
-        len(processes or ()),
-        processes,
-        len(services or ()),
-        services,
-    )
+NO_START = rm.RM_UNIQUE_PROCESS(7, 5)  # type: ignore[arg-type]
 
 
 # -- the whole table: what Microsoft's pages say each function returns --------------------------
-
-DOCUMENTED = {
-    "RmStartSession": {0, 14, 29, 121, 160, 353},
-    "RmJoinSession": {0, 14, 29, 121, 160, 353, 1219},
-    "RmEndSession": {0, 6, 14, 29, 121},
-    "RmRegisterResources": {0, 6, 14, 29, 121, 160},
-    "RmGetList": {0, 5, 6, 14, 29, 121, 160, 234, 1223},
-    "RmShutdown": {0, 6, 14, 29, 121, 160, 350, 351, 1223},
-    "RmRestart": {0, 6, 14, 29, 121, 160, 352, 776, 1223},
-    "RmCancelCurrentTask": {0, 6, 14, 160},
-    "RmAddFilter": {0, 160, 1219},
-    "RmRemoveFilter": {0, 2, 1219},
-    "RmGetFilterList": {0, 160, 234, 1219},
-}
-
-CANNOT_OCCUR = {
-    ("RmJoinSession", 353): "joining takes no slot: any number of secondaries may join",
-    ("RmGetList", 1223): "the list is one short look, over before anybody could call it off",
-    ("RmCancelCurrentTask", 160): "the handle is its only argument, and a wrong handle is 6",
-}
-
-UNDOCUMENTED = {
-    # Microsoft's pages do not say what a secondary gets, nor that filters can fail like the rest.
-    ("RmRegisterResources", 5),  # a directory: Windows takes it, and fails in RmGetList
-    *((name, 1219) for name in ("RmGetList", "RmShutdown", "RmRestart", "RmCancelCurrentTask")),
-    *(
-        (name, code)
-        for name in ("RmAddFilter", "RmRemoveFilter", "RmGetFilterList")
-        for code in (6, 14, 29, 121)
-    ),
-    ("RmRemoveFilter", 160),
-}
 
 CALLS: dict[str, Callable[[int], Any]] = {
     "RmEndSession": rm.RmEndSession,
@@ -205,9 +103,10 @@ def works(name: str) -> Provoke:
 
 def faulty(name: str, error: BaseException) -> Provoke:
     def provoke(stage: Stage) -> Any:
-        prepared(stage)
-        if name == "RmRestart":  # what is owed comes back though the memory is full
-            assert call(name, stage) == rm.ERROR_SUCCESS
+        if name == "RmRestart":  # what it closed itself, a process brings back without the store
+            assert rm.RmShutdown(stage.handle, 0, None) == rm.ERROR_SUCCESS
+        else:
+            prepared(stage)
         stage.fails(DEPENDS_ON[name], error)
         return call(name, stage)
 
@@ -233,6 +132,20 @@ def cannot_look(stage: Stage) -> Any:
     error = UnsupportedError("Looking at processes", "/proc is not mounted")
     stage.patch.setattr(SimulatedScanner, "find_holders", raising(error))
     return rm.RmGetList(stage.handle, 100)
+
+
+def cancelled_list(stage: Stage) -> Any:
+    stage.editor()
+    find = SimulatedScanner.find_holders
+
+    def find_and_be_called_off(scanner: SimulatedScanner, resources: Resources) -> Sighting:
+        assert rm.RmCancelCurrentTask(stage.handle) == rm.ERROR_SUCCESS
+        return find(scanner, resources)
+
+    stage.patch.setattr(SimulatedScanner, "find_holders", find_and_be_called_off)
+    answer = rm.RmGetList(stage.handle, 100)
+    assert answer[1:] == (0, 0, [], rm.RmRebootReasonNone)
+    return answer
 
 
 def full(stage: Stage) -> Any:
@@ -346,14 +259,16 @@ BAD_ARGUMENTS: list[tuple[str, Provoke]] = [
             (1, ["a\0b"], 0, None, 0, None),
             (0, None, 1, [7], 0, None),
             (0, None, 1, [NOT_DWORDS], 0, None),
+            (0, None, 1, [NO_START], 0, None),
+            (1, 0, 0, None, 0, None),
             (0, None, 0, None, 1, [None]),
         )
     ),
     ("RmGetList", lambda s: rm.RmGetList(s.handle, -1)),
     ("RmGetList", lambda s: rm.RmGetList(s.handle, None)),  # type: ignore[arg-type]
-    ("RmShutdown", lambda s: rm.RmShutdown(s.handle, 0x02, None)),
-    ("RmShutdown", lambda s: rm.RmShutdown(s.handle, 0x111, None)),
     ("RmShutdown", lambda s: rm.RmShutdown(s.handle, -1, None)),
+    ("RmShutdown", lambda s: rm.RmShutdown(s.handle, 2**32, None)),
+    ("RmShutdown", lambda s: rm.RmShutdown(s.handle, None, None)),  # type: ignore[arg-type]
     ("RmShutdown", lambda s: rm.RmShutdown(s.handle, 0, "bar")),  # type: ignore[arg-type]
     ("RmRestart", lambda s: rm.RmRestart(s.handle, 1, None)),
     ("RmRestart", lambda s: rm.RmRestart(s.handle, 0, "bar")),  # type: ignore[arg-type]
@@ -366,6 +281,8 @@ BAD_ARGUMENTS: list[tuple[str, Provoke]] = [
             ("", None, None, rm.RmNoRestart),
             (None, None, "", rm.RmNoRestart),
             (None, FORGED, None, rm.RmNoRestart),
+            (None, rm.RM_UNIQUE_PROCESS(), None, rm.RmNoRestart),
+            (0, 0, 0, rm.RmNoRestart),
             (None, NOT_DWORDS, None, rm.RmNoRestart),
             (None, 7, None, rm.RmNoRestart),
             (7, None, None, rm.RmNoRestart),
@@ -391,6 +308,7 @@ PROVOKED: list[tuple[str, int, Provoke]] = [
     ("RmRegisterResources", 5, directory),
     ("RmGetList", 5, cannot_look),
     ("RmGetList", 234, more_data),
+    ("RmGetList", 1223, cancelled_list),
     ("RmShutdown", 121, busy),
     ("RmShutdown", 350, needs_reboot),
     ("RmShutdown", 351, stubborn),
@@ -555,6 +473,15 @@ def test_progress_reaches_the_callback(stage: Stage) -> None:
     assert (seen[0], seen[-1]) == (0, 100)
 
 
+def test_what_was_closed_comes_back_though_the_memory_fails(stage: Stage) -> None:
+    stage.editor()
+    assert rm.RmShutdown(stage.handle, 0, None) == rm.ERROR_SUCCESS
+    for method in ("begin", "write_entries", "journal"):
+        stage.fails(method, FAULTS[29])
+    assert rm.RmRestart(stage.handle, 0, None) == rm.ERROR_SUCCESS
+    assert len(stage.world.running(EDITOR)) == 1
+
+
 def test_ending_leaves_stopped_what_is_stopped(stage: Stage) -> None:
     stage.editor()
     assert rm.RmShutdown(stage.handle, 0, None) == rm.ERROR_SUCCESS
@@ -651,66 +578,157 @@ def test_a_masked_application_survives_and_says_so(stage: Stage) -> None:
     assert stage.apps()[0].AppStatus == rm.RmStatusRunning | rm.RmStatusShutdownMasked
 
 
-# -- what the header declares ------------------------------------------------------------------
+# -- what C programs pass ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        rm.WinError,
-        rm.RmAppType,
-        rm.RmShutdownType,
-        rm.RM_APP_STATUS,
-        rm.RM_REBOOT_REASON,
-        rm.RM_FILTER_ACTION,
-        rm.RM_FILTER_TRIGGER,
-    ],
-)
-def test_members_are_names_of_the_module_as_in_c(kind: type[IntEnum]) -> None:
-    for name, member in kind.__members__.items():
-        assert getattr(rm, name) is member
-        assert name in rm.__all__
+@pytest.mark.parametrize("unknown", [0, 0x02, 0x100, 0xFFFFFFEE])
+def test_unknown_shutdown_flags_ask_for_nothing(stage: Stage, unknown: int) -> None:
+    editor = stage.editor(STUBBORN)
+    assert rm.RmShutdown(stage.handle, unknown, None) == rm.ERROR_FAIL_SHUTDOWN
+    assert stage.world.is_running(editor)
+    assert rm.RmShutdown(stage.handle, rm.RmForceShutdown | unknown, None) == rm.ERROR_SUCCESS
+    assert not stage.world.is_running(editor)
 
 
-def test_all_constants_are_there() -> None:
-    constants = {name for name in rmcodes.__all__ if name.startswith(("CCH_", "RM_"))}
-    assert constants <= set(rm.__all__)
-    assert set(types.__all__) <= set(rm.__all__)
-    assert len(set(rm.__all__)) == len(rm.__all__)
+def test_unknown_shutdown_flags_keep_the_known_ones(stage: Stage) -> None:
+    viewer = stage.world.run(VIEWER)
+    for flags in (0x11 | 0x100, rm.RM_SHUTDOWN_TYPE(0x100) | rm.RmShutdownOnlyRegistered):
+        assert rm.RmShutdown(stage.handle, flags, None) == rm.ERROR_FAIL_SHUTDOWN
+    assert stage.world.signals(viewer) == []
 
 
-@pytest.mark.parametrize(
-    ("theirs", "ours", "prefix"),
-    [
-        (rm.RM_APP_STATUS, Status, "RmStatus"),
-        (rm.RM_REBOOT_REASON, RebootReason, "RmRebootReason"),
-        (rm.RM_FILTER_ACTION, FilterAction, "Rm"),
-        (rm.RM_FILTER_TRIGGER, FilterTrigger, "RmFilterTrigger"),
-    ],
-)
-def test_numbers_are_those_of_the_model(theirs: Any, ours: Any, prefix: str) -> None:
-    found = {
-        name.removeprefix(prefix).lower(): member.value
-        for name, member in theirs.__members__.items()
-        if "Invalid" not in name
-    }
-    other_words = {"executable": "file"}
-    expected = {name.replace("_", "").lower(): int(m) for name, m in ours.__members__.items()}
-    assert found == {other_words.get(name, name): value for name, value in expected.items()}
+class Deaf(list[int]):
+    """A callback that is empty, and so false, until it is called: no NULL for all that."""
+
+    def __call__(self, percent: int) -> None:
+        self.append(percent)
 
 
-def test_a_service_has_two_names_and_perhaps_no_process() -> None:
-    service = Service("systemd", "x" * 70, "y" * 300)
-    info = rm.RM_PROCESS_INFO.like(
-        Application("web", AppType.SERVICE, None, service=service, restart_by=RestartBy.UNIT)
-    )
-    assert info.Process.dwProcessId == rm.RM_INVALID_PROCESS
-    assert info.strAppName == "y" * rm.CCH_RM_MAX_APP_NAME
-    assert info.strServiceShortName == "x" * rm.CCH_RM_MAX_SVC_NAME
-    assert (info.ApplicationType, info.bRestartable) == (rm.RmService, True)
-    assert info.TSSessionId == rm.RM_INVALID_TS_SESSION
+NULLS = [None, 0, ctypes.CFUNCTYPE(None, ctypes.c_uint)(), ctypes.c_void_p()]
 
 
-def test_a_service_without_description_is_called_by_its_name() -> None:
-    application = Application("web", AppType.SERVICE, None, service=Service("systemd", "nginx"))
-    assert rm.RM_PROCESS_INFO.like(application).strAppName == "nginx"
+@pytest.mark.parametrize("null", NULLS, ids=repr)
+def test_a_callback_that_is_null_is_none(stage: Stage, null: Any) -> None:
+    stage.editor()
+    assert rm.RmShutdown(stage.handle, 0, null) == rm.ERROR_SUCCESS
+    assert rm.RmRestart(stage.handle, 0, null) == rm.ERROR_SUCCESS
+
+
+def test_a_callback_of_ctypes_and_one_that_is_false_are_called(stage: Stage) -> None:
+    stage.editor()
+    seen: list[int] = []
+    callback = ctypes.CFUNCTYPE(None, ctypes.c_uint)(seen.append)
+    assert rm.RmShutdown(stage.handle, 0, callback) == rm.ERROR_SUCCESS
+    deaf = Deaf()
+    assert rm.RmRestart(stage.handle, 0, deaf) == rm.ERROR_SUCCESS
+    assert seen[-1] == deaf[-1] == 100
+
+
+@pytest.mark.parametrize("null", NULLS, ids=repr)
+def test_targets_of_a_filter_that_are_null_are_none(stage: Stage, null: Any) -> None:
+    add, handle = rm.RmAddFilter, stage.handle
+    assert add(handle, EDITOR, null, null, rm.RmNoRestart) == rm.ERROR_SUCCESS
+    assert add(handle, null, null, "nginx", rm.RmNoRestart) == rm.ERROR_SUCCESS
+    process = rm.RM_UNIQUE_PROCESS.like(stage.editor())
+    assert add(handle, null, process, null, rm.RmNoRestart) == rm.ERROR_SUCCESS
+    assert rm.RmRemoveFilter(handle, null, process, null) == rm.ERROR_SUCCESS
+    code, _, filters = rm.RmGetFilterList(handle, 1000)
+    assert (code, len(filters)) == (rm.ERROR_SUCCESS, 2)
+
+
+def test_lists_that_are_null_may_be_0(stage: Stage) -> None:
+    null: Any = 0
+    assert rm.RmRegisterResources(stage.handle, 0, null, 0, null, 0, null) == rm.ERROR_SUCCESS
+
+
+@pytest.mark.parametrize("pid", [0, -1, rm.RM_INVALID_PROCESS])
+def test_a_process_that_is_none_is_accepted_and_ignored(stage: Stage, pid: int) -> None:
+    nobody = rm.RM_UNIQUE_PROCESS()
+    nobody.dwProcessId = pid
+    assert register(stage.handle, processes=[nobody]) == rm.ERROR_SUCCESS
+    assert rm.RmGetList(stage.handle, 0)[:2] == (rm.ERROR_SUCCESS, 0)
+
+
+# -- calling a list off ------------------------------------------------------------------------
+
+
+@dataclass
+class Wait:
+    """A look at the machine that waits until it is let go on, as one at a dead server does."""
+
+    stage: Stage
+    begun: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        find = SimulatedScanner.find_holders
+
+        def wait(scanner: SimulatedScanner, resources: Resources) -> Sighting:
+            self.begun.release()
+            assert self.go_on.wait(60)
+            return find(scanner, resources)
+
+        self.stage.patch.setattr(SimulatedScanner, "find_holders", wait)
+
+
+@pytest.fixture
+def wait(stage: Stage) -> Iterator[Wait]:
+    waiting = Wait(stage)
+    try:
+        yield waiting
+    finally:
+        waiting.go_on.set()
+
+
+def listing(handle: int, answers: list[Any]) -> threading.Thread:
+    """A thread that asks for the list."""
+    thread = threading.Thread(target=lambda: answers.append(rm.RmGetList(handle, 100)[0]))
+    thread.start()
+    return thread
+
+
+def test_a_list_that_waits_is_called_off_at_once(stage: Stage, wait: Wait) -> None:
+    answers: list[Any] = []
+    threads = [listing(stage.handle, answers) for _ in range(2)]
+    for _ in threads:
+        assert wait.begun.acquire(timeout=60)
+    assert rm.RmCancelCurrentTask(stage.handle) == rm.ERROR_SUCCESS
+    for thread in threads:
+        thread.join(60)
+    assert answers == [rm.ERROR_CANCELLED] * 2
+    assert not wait.go_on.is_set()
+
+
+def test_calling_off_is_over_with_the_call(stage: Stage, wait: Wait) -> None:
+    stage.editor()
+    assert rm.RmCancelCurrentTask(stage.handle) == rm.ERROR_SUCCESS
+    wait.go_on.set()
+    for _ in range(2):
+        assert rm.RmGetList(stage.handle, 100)[:2] == (rm.ERROR_SUCCESS, 1)
+
+
+def test_calling_off_reaches_its_own_session_only(stage: Stage, wait: Wait) -> None:
+    _, other, _ = rm.RmStartSession(0)
+    answers: list[Any] = []
+    thread = listing(stage.handle, answers)
+    assert wait.begun.acquire(timeout=60)
+    assert rm.RmCancelCurrentTask(other) == rm.ERROR_SUCCESS
+    wait.go_on.set()
+    thread.join(60)
+    assert answers == [rm.ERROR_SUCCESS]
+
+
+def test_without_a_thread_the_list_is_made_all_the_same(stage: Stage) -> None:
+    stage.editor()
+    stage.patch.setattr(threading.Thread, "start", raising(RuntimeError("no more threads")))
+    assert len(stage.apps()) == 1
+
+
+# -- sessions that nobody ends -----------------------------------------------------------------
+
+
+def test_a_handle_lives_until_it_is_ended(stage: Stage) -> None:
+    _, handle, key = rm.RmStartSession(0)
+    gc.collect()
+    assert rm.RmJoinSession(key)[0] == rm.ERROR_SUCCESS
+    assert rm.RmEndSession(handle) == rm.ERROR_SUCCESS
