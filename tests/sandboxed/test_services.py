@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import restartmanager as rm
+from restartmanager import rstrtmgr
 from restartmanager.adapters.services.systemd.dbus import Bus
 from restartmanager.errors import (
     MissingResourceError,
@@ -365,6 +366,7 @@ SELF = """
 import json, sys
 import ctypes
 import restartmanager as rm
+from restartmanager import rstrtmgr
 ctypes.CDLL(sys.argv[1])
 with rm.start_session() as session:
     session.register(files=[sys.argv[1]])
@@ -418,6 +420,7 @@ def die_over_update(units: Units, patch: str = "") -> None:
     program = f"""
 import os, signal, sys
 import restartmanager as rm
+from restartmanager import rstrtmgr
 from restartmanager.adapters.services.systemd.jobs import Jobs
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -609,3 +612,31 @@ def test_services_that_go_together_by_the_policy(units: Units) -> None:
     )
     assert done.stdout.split() == ["left", "right"]
     assert main_pid("right.service") not in {0, before}
+
+
+def test_names_of_the_windows_list_find_their_services_again(units: Units) -> None:
+    """As Windows has them, without an ending, and longer than it has any."""
+    long = "a-service-with-a-name-that-tells-all-about-it-and-about-its-purpose-too.service"
+    units.service("short.service")
+    units.service(long)
+    units.start("short.service", long)
+    _, handle, _ = rstrtmgr.RmStartSession(0)
+    _, again, _ = rstrtmgr.RmStartSession(0)
+    try:
+        code = rstrtmgr.RmRegisterResources(handle, 0, None, 0, None, 2, ["short", long])
+        assert code == rstrtmgr.ERROR_SUCCESS
+        names = [info.strServiceShortName for info in rstrtmgr.RmGetList(handle, 9)[3]]
+        assert sorted(names) == [long[:63], "short"]
+        code = rstrtmgr.RmRegisterResources(again, 0, None, 0, None, 2, names)
+        assert code == rstrtmgr.ERROR_SUCCESS
+        code = rstrtmgr.RmAddFilter(again, None, None, long[:63], rstrtmgr.RmNoShutdown)
+        assert code == rstrtmgr.ERROR_SUCCESS
+        assert rstrtmgr.RmShutdown(again, 0, None) == rstrtmgr.ERROR_SUCCESS
+        assert state("short.service", long) == ["inactive", "active"]
+        assert rstrtmgr.RmRestart(again, 0, None) == rstrtmgr.ERROR_SUCCESS
+        assert state("short.service", long) == ["active", "active"]
+        statuses = {i.strServiceShortName: i.AppStatus for i in rstrtmgr.RmGetList(again, 9)[3]}
+        assert statuses == {"short": 0x0B, long[:63]: 0x41}
+    finally:
+        rstrtmgr.RmEndSession(handle)
+        rstrtmgr.RmEndSession(again)
