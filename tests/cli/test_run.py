@@ -1,7 +1,10 @@
 """restartctl run: whatever happens to the command or to us, nothing is left closed."""
 
+import os
 import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -170,6 +173,26 @@ def test_a_signal_while_the_command_runs_is_passed_on(machine: Machine, number: 
     work.send_signal(number)
     assert work.wait(PATIENCE_S) == 128 + number
     assert len(machine.holders()) == 1
+
+
+def test_a_tree_is_installed_from_within_and_the_log_kept_in_it(
+    machine: Machine, tmp_path: Path
+) -> None:
+    """The shell works in it, and tee(1), the rest of the pipeline, writes to a file of it."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    command = f"{sys.executable} -m restartmanager.cli run --yes --tree . -- echo ran | tee ./log"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"cd {tree}; {command}"],
+        env={**os.environ, **machine.environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert (done.returncode, done.stdout) == (0, "ran\n"), done.stderr
+    assert (tree / "log").read_text() == "ran\n"
 
 
 def test_a_command_that_ignores_the_signal_may_finish(machine: Machine) -> None:

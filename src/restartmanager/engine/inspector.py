@@ -21,6 +21,7 @@ from restartmanager.rules.applications import (
     unit_of_desktop,
     with_windows,
 )
+from restartmanager.rules.own_job import without_own_job
 from restartmanager.rules.policy import Policy
 from restartmanager.rules.services import ServiceScene, companions
 
@@ -80,13 +81,19 @@ class Inspector:
         """
 
         def look() -> Affected:
-            found = self._users_of(resources, members)
+            found = self._users_of(resources, members, to_be_closed=obstacles)
             return self._prospects(found, relaunch_all=relaunch_all, obstacles=obstacles)
 
         return self.processes.watched(look)
 
-    def _users_of(self, resources: Resources, members: Iterable[UniqueProcess]) -> Affected:
+    def _users_of(
+        self, resources: Resources, members: Iterable[UniqueProcess], *, to_be_closed: bool
+    ) -> Affected:
         sighting = self.scanner.find_holders(resources)
+        if to_be_closed and sighting.holders:
+            line = self.processes.lineage(self.processes.current())
+            own = {process.identity for process in line}
+            sighting = without_own_job(sighting, own, self.processes.pipeline())
         named = self.services.resolve(resources.services) if resources.services else {}
         applications = self._applications(sighting, members, frozenset(named.values()))
         unknown = tuple(

@@ -56,6 +56,11 @@ class Processes(Protocol):
         """The calling process."""
         ...
 
+    def pipeline(self) -> frozenset[UniqueProcess]:
+        """The other processes of the caller's own pipeline: those that read what it writes, write
+        what it reads, and so on."""
+        ...
+
     def describe(self, identity: UniqueProcess) -> Process:
         """The facts about a process.
 

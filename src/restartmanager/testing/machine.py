@@ -94,6 +94,9 @@ class SimulatedProcesses:
     def current(self) -> UniqueProcess:
         return self._caller
 
+    def pipeline(self) -> frozenset[UniqueProcess]:
+        return frozenset(self._world.pipeline)
+
     def describe(self, identity: UniqueProcess) -> Process:
         if not self._world.is_running(identity):
             raise ProcessGoneError(identity.pid)

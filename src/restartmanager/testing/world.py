@@ -77,6 +77,8 @@ class World:
 
     time: float = 1000.0
     uid: int = 0
+    pipeline: set[UniqueProcess] = field(default_factory=set)
+    """The other processes of the installer's own pipeline."""
     suspended: dict[UniqueProcess, str] = field(default_factory=dict)
     """The processes that run nothing at the moment, and why."""
     busy_until: dict[str, float] = field(default_factory=dict)

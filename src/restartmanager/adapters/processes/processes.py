@@ -41,6 +41,12 @@ class LinuxProcesses:
         """The calling process."""
         return UniqueProcess.current()
 
+    def pipeline(self) -> frozenset[UniqueProcess]:
+        """The other processes of the caller's own pipeline."""
+        from restartmanager.adapters.processes.pipelines import own_pipeline
+
+        return own_pipeline()
+
     def describe(self, identity: UniqueProcess) -> Process:
         """The facts about a process. Raises ProcessGoneError, and ProcessAccessError where it is
         hidden from the caller."""
