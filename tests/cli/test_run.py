@@ -29,6 +29,32 @@ def test_closed_meanwhile_and_back_afterwards(machine: Machine) -> None:
     assert machine.ok("session", "ls") == "No open sessions.\n"
 
 
+@pytest.mark.parametrize(
+    ("wishes", "status"),
+    [
+        ([], 123),
+        (["--yes"], 123),
+        (["--relaunch", "registered"], 0),
+        (["--leave-closed"], 0),
+        (["--relaunch", "all"], 0),
+    ],
+)
+def test_what_stays_closed_and_nobody_agreed_to_is_no_success(
+    machine: Machine, wishes: list[str], status: int
+) -> None:
+    holder = machine.hold()
+    done = machine.run("run", *wishes, "-f", machine.file, "--", "echo", "ran")
+    assert (done.returncode, done.stdout) == (status, "ran\n")
+    assert not holder.lives
+    assert ("this stays closed" in done.stderr) == (status == 123)
+    assert len(machine.holders()) == (1 if "all" in wishes else 0)
+
+
+def test_the_status_of_the_command_comes_before_what_stays_closed(machine: Machine) -> None:
+    machine.hold()
+    assert machine.run("run", "-f", machine.file, "--", "sh", "-c", "exit 3").returncode == 3
+
+
 def test_the_command_fails(machine: Machine) -> None:
     machine.hold("register")
     assert machine.run("run", "-f", machine.file, "--", "sh", "-c", "exit 3").returncode == 3

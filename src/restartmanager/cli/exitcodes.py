@@ -29,6 +29,8 @@ class ExitCode(IntEnum):
     UNUSABLE = 8
     """Restart Manager cannot work here or now: its memory is damaged, busy, full or unsafe, there
     are too many sessions, the platform lacks something, or there is a fault in it."""
+    LEFT_CLOSED = 123
+    """``run``: the command ran well, and something stays closed that nobody has agreed to."""
     NOT_ALL_BACK = 124
     """``run``: the command ran, and something did not come back."""
     NOT_RUN = 125

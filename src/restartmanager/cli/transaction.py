@@ -31,7 +31,7 @@ from restartmanager.errors import (
     RestartManagerError,
     UsageError,
 )
-from restartmanager.model import Status
+from restartmanager.model import Result, Status
 from restartmanager.model.escaping import escape
 from restartmanager.rules.plan import ShutdownMode, plan_shutdown
 
@@ -39,14 +39,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from restartmanager.api.primary import PrimarySession
-    from restartmanager.model import Affected, ResourceSpec
+    from restartmanager.model import Affected, Application, Outcome, ResourceSpec
     from restartmanager.model.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """How the transaction is meant; ``after``: change first, then restart what is affected;
-    ``ask``: not without somebody's consent."""
+    ``may_stay_closed``: it is agreed that what does not come back stays closed; ``ask``: not
+    without somebody's consent."""
 
     force: bool = False
     partial: bool = False
@@ -54,6 +55,7 @@ class Wishes:
     only_registered: bool = False
     relaunch: Literal["registered", "all"] = "registered"
     after: bool = False
+    may_stay_closed: bool = False
     dry_run: bool = False
     ask: bool = False
 
@@ -71,6 +73,8 @@ class Transaction:
         self._notes = Console(sys.stderr)
         self._interrupts = Interrupts()
         self._left_for_recovery = False
+        self._may_stay_closed = wishes.may_stay_closed
+        self._left_closed: list[Outcome] = []
 
     def carry_out(self, spec: ResourceSpec) -> int:
         """Do it all; the exit status of ``restartctl run``."""
@@ -111,7 +115,21 @@ class Transaction:
                 return ExitCode.NOT_RUN
             status = run_command(self._command, {**os.environ, **session.environ()})
             settle = self._refresh if self._wishes.after else self._bring_back
-            return status if settle(session) else ExitCode.NOT_ALL_BACK
+            if not settle(session):
+                return ExitCode.NOT_ALL_BACK
+            return status or self._status_of_what_is_left()
+
+    def _status_of_what_is_left(self) -> int:
+        """Say what stays closed although nobody has agreed to that."""
+        if self._may_stay_closed or not self._left_closed:
+            return ExitCode.DONE
+        names = ", ".join(escape(outcome.application.name) for outcome in self._left_closed)
+        self._notes.problem(
+            f"this stays closed, as nothing says how it comes back: {names}.",
+            "--relaunch all brings back what registered nothing, by the command it was started "
+            "with; --relaunch registered or --leave-closed says that it may stay closed.",
+        )
+        return ExitCode.LEFT_CLOSED
 
     def _end(self, session: PrimarySession) -> None:
         """End the session; after an error that nobody expected this brings back what is closed."""
@@ -137,17 +155,27 @@ class Transaction:
         if not running or not self._wishes.ask or self._refusal(affected) is not None:
             return True
         self._notes.say()
-        if self._consents(count(len(running), "application")):
+        if self._consents(count(len(running), "application"), self._lost(running)):
+            self._may_stay_closed = True  # it was told
             return True
         self._notes.say("Nothing was closed, and the command was not run.")
         return False
 
-    def _consents(self, what: str) -> bool:
+    def _consents(self, what: str, lost: int) -> bool:
         """Ask on standard error: standard output is the command's."""
         command = escape(self._command[0])
         if self._wishes.after:
             return self._notes.agreed(f"Run {command} and restart {what} afterwards?")
-        return self._notes.agreed(f"Close {what} and run {command}?")
+        question = f"Close {what} and run {command}?"
+        if not lost or self._may_stay_closed:
+            return self._notes.agreed(question)
+        stays = "1 of them stays closed" if lost == 1 else f"{lost} of them stay closed"
+        return self._notes.agreed(f"{question} {stays}.", usually=False)
+
+    @staticmethod
+    def _lost(running: Sequence[Application]) -> int:
+        """How many of these would be closed and stay so."""
+        return sum(not app.restartable and not app.reboot_reasons for app in running)
 
     def _would_go(self, affected: Affected) -> bool:
         if not affected.applications:
@@ -221,6 +249,7 @@ class Transaction:
         except RestartManagerError as error:
             self._leave_for_recovery(error)
             return False
+        self._left_closed = [outcome for outcome in outcomes if _stays_closed(outcome)]
         self._notes.lines(outcome_lines(outcomes, self._notes.look))
         return True
 
@@ -253,3 +282,9 @@ class Transaction:
             shown = () if isinstance(error, RebootNeededError) else error.outcomes
             self._notes.lines(outcome_lines(shown, look))
         self._notes.lines(error_lines(error, look))
+
+
+def _stays_closed(outcome: Outcome) -> bool:
+    application = outcome.application
+    closed = application.status & Status.STOPPED and outcome.result is Result.SKIPPED
+    return bool(closed) and not application.restartable

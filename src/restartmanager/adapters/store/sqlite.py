@@ -58,7 +58,7 @@ class SqliteStore:
         Raises SessionLimitError when ``limit`` of them exist, UsageError when the key is taken.
         """
         with self._database.writing() as connection:
-            count = "SELECT count(*) FROM session WHERE owner IS NOT NULL OR expires_at != ?"
+            count = "SELECT count(*) FROM session WHERE owner IS NOT NULL OR expires_at IS NOT ?"
             if connection.execute(count, (DISOWNED,)).fetchone()[0] >= limit:
                 raise SessionLimitError(limit)
             if _find_session(connection, record.key) is not None:

@@ -80,11 +80,13 @@ class Console:
         for line in lines:
             self.say(line)
 
-    def agreed(self, question: str) -> bool:
-        """Whether the person at the terminal agrees; an empty answer is a yes."""
+    def agreed(self, question: str, *, usually: bool = True) -> bool:
+        """Whether the person at the terminal agrees; an empty answer is what people ``usually``
+        say."""
         self.settle()
-        self._write(f"{question} [Y/n] ")
-        return sys.stdin.readline().strip().lower() in {"", "y", "yes"}
+        self._write(f"{question} [{'Y/n' if usually else 'y/N'}] ")
+        answer = sys.stdin.readline().strip().lower()
+        return usually if not answer else answer in {"y", "yes"}
 
     def problem(self, message: str, hint: str = "", *, program: str = "restartctl") -> None:
         """A sentence about what is wrong, and what to do about it."""

@@ -56,19 +56,21 @@ def run(  # noqa: PLR0913 - each is one independent wish
     dry_run: bool,
     yes: bool,
 ) -> int:
-    """Close what uses these files, run a command, and bring everything back.
+    """Close what uses these files, run a command, and bring back what can come back.
 
     Applications that can be asked are asked first: one that says no keeps everything open, unless
     --force overrides it. So does one that could not come back although it should, as the list says
     beforehand. Services are stopped by their managers, with what could start them again, and
-    started afterwards. Everything comes back whatever the command does, also when this is
-    interrupted. The command finds the session's key in RESTARTMANAGER_SESSION_KEY and may register
-    more. Its output is its own: what restartctl has to say goes to standard error. On a terminal
-    it asks before it closes anything.
+    started afterwards. Programs that have registered nothing stay closed, as the list says, unless
+    --relaunch all brings them back. What comes back does so whatever the command does, also when
+    this is interrupted. The command finds the session's key in RESTARTMANAGER_SESSION_KEY and may
+    register more. Its output is its own: what restartctl has to say goes to standard error. On a
+    terminal it asks before it closes anything.
 
-    Exit status: the command's own; 124 something did not come back, 125 the command was not run
-    (something could not be closed, or could not come back), 126 it cannot be executed, 127 there
-    is no such command.
+    Exit status: the command's own; 123 it ran well, and something stays closed to which nobody has
+    agreed (on a terminal, or by --relaunch or --leave-closed), 124 something did not come back,
+    125 the command was not run (something could not be closed, or could not come back), 126 it
+    cannot be executed, 127 there is no such command.
     """
     from restartmanager.cli.output.console import somebody_is_there
     from restartmanager.cli.transaction import Transaction, Wishes
@@ -89,11 +91,17 @@ def run(  # noqa: PLR0913 - each is one independent wish
         leave_closed=leave_closed,
         only_registered=only_registered,
         relaunch=relaunch,
+        may_stay_closed=leave_closed or _is_given("relaunch"),
         after=when == "after",
         dry_run=dry_run,
         ask=not yes and somebody_is_there(),
     )
     return Transaction(command, wishes).carry_out(spec)
+
+
+def _is_given(option: str) -> bool:
+    source = click.get_current_context().get_parameter_source(option)
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
 def tell_if_missing(name: str) -> int | None:
