@@ -155,22 +155,25 @@ class Transaction:
         if not running or not self._wishes.ask or self._refusal(affected) is not None:
             return True
         self._notes.say()
-        if self._consents(count(len(running), "application"), self._lost(running)):
+        if self._consents(len(running), self._lost(running)):
             self._may_stay_closed = True  # it was told
             return True
         self._notes.say("Nothing was closed, and the command was not run.")
         return False
 
-    def _consents(self, what: str, lost: int) -> bool:
+    def _consents(self, running: int, lost: int) -> bool:
         """Ask on standard error: standard output is the command's."""
-        command = escape(self._command[0])
+        command, what = escape(self._command[0]), count(running, "application")
         if self._wishes.after:
             return self._notes.agreed(f"Run {command} and restart {what} afterwards?")
         question = f"Close {what} and run {command}?"
         if not lost or self._may_stay_closed:
             return self._notes.agreed(question)
-        stays = "1 of them stays closed" if lost == 1 else f"{lost} of them stay closed"
-        return self._notes.agreed(f"{question} {stays}.", usually=False)
+        if lost == running:
+            stays = "It stays closed." if running == 1 else "All of them stay closed."
+        else:
+            stays = f"{lost} of them {'stays' if lost == 1 else 'stay'} closed."
+        return self._notes.agreed(f"{question} {stays}", usually=False)
 
     @staticmethod
     def _lost(running: Sequence[Application]) -> int:
