@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -264,6 +265,29 @@ def test_nothing_comes_back_while_the_command_of_a_dead_installer_works(
         machine.ok("recover")
     assert len(machine.holders()) == 1
     assert machine.ok("session", "ls") == "No open sessions.\n"
+
+
+def test_a_second_signal_leaves_the_rest_to_recovery(machine: Machine) -> None:
+    deaf = machine.hold("register", "deaf")
+    machine.environment["RESTARTMANAGER_TIMEOUT_S"] = "1000"
+    work = machine.begin("run", "-f", machine.file, "--", "echo", "ran")
+    assert work.stderr is not None
+    deaf.await_word("asked")
+    work.send_signal(signal.SIGINT)
+    said = b""
+    while b"restartctl recover" not in said:
+        said += work.stderr.readline()
+    assert b"Waiting for editor" in said
+    while work.poll() is None:  # it may not have begun to wait yet
+        work.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    assert work.wait(PATIENCE_S) == 125
+    assert b"Something may still be closed." in work.stderr.read()
+    assert deaf.lives
+    deaf.child.kill()
+    deaf.child.wait()
+    machine.ok("recover")
+    assert len(machine.holders()) == 1
 
 
 def test_a_signal_while_applications_are_closed_calls_it_off(machine: Machine) -> None:

@@ -55,19 +55,22 @@ class Interrupts:
         operation had begun, when there was nothing to cancel yet.
         """
 
-        def cancel() -> None:
-            with contextlib.suppress(RestartManagerError):
-                session.cancel()
-
         def event(progress: Progress) -> None:
             del progress
             if self.number is not None:
-                cancel()
+                _cancel(session)
 
+        with self.cancelling_by_another(session):
+            yield event
+
+    @contextlib.contextmanager
+    def cancelling_by_another(self, session: PrimarySession) -> Iterator[None]:
+        """Cancel the session's operation on a signal that comes now: one that has come before had
+        another meaning."""
         # In a thread of its own: the handler interrupts the main thread, which may just hold the
         # lock that cancelling needs.
-        with self.meaning(lambda: _thread.start_new_thread(cancel, ())):
-            yield event
+        with self.meaning(lambda: _thread.start_new_thread(_cancel, (session,))):
+            yield
 
     @contextlib.contextmanager
     def postponed(self) -> Iterator[None]:
@@ -105,3 +108,8 @@ class Interrupts:
             raise KeyboardInterrupt
         else:
             raise SystemExit(128 + number)
+
+
+def _cancel(session: PrimarySession) -> None:
+    with contextlib.suppress(RestartManagerError):
+        session.cancel()

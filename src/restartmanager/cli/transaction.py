@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from restartmanager.api import sessions
+from restartmanager.api.settings import limits
 from restartmanager.cli.child import run_command
 from restartmanager.cli.exitcodes import ExitCode
 from restartmanager.cli.interrupts import Interrupts
@@ -33,6 +35,7 @@ from restartmanager.errors import (
 )
 from restartmanager.model import Result, Status
 from restartmanager.model.escaping import escape
+from restartmanager.model.journal import JournalStep
 from restartmanager.rules.plan import ShutdownMode, plan_shutdown
 
 if TYPE_CHECKING:
@@ -229,7 +232,7 @@ class Transaction:
             except RestartManagerError as error:
                 self._tell(error)
                 if isinstance(error, OperationCancelledError):
-                    self._notes.say("Waiting for what was asked to exit already...")
+                    self._say_who_is_waited_for(session)
                 return False
         self._notes.lines(outcome_lines(stopped.outcomes, self._notes.look))
         if self._interrupts.number is not None:  # too late to cancel, not too late to turn back
@@ -237,12 +240,29 @@ class Transaction:
             return False
         return True
 
+    def _say_who_is_waited_for(self, session: PrimarySession) -> None:
+        asked = {JournalStep.STOP_INTENDED, JournalStep.NOT_STOPPED}
+        names = [e.application.name for e in session.journal() if e.step in asked]
+        if names:
+            self._notes.lines(
+                fill(
+                    f"Waiting for {escape(', '.join(names))}, asked to exit already, for "
+                    f"{limits().application_s:g} seconds at most. Interrupt it again to leave that "
+                    "to 'restartctl recover'.",
+                    self._notes.look.width,
+                    "",
+                    "",
+                )
+            )
+
     # -- after ---------------------------------------------------------------------------------
 
     def _bring_back(self, session: PrimarySession) -> bool:
         """Bring back what was closed; whether all of it came."""
+        called_off = self._interrupts.number is not None
+        again = self._interrupts.cancelling_by_another(session) if called_off else nullcontext()
         try:
-            with self._live() as live:
+            with self._live() as live, again:
                 outcomes = session.restart(on_event=live.show)
         except OutOfSequenceError:
             return True  # the shutdown failed before it began

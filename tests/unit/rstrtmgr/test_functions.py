@@ -607,7 +607,7 @@ class Deaf(list[int]):
 NULLS = [None, 0, ctypes.CFUNCTYPE(None, ctypes.c_uint)(), ctypes.c_void_p()]
 
 
-@pytest.mark.parametrize("null", NULLS, ids=repr)
+@pytest.mark.parametrize("null", NULLS, ids=["None", "0", "function", "pointer"])
 def test_a_callback_that_is_null_is_none(stage: Stage, null: Any) -> None:
     stage.editor()
     assert rm.RmShutdown(stage.handle, 0, null) == rm.ERROR_SUCCESS
@@ -624,7 +624,7 @@ def test_a_callback_of_ctypes_and_one_that_is_false_are_called(stage: Stage) -> 
     assert seen[-1] == deaf[-1] == 100
 
 
-@pytest.mark.parametrize("null", NULLS, ids=repr)
+@pytest.mark.parametrize("null", NULLS, ids=["None", "0", "function", "pointer"])
 def test_targets_of_a_filter_that_are_null_are_none(stage: Stage, null: Any) -> None:
     add, handle = rm.RmAddFilter, stage.handle
     assert add(handle, EDITOR, null, null, rm.RmNoRestart) == rm.ERROR_SUCCESS
