@@ -1,6 +1,7 @@
 """Events in the system's journal, or in syslog where there is none; port ``EventLog``.
 
 One datagram each, sent without waiting: a log that is not there, is full or hangs changes nothing.
+What is done to whom goes to the kernel's audit subsystem as well.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import os
 import socket
 from typing import TYPE_CHECKING
+
+from restartmanager.adapters import kernel_audit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +38,8 @@ class SystemEventLog:
     def write(self, event: Event) -> None:
         if not _sent(self._journal, _as_fields(event)):
             _sent(self._syslog, _as_line(event))
+        if event.facts:
+            kernel_audit.send(kernel_audit.record(event.kind.name.lower(), _audited(event)))
 
 
 def _sent(path: str, data: bytes) -> bool:
