@@ -64,6 +64,7 @@ class Asker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # what it asks about is not of its own job
         )
 
     def __enter__(self) -> Self:

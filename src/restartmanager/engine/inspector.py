@@ -91,9 +91,7 @@ class Inspector:
     ) -> Affected:
         sighting = self.scanner.find_holders(resources)
         if to_be_closed and sighting.holders:
-            line = self.processes.lineage(self.processes.current())
-            own = {process.identity for process in line}
-            sighting = without_own_job(sighting, own, self.processes.pipeline())
+            sighting = self._without_own_job(sighting)
         named = self.services.resolve(resources.services) if resources.services else {}
         applications = self._applications(sighting, members, frozenset(named.values()))
         unknown = tuple(
@@ -102,6 +100,13 @@ class Inspector:
         return Affected.of(
             applications, sighting._replace(unexplained=sighting.unexplained + unknown)
         )
+
+    def _without_own_job(self, sighting: Sighting) -> Sighting:
+        line = self.processes.lineage(self.processes.current())
+        group = line[0].process_group
+        beside = any(holder.process.process_group == group for holder in sighting.holders)
+        pipeline = self.processes.pipeline() if beside else frozenset()
+        return without_own_job(sighting, {process.identity for process in line}, pipeline)
 
     def stale(
         self,

@@ -12,9 +12,10 @@ from support.simulated import EDITOR, LIBRARY, REGISTERED, VIEWER, Installer, li
 def test_the_callers_own_pipeline_is_left_alone() -> None:
     world = library_world()
     world.run(EDITOR, registration=REGISTERED)
-    tee = world.run(VIEWER)
+    installer = Installer(world)
+    tee = world.run(VIEWER, parent=installer.me)
     world.pipeline.add(tee)
-    with Installer(world).session() as session:
+    with installer.session() as session:
         affected = session.affected()
         assert [app.name for app in affected.applications] == ["editor"]
         (left,) = affected.ignored

@@ -16,36 +16,23 @@ from restartmanager.errors import ProcessError
 from restartmanager.model.identity import UniqueProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
 
-_INPUT, _OUTPUTS = 0, (1, 2)
+_READ, _WRITTEN = True, False
+_STREAMS = (0, 1, 2)
 _ACCESS = 0o3  # O_ACCMODE
-
-
-class _Ends:
-    """The ends of pipes that one process has at its standard streams."""
-
-    def __init__(self, pid: int) -> None:
-        self.reads: set[str] = set()
-        self.writes: set[str] = set()
-        for number in (_INPUT, *_OUTPUTS):
-            with contextlib.suppress(OSError):
-                what = os.readlink(f"{procfs.PROC}/{pid}/fd/{number}")
-                if what.startswith("pipe:"):
-                    ends = self.reads if _is_read(pid, number) else self.writes
-                    ends.add(what)
 
 
 def own_pipeline() -> frozenset[UniqueProcess]:
     """The other processes of the caller's own pipeline."""
-    ours = _Ends(os.getpid())
-    if not (ours.reads or ours.writes):
+    me, group = os.getpid(), os.getpgrp()
+    ours = _pipes_of(me)
+    if not ours:
         return frozenset()
-    group = os.getpgrp()
-    others = {pid: _Ends(pid) for pid in procfs.pids() if pid != os.getpid() and _is_in(pid, group)}
-    below = _along(ours.writes, {pid: (e.reads, e.writes) for pid, e in others.items()})
-    above = _along(ours.reads, {pid: (e.writes, e.reads) for pid, e in others.items()})
+    others = {pid: _pipes_of(pid) for pid in procfs.pids() if pid != me and _is_in(pid, group)}
+    below = _along({p for n, p in ours.items() if _is_end(me, n, _WRITTEN)}, others, _READ)
+    above = _along({p for n, p in ours.items() if _is_end(me, n, _READ)}, others, _WRITTEN)
     found = set()
     for pid in below | above:
         with contextlib.suppress(ProcessError):
@@ -53,14 +40,36 @@ def own_pipeline() -> frozenset[UniqueProcess]:
     return frozenset(found)
 
 
-def _along(pipes: Iterable[str], others: dict[int, tuple[set[str], set[str]]]) -> set[int]:
-    """The processes that have the other ends of these pipes, and so on in the same direction."""
+def _pipes_of(pid: int) -> dict[int, str]:
+    """The pipes at the standard streams of a process, by the number of the stream."""
+    found = {}
+    for number in _STREAMS:
+        with contextlib.suppress(OSError):
+            what = os.readlink(f"{procfs.PROC}/{pid}/fd/{number}")
+            if what.startswith("pipe:"):
+                found[number] = what
+    return found
+
+
+def _along(pipes: set[str], others: Mapping[int, Mapping[int, str]], end: bool) -> set[int]:  # noqa: FBT001
+    """The processes that have this end of one of these pipes, that end of the pipes at whose other
+    ends they are, and so on."""
     found: set[int] = set()
     left = set(pipes)
     while left:
-        next_ones = {pid for pid, (near, _) in others.items() if near & left} - found
+        next_ones = {
+            pid
+            for pid, streams in others.items()
+            for number, pipe in streams.items()
+            if pid not in found and pipe in left and _is_end(pid, number, end)
+        }
         found |= next_ones
-        left = {pipe for pid in next_ones for pipe in others[pid][1]}
+        left = {
+            pipe
+            for pid in next_ones
+            for number, pipe in others[pid].items()
+            if _is_end(pid, number, not end)
+        }
     return found
 
 
@@ -71,10 +80,14 @@ def _is_in(pid: int, group: int) -> bool:
         return False
 
 
-def _is_read(pid: int, number: int) -> bool:
-    with open(f"{procfs.PROC}/{pid}/fdinfo/{number}", "rb") as file:
-        for line in file:
-            name, _, value = line.partition(b":")
-            if name == b"flags":
-                return int(value, 8) & _ACCESS == os.O_RDONLY
+def _is_end(pid: int, number: int, end: bool) -> bool:  # noqa: FBT001 - which one
+    """Whether a stream is the end that is read, or the one that is written."""
+    try:
+        with open(f"{procfs.PROC}/{pid}/fdinfo/{number}", "rb") as file:
+            for line in file:
+                name, _, value = line.partition(b":")
+                if name == b"flags":
+                    return (int(value, 8) & _ACCESS == os.O_RDONLY) is end
+    except OSError:
+        pass
     return False
