@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 
@@ -40,6 +41,8 @@ def test_the_kernel_takes_it() -> None:
         sender.sendto(kernel_audit.record("closing", FACTS, flags=ACKNOWLEDGE), (0, 0))
         answer = sender.recv(1000)
     _, kind, _, _, _, refusal = struct.unpack_from("=IHHIIi", answer)
+    if refusal == -errno.ECONNREFUSED:
+        pytest.skip("the kernel takes no records from within a user namespace")
     assert (kind, refusal) == (2, 0)  # NLMSG_ERROR: no error
 
 
