@@ -839,6 +839,13 @@ MUTATIONS = (
     Mutation(
         21,
         "adapters/proc/watched.py",
+        "        if tries >= _TRIES:",
+        "        if False:",
+        WATCHED + "test_who_locks_one_process_after_the_other_holds_nobody_up",
+    ),
+    Mutation(
+        21,
+        "adapters/proc/watched.py",
         "    if look.abandoned:",
         "    if False:",
         WATCHED + "test_an_abandoned_look_does_nothing_more",

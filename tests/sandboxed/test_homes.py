@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +11,7 @@ import pytest
 
 import restartmanager as rm
 from restartmanager.adapters.processes.processes import LinuxProcesses
+from restartmanager.adapters.services.systemd.manager import Systemd
 from restartmanager.model import Signal
 from restartmanager.model.identity import UniqueProcess
 from support.units import systemctl
@@ -159,22 +157,7 @@ def test_a_user_cannot_shed_what_only_root_can_give_again(programs: Programs) ->
 
 
 def obstacle_for_the_user(identity: UniqueProcess) -> str:
-    text = (
-        "import json, sys, restartmanager as rm\n"
-        "with rm.start_session() as session:\n"
-        "    session.register(processes=[rm.UniqueProcess.of(int(sys.argv[1]))])\n"
-        "    (found,) = session.affected(relaunch='all').applications\n"
-        "    print(json.dumps(found.restart_obstacle))\n"
-    )
-    state = f"/tmp/rm-state-{time.monotonic_ns()}"
-    said = subprocess.run(
-        [*AS_USER, sys.executable, "-c", text, str(identity.pid)],
-        env={"RESTARTMANAGER_STATE_DIR": state, "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd="/",
-    )
-    assert said.returncode == 0, said.stderr
-    obstacle: str = json.loads(said.stdout)
-    return obstacle
+    """What stands against its coming back when the user asks, who has the system's bus only."""
+    home = Systemd(UID).home(LinuxProcesses().describe(identity), UID)
+    assert home is not None
+    return home.obstacle

@@ -30,6 +30,9 @@ _Found = TypeVar("_Found")
 _INTERVAL_S = 0.25
 _SUSPICIOUS_S = 0.5
 """After so long a wait it is worth finding out who else does not answer."""
+_TRIES = 2
+"""After so many tries in vain nothing more of the users is looked into whose processes were silent,
+unless that is root: else a user could hold up a look for as long as there are processes to lock."""
 _STACK_BYTES = 256 * 1024
 _PROC = "/proc/"
 
@@ -72,7 +75,7 @@ def waits_for(subject: str) -> None:
         return
     if look.abandoned:
         raise _AbandonedError
-    if subject in look.avoided:
+    if subject in look.avoided or (look.users and _user_of(subject) in look.users):
         look.passed_over.add(subject)
         raise UnresponsiveError(subject)
     look.waits[ident] = (subject,)
@@ -114,13 +117,18 @@ def watched(look: Callable[[], _Found]) -> _Found:
     if _thread.get_ident() in _looks:
         return look()
     avoided = set(_silent)
+    users: set[int] = set()
+    tries = 0
     while True:
-        one = _Look(look, avoided)
+        one = _Look(look, avoided, users)
         one.begin()
         late = one.wait()
         if not late:
             return one.result()
+        tries += 1
         avoided = avoided | late | _silent_among_asked()
+        if tries >= _TRIES:  # somebody locks one process after the other
+            users = users | {user for subject in late if (user := _user_of(subject))}
 
 
 def helps(work: Callable[[], object]) -> Callable[[], object]:
@@ -159,9 +167,15 @@ class _Look(Generic[_Found]):
     the same tuple after a while means the same wait.
     """
 
-    def __init__(self, look: Callable[[], _Found], avoided: AbstractSet[str]) -> None:
+    def __init__(
+        self,
+        look: Callable[[], _Found],
+        avoided: AbstractSet[str],
+        users: AbstractSet[int] = frozenset(),
+    ) -> None:
         self._look = look
         self.avoided = avoided
+        self.users = users
         self._done = _thread.allocate_lock()
         self._found: _Found | None = None
         self._error: BaseException | None = None
@@ -213,6 +227,19 @@ class _Look(Generic[_Found]):
 def _since(wait: tuple[str], before: dict[tuple[str], float], now: float) -> float:
     """Since when this very wait has been seen; equal ones are told apart by their identity."""
     return next((since for seen, since in before.items() if seen is wait), now)
+
+
+def _user_of(subject: str) -> int:
+    """The user as whom a process runs, which the kernel tells without its memory; 0 where it is
+    root, or gone, or the subject is a path."""
+    if not subject.startswith(_PROC):
+        return 0
+    try:
+        with open(f"{subject}status", "rb") as file:
+            lines = file.read(4096).split(b"\n")
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(b"Uid:")), 0)
 
 
 # -- who does not answer ---------------------------------------------------------------------------

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import os
 import signal
+import subprocess
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -168,3 +170,27 @@ def test_an_interrupted_caller_leaves_at_once(hanging: Hanging) -> None:
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert hanging.waits <= 1
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(("user", "waits"), [(65002, 2), (0, 5)])
+def test_who_locks_one_process_after_the_other_holds_nobody_up(
+    hanging: Hanging, user: int, waits: int
+) -> None:
+    """Nothing of that user is looked into any more. Root has no reason to."""
+    children = [subprocess.Popen(["/bin/sleep", "100"], user=user) for _ in range(5)]
+
+    def look() -> tuple[int, ...]:
+        for child in children:
+            with contextlib.suppress(UnresponsiveError):
+                hanging.ask(f"/proc/{child.pid}/")
+        return passed_over()
+
+    try:
+        assert watched(look) == tuple(sorted(child.pid for child in children))
+        assert hanging.waits == waits
+    finally:
+        hanging.released.set()
+        for child in children:
+            child.kill()
+            child.wait()
