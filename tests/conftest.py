@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import fcntl
 import gc
 import os
 import signal
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,6 +77,30 @@ def _open_files() -> dict[str, str]:
             if not what.startswith("anon_inode:bpf"):
                 found[number] = what
     return found
+
+
+@pytest.fixture
+def disturbing() -> Iterator[None]:
+    """Keeps tests that are ``undisturbed`` from running meanwhile, in whichever process: what the
+    test does slows down whoever looks at all processes of the machine."""
+    with _machine_lock(fcntl.LOCK_EX):
+        yield
+
+
+@pytest.fixture
+def undisturbed() -> Iterator[None]:
+    """Keeps tests that are ``disturbing`` from running meanwhile: the test expects looks to take as
+    long as usual."""
+    with _machine_lock(fcntl.LOCK_SH):
+        yield
+
+
+@contextlib.contextmanager
+def _machine_lock(kind: int) -> Iterator[None]:
+    path = os.path.join(tempfile.gettempdir(), f"restartmanager-tests-{os.geteuid()}.lock")
+    with open(path, "a", encoding="ascii") as file:
+        fcntl.flock(file, kind)
+        yield
 
 
 @pytest.fixture

@@ -13,15 +13,15 @@ from crashes.workshop import Program, Workshop
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = [pytest.mark.usefixtures("undisturbed"), pytest.mark.timeout(600)]
 
-@pytest.mark.timeout(600)
+
 def test_an_installer_may_be_killed_anywhere(tmp_path: Path) -> None:
     count, complaints = runs.killed_while_updating(tmp_path)
     assert complaints == []
     assert count >= 60
 
 
-@pytest.mark.timeout(600)
 def test_a_recovery_may_be_killed_as_well(tmp_path: Path) -> None:
     """Every third point; ``make crashes`` takes all."""
     count, complaints = runs.killed_while_recovering(tmp_path, step=3)

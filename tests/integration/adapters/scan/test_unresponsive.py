@@ -34,6 +34,8 @@ pytestmark = [
     pytest.mark.root,
     pytest.mark.skipif(not _CC, reason="there is no C compiler"),
     pytest.mark.skipif(not os.path.exists("/dev/fuse"), reason="the kernel has no FUSE"),
+    pytest.mark.usefixtures("disturbing"),
+    pytest.mark.timeout(600),  # with the time that others are not to be disturbed
 ]
 
 
