@@ -69,13 +69,13 @@ class Relauncher:
                 self._note_running(entry)
                 return None
             entry = _stopped(entry)
+        if entry.started_as is not None and self._lives(entry.started_as):
+            return entry  # it was started before a crash, or by an earlier try
         shared = self._context.share(entry)
         if shared is None:
             self._recorder.handed_over(entry)
             return None
         entry = shared
-        if entry.started_as is not None and self._lives(entry.started_as):
-            return entry  # it was started before a crash, or by an earlier try
         application = entry.application
         if action_on(application, self._filters) is not None:
             self._recorder.left_stopped(entry, "a filter of the session excludes it")

@@ -292,6 +292,26 @@ def test_two_debts_of_dead_installers_are_paid_once() -> None:
     assert one.store.sessions() == ()
 
 
+def test_what_runs_again_already_is_not_handed_over() -> None:
+    """It was started by a try that was cut short, while the other installer still owes it."""
+    one, two = two_installers()
+    first, second = one.session(), two.session()
+    first.shutdown()
+    (entry,) = one.store.journal(first.key)
+    back = one.world.run(EDITOR, registration=REGISTERED)
+    main = entry.application.main_process
+    assert main is not None
+    one.world.lives[back].replaces = main.identity
+    started = replace(entry, step=JournalStep.START_RELEASED, started_as=back)
+    copy_of_the_debt(one, first, second)
+    one.store.write_entries(first.key, [started])
+    for session in (first, second):
+        (outcome,) = session.restart()
+        assert (outcome.result, outcome.process) == (Result.DONE, back)
+        session.end()
+    assert one.world.running(EDITOR) == [back]
+
+
 def copy_of_the_debt(installer: Installer, first: PrimarySession, second: PrimarySession) -> None:
     """Both asked at the same time: the second has seen the same process exit."""
     store = installer.store

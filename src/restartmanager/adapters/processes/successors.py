@@ -25,7 +25,7 @@ from restartmanager.adapters.proc.formats import status_field
 from restartmanager.app.registering import REPLACES_VARIABLE, RESTARTED_VARIABLE
 from restartmanager.errors import ProcessError
 from restartmanager.model.identity import UniqueProcess
-from restartmanager.model.limits import LAUNCH_S
+from restartmanager.model.limits import LAUNCH_S, START_AGAIN_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,9 +69,9 @@ def _if_marked(pid: int, uid: int, mark: bytes) -> UniqueProcess | None:
 @contextlib.contextmanager
 def turn_to_start(replaced: UniqueProcess, uid: int) -> Iterator[None]:
     """Have the turn to start something in place of this process, as this user. Whoever else has it
-    is waited for as long as a start may take."""
+    is waited for as long as a start may take, with all its tries."""
     name = f"\0restartmanager/{uid}/{named(replaced)}"
-    deadline = time.monotonic() + LAUNCH_S
+    deadline = time.monotonic() + START_AGAIN_S + LAUNCH_S
     silent_until = time.monotonic() + _BEGINS_S
     with socket.socket(socket.AF_UNIX) as ours:
         while not _bound(ours, name) and time.monotonic() < deadline:

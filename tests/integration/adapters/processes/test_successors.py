@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from restartmanager.adapters.processes import successors
 from restartmanager.adapters.processes.processes import LinuxProcesses
 from restartmanager.adapters.processes.successors import named
 from restartmanager.model.identity import UniqueProcess
@@ -18,8 +19,16 @@ from restartmanager.model.limits import LAUNCH_S
 
 if TYPE_CHECKING:
     from integration.conftest import Children
+    from restartmanager.model import Recipe
 
 UID = os.geteuid()
+
+
+@pytest.fixture
+def recipe(children: Children) -> Recipe:
+    """How to start what has exited."""
+    child = children.sleeper()
+    return LinuxProcesses().recipe(children.describe(child.pid), None)
 
 
 @pytest.fixture
@@ -27,24 +36,17 @@ def replaced(children: Children) -> UniqueProcess:
     """A process that has exited."""
     child = children.sleeper()
     identity = UniqueProcess.of(child.pid)
-    recipe = LinuxProcesses().recipe(children.describe(child.pid), None)
     child.kill()
     child.wait()
-    children.recipe = recipe  # type: ignore[attr-defined]
     return identity
 
 
-def started_in_place_of(replaced: UniqueProcess, children: Children) -> UniqueProcess:
-    recipe = children.recipe  # type: ignore[attr-defined]
-    return LinuxProcesses().start(recipe, children.adopt, replaced=replaced)
-
-
 def test_a_new_process_says_whose_place_it_takes(
-    replaced: UniqueProcess, children: Children
+    replaced: UniqueProcess, recipe: Recipe, children: Children
 ) -> None:
     processes = LinuxProcesses()
     assert processes.successor(replaced, UID) is None
-    back = started_in_place_of(replaced, children)
+    back = processes.start(recipe, children.adopt, replaced=replaced)
     assert processes.successor(replaced, UID) == back
     assert processes.successor(replaced, UID + 1) is None
     assert processes.successor(back, UID) is None
@@ -62,11 +64,10 @@ def test_what_has_only_inherited_the_variables_is_none(
 
 
 def test_the_successor_of_a_successor_replaces_the_successor_only(
-    replaced: UniqueProcess, children: Children
+    replaced: UniqueProcess, recipe: Recipe, children: Children
 ) -> None:
     processes = LinuxProcesses()
-    second = started_in_place_of(replaced, children)
-    recipe = processes.recipe(processes.describe(second), None)
+    second = processes.start(recipe, children.adopt, replaced=replaced)
     third = processes.start(recipe, children.adopt, replaced=second)
     assert processes.successor(second, UID) == third
     assert processes.successor(replaced, UID) == second
@@ -85,6 +86,7 @@ def test_one_has_the_turn_at_a_time(replaced: UniqueProcess) -> None:
         other = threading.Thread(target=second)
         other.start()
         waits.wait()
+        other.join(0.2)  # time to go ahead, if it did not wait
         order.append("first")
     other.join()
     assert order == ["first", "second"]
@@ -104,6 +106,15 @@ def test_the_turn_ends_with_the_process_that_has_it(replaced: UniqueProcess) -> 
     assert done.returncode == 9
     with LinuxProcesses().turn_to_start(replaced, UID):
         pass
+
+
+def test_a_start_that_is_tried_again_is_waited_for(
+    replaced: UniqueProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may take longer than one try: who does not wait for it would start a second one."""
+    monkeypatch.setattr(successors, "LAUNCH_S", 0.0)
+    monkeypatch.setattr(successors, "START_AGAIN_S", 5.0)
+    test_one_has_the_turn_at_a_time(replaced)
 
 
 @pytest.mark.root
