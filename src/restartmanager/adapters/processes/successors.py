@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import struct
 import time
@@ -75,12 +76,16 @@ def turn_to_start(replaced: UniqueProcess, uid: int) -> Iterator[None]:
     silent_until = time.monotonic() + _BEGINS_S
     with socket.socket(socket.AF_UNIX) as ours:
         while not _bound(ours, name) and time.monotonic() < deadline:
-            owner = _owner(name)
-            if owner is None and time.monotonic() >= silent_until:
+            turn = _others_turn(name)
+            if turn is None and time.monotonic() >= silent_until:
                 break
-            if owner not in {None, 0, uid, os.geteuid()}:
-                break
-            time.sleep(_BETWEEN_TRIES_S)
+            if turn is None:
+                time.sleep(_BETWEEN_TRIES_S)
+                continue
+            with turn:
+                if _user_who_has(turn) not in {0, uid, os.geteuid()}:
+                    break
+                _await_end(turn, deadline)
         yield
 
 
@@ -93,15 +98,28 @@ def _bound(ours: socket.socket, name: str) -> bool:
     return True
 
 
-def _owner(name: str) -> int | None:
-    """The user who has the name; None where that is not known: it was just given back, or whoever
-    has it has not begun to listen."""
-    with socket.socket(socket.AF_UNIX) as other:
-        other.setblocking(False)  # noqa: FBT003 - it takes no keyword
-        try:
-            other.connect(name)
-            peer = other.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        except OSError:
-            return None
+def _others_turn(name: str) -> socket.socket | None:
+    """A connection to who has the name, which ends with the turn; None where there is none: the
+    name was just given back, or whoever has it has not begun to listen."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.setblocking(False)  # noqa: FBT003 - it takes no keyword
+    try:
+        connection.connect(name)
+    except OSError:
+        connection.close()
+        return None
+    return connection
+
+
+def _user_who_has(turn: socket.socket) -> int:
+    """The user as whom the other end began to listen."""
+    peer = turn.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     _, owner, _ = _CREDENTIALS.unpack(peer)
     return int(owner)
+
+
+def _await_end(turn: socket.socket, deadline: float) -> None:
+    """Wait until the other end is closed; nobody there takes the connection, or says anything."""
+    poll = select.poll()
+    poll.register(turn, 0)  # an end is told in any case
+    poll.poll(max(0.0, deadline - time.monotonic()) * 1000)

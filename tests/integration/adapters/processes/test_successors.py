@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -115,6 +116,27 @@ def test_a_start_that_is_tried_again_is_waited_for(
     monkeypatch.setattr(successors, "LAUNCH_S", 0.0)
     monkeypatch.setattr(successors, "START_AGAIN_S", 5.0)
     test_one_has_the_turn_at_a_time(replaced)
+
+
+def test_however_long_somebody_waits_it_is_in_one_place_of_the_queue(
+    replaced: UniqueProcess,
+) -> None:
+    """Who asked again and again would fill the queue of the socket, and then go ahead."""
+    with socket.socket(socket.AF_UNIX) as held:
+        held.bind(f"\0restartmanager/{UID}/{named(replaced)}")
+        held.listen(0)
+        order: list[str] = []
+
+        def second() -> None:
+            with LinuxProcesses().turn_to_start(replaced, UID):
+                order.append("second")
+
+        other = threading.Thread(target=second)
+        other.start()
+        other.join(2 * successors._BEGINS_S)
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"]
 
 
 @pytest.mark.root
