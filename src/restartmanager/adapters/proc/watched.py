@@ -3,7 +3,8 @@
 The kernel lets a reader of ``cmdline``, ``environ``, ``auxv`` or ``maps`` wait while the memory of
 that process is locked, and a process can keep its memory locked for ever: by a page fault in a file
 whose file system never answers (FUSE, a dead server). A file system that does not answer holds up
-whoever looks at its files, too. No time limit ends such a wait, and no signal but one that kills.
+whoever looks at its files, too, also through ``/proc/PID/fd`` of a process in a container. No time
+limit ends such a wait, and no signal but one that kills.
 
 So a look runs in a thread of its own, which notes what it is about to wait for. The caller watches:
 when the thread has waited for one thing too long, the thread is abandoned, that thing counts as
@@ -33,6 +34,7 @@ _SUSPICIOUS_S = 0.5
 _TRIES = 2
 """After so many tries in vain nothing more of the users is looked into whose processes were silent,
 unless that is root: else a user could hold up a look for as long as there are processes to lock."""
+_FILES_ASKED = 1000
 _STACK_BYTES = 256 * 1024
 _PROC = "/proc/"
 
@@ -82,11 +84,44 @@ def waits_for(subject: str) -> None:
 
 
 def has_it() -> None:
-    """Say that the wait is over, however it ended."""
+    """Say that the wait is over, however it ended; or, within ``Inside``, that the look goes on."""
     ident = _thread.get_ident()
     look = _looks.get(ident)
-    if look is not None:
+    if look is None:
+        return
+    process = look.inside.get(ident)
+    if process is None:
         look.waits.pop(ident, None)
+    else:
+        look.waits[ident] = (process,)
+
+
+class Inside:
+    """A look into one process, by the calling thread: a context in which every single step may
+    wait for it, such as a stat(2) of its open files, which may lie on a server of its container.
+
+    ``process`` is its folder below /proc, with a slash. Who takes many steps in a row says
+    ``has_it`` in between. Entering raises UnresponsiveError where it is known not to answer.
+    """
+
+    __slots__ = ("_process",)
+
+    def __init__(self, process: str) -> None:
+        self._process = process
+
+    def __enter__(self) -> None:
+        waits_for(self._process)
+        ident = _thread.get_ident()
+        look = _looks.get(ident)
+        if look is not None:
+            look.inside[ident] = self._process
+
+    def __exit__(self, *_: object) -> None:
+        ident = _thread.get_ident()
+        look = _looks.get(ident)
+        if look is not None:
+            look.inside.pop(ident, None)
+            look.waits.pop(ident, None)
 
 
 def patient_read(descriptor: int, size: int, subject: str) -> bytes:
@@ -146,6 +181,7 @@ def helps(work: Callable[[], object]) -> Callable[[], object]:
         except _AbandonedError:
             return None
         finally:
+            look.inside.pop(ident, None)
             look.waits.pop(ident, None)
             _looks.pop(ident, None)
 
@@ -164,7 +200,8 @@ class _Look(Generic[_Found]):
     """One try at a look, and the thread that makes it.
 
     ``waits`` has what each of its threads waits for, in a tuple that is made for that one wait:
-    the same tuple after a while means the same wait.
+    the same tuple after a while means the same wait. ``inside`` has the processes that its threads
+    look into.
     """
 
     def __init__(
@@ -180,6 +217,7 @@ class _Look(Generic[_Found]):
         self._found: _Found | None = None
         self._error: BaseException | None = None
         self.waits: dict[int, tuple[str]] = {}
+        self.inside: dict[int, str] = {}
         self.passed_over: set[str] = set()
         self.abandoned = False
 
@@ -281,11 +319,7 @@ def _ask(subject: str) -> None:
     """Wait for the answer of one of them, however long that takes."""
     try:
         if subject.startswith(_PROC):
-            descriptor = os.open(subject + "cmdline", os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.read(descriptor, 1)
-            finally:
-                os.close(descriptor)
+            _ask_process(subject)
         else:
             os.stat(subject)
     except (OSError, ValueError):  # it is gone, or closed to us: that is an answer
@@ -293,3 +327,21 @@ def _ask(subject: str) -> None:
     finally:
         _asked.discard(subject)
         _silent.discard(subject)
+
+
+def _ask_process(folder: str) -> None:
+    """Wait for all that a look into this process may wait for: its memory and, where it has mounts
+    of its own, its open files."""
+    descriptor = os.open(folder + "cmdline", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.read(descriptor, 1)
+    finally:
+        os.close(descriptor)
+    if os.readlink(folder + "ns/mnt") == os.readlink("/proc/self/ns/mnt"):
+        return
+    files = (f"fd/{number}" for number in os.listdir(folder + "fd")[:_FILES_ASKED])
+    for name in ("exe", "cwd", "root", *files):
+        try:
+            os.stat(folder + name)
+        except OSError:  # closed meanwhile, or refused: that is an answer
+            continue

@@ -3,7 +3,9 @@
 The text of a descriptor's link proves nothing either way: hard links, bind mounts, renamed and
 removed files have another text, and what is mounted over a file has the same. So every descriptor
 is asked for its inode (stat(2), about 3 microseconds; reading the text would take 2). Such a stat
-does not walk the path, but a network file system may ask its server again, and hang.
+does not walk the path, but a network file system may ask its server again, and hang: what runs in
+a container has file systems that are not among the caller's mounts. So the whole look into a
+process is watched (``Inside``).
 
 Where a remote file system is mounted, descriptors are therefore first asked through text that the
 kernel has in its own memory: the kind of thing they are (the link), and the inode (``fdinfo``,
@@ -18,6 +20,7 @@ import os
 from typing import TYPE_CHECKING
 
 from restartmanager.adapters.proc.formats import DELETED
+from restartmanager.adapters.proc.watched import has_it
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from restartmanager.adapters.scan.targets import Targets
 
 
+_PORTION = 1000
 _FDINFO = 512  # the inode stands in one of the first lines
 
 
@@ -56,11 +60,8 @@ class DescriptorReader:
         ProcessLookupError for one that is gone.
         """
         folder = base + "fd/"
-        names = os.listdir(folder)
-        if self._mounts.any_remote:
-            names = [name for name in names if self._worth_asking(base, name, sockets)]
         inodes, removed, look = self._inodes, self._removed, os.stat
-        for name in names:
+        for name in self._names(base, sockets):
             try:
                 facts = look(folder + name)
             except OSError:  # closed meanwhile
@@ -68,6 +69,20 @@ class DescriptorReader:
             inode = facts.st_ino
             if inode in inodes or inode in sockets or (removed and not facts.st_nlink):
                 yield folder + name, facts
+
+    def _names(self, base: str, sockets: Collection[int]) -> Iterator[str]:
+        """The numbers of the descriptors that are worth asking for."""
+        names = os.listdir(base + "fd/")
+        if len(names) <= _PORTION and not self._mounts.any_remote:
+            return iter(names)
+        return self._portions(names, base, sockets)
+
+    def _portions(self, names: list[str], base: str, sockets: Collection[int]) -> Iterator[str]:
+        for begin in range(0, len(names), _PORTION):
+            has_it()  # so many at a time: the look has not come to a standstill
+            for name in names[begin : begin + _PORTION]:
+                if not self._mounts.any_remote or self._worth_asking(base, name, sockets):
+                    yield name
 
     def _worth_asking(self, base: str, name: str, sockets: Collection[int]) -> bool:
         """Whether a descriptor may be one that is looked for, told without asking a server."""

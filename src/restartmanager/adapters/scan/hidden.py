@@ -19,6 +19,7 @@ from restartmanager.adapters.proc.mounts import parse_mountinfo
 from restartmanager.adapters.proc.procfs import PROC, ProcDirectory, pids
 from restartmanager.adapters.proc.roots import stat_inside
 from restartmanager.adapters.proc.texts import contents, link_text, unescaped
+from restartmanager.adapters.proc.watched import Inside
 from restartmanager.errors import ProcessAccessError, ProcessGoneError
 from restartmanager.model import Evidence, Holder, How
 
@@ -102,7 +103,7 @@ class _Look:
 
     def at(self, pid: int) -> None:
         """Look at one process."""
-        with ProcDirectory(pid, self._proc) as directory:
+        with ProcDirectory(pid, self._proc) as directory, Inside(f"{self._proc}/{pid}/"):
             view = directory.living_view()
             if view is None:
                 return

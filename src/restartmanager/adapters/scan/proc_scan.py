@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from restartmanager.adapters.proc.mounts import Mounts
 from restartmanager.adapters.proc.procfs import PROC, ProcDirectory, boot_time, describe, pids
+from restartmanager.adapters.proc.watched import Inside
 from restartmanager.adapters.scan.targets import Targets
 from restartmanager.adapters.scan.uses import Finder, Use, evidence_of
 from restartmanager.errors import ProcessAccessError, ProcessGoneError
@@ -159,7 +160,7 @@ class _Look:
 
     def _visit(self, pid: int, inspect: Callable[[ProcDirectory], None]) -> None:
         try:
-            with ProcDirectory(pid, self._proc) as directory:
+            with ProcDirectory(pid, self._proc) as directory, Inside(f"{self._proc}/{pid}/"):
                 inspect(directory)
         except (ProcessAccessError, PermissionError):
             self._not_inspectable += 1

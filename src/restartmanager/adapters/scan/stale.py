@@ -26,6 +26,7 @@ from restartmanager.adapters.proc.mounts import Mounts
 from restartmanager.adapters.proc.procfs import PROC, ProcDirectory, boot_time, pids
 from restartmanager.adapters.proc.roots import sees_our_root, stat_inside
 from restartmanager.adapters.proc.texts import link_text
+from restartmanager.adapters.proc.watched import Inside
 from restartmanager.adapters.scan.kernel_release import installed_releases, newer_release
 from restartmanager.adapters.scan.scripts import ScriptReader
 from restartmanager.adapters.scan.targets import CLOCK_TICK_S
@@ -80,7 +81,7 @@ class _Look:
     def at(self, pid: int) -> None:
         """Look at one process; one that vanishes meanwhile is none."""
         try:
-            with ProcDirectory(pid, self._proc) as directory:
+            with ProcDirectory(pid, self._proc) as directory, Inside(f"{self._proc}/{pid}/"):
                 facts = directory.stat()
                 if facts is None or facts.kernel_thread or facts.dead:
                     return

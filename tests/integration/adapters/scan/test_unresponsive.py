@@ -113,6 +113,40 @@ def test_a_locked_process_is_named_and_hides_nobody(
     assert found["not_inspectable"] >= 1
 
 
+@contextlib.contextmanager
+def with_a_dead_mount_of_their_own(folder: Path, library: Path, count: int) -> Iterator[list[int]]:
+    """So many processes that have open the library, and a file system that nobody else sees."""
+    command = [sys.executable, str(PROGRAMS / "holds_hung.py"), str(folder), str(library)]
+    with contextlib.ExitStack() as stack:
+        children = []
+        for _ in range(count):
+            child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            stack.callback(_end, child)
+            children.append(child)
+        for child in children:
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"ready\n"
+        yield [child.pid for child in children]
+
+
+@pytest.mark.parametrize("kernel", ["0", "1"])
+@pytest.mark.parametrize("verb", ["who", "stale"])
+def test_dead_mounts_of_containers_hold_nobody_up(
+    spawn: Spawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernel: str, verb: str
+) -> None:
+    monkeypatch.setenv("RESTARTMANAGER_KERNEL_ITERATOR", kernel)
+    library, folder = tmp_path / "library", tmp_path / "folder"
+    library.write_bytes(b"x" * 5000)
+    folder.mkdir()
+    other = spawn.holding("open", str(library))
+    with with_a_dead_mount_of_their_own(folder, library, 20) as pids:
+        found = asked(tmp_path / "state", verb, *([str(library)] if verb == "who" else []))
+    if verb == "who":
+        seen = {p["pid"] for app in found["applications"] for p in app["processes"]}
+        seen |= {silent["pid"] for silent in found["unresponsive"]}
+        assert seen >= {other.pid, *pids}
+
+
 def test_many_take_no_longer_than_one(
     program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
