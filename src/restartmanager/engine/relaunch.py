@@ -21,7 +21,8 @@ from restartmanager.rules.filters import action_on
 from restartmanager.rules.relaunch import after_reboot, scope_name, why_closed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Self
 
     from restartmanager.engine.context import OperationContext
     from restartmanager.engine.recorder import StartRecorder
@@ -36,7 +37,7 @@ _BETWEEN_TRIES_S = 0.2
 
 class Relauncher:
     """A starter of applications that are owed; the recorder has what became of those that it does
-    not start."""
+    not start. Leaving the context lets go of the processes that were started."""
 
     def __init__(
         self, context: OperationContext, recorder: StartRecorder, filters: Sequence[Filter]
@@ -49,6 +50,20 @@ class Relauncher:
         self._recorder = recorder
         self._filters = filters
         self._homeless: dict[int | None, str] = {}
+        self._held: dict[UniqueProcess, ProcessHandle] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._held.values():
+            handle.close()
+
+    @property
+    def held(self) -> Mapping[UniqueProcess, ProcessHandle]:
+        """The holds on the processes that were started here; they last as long as the
+        relauncher."""
+        return self._held
 
     def start(self, entries: Sequence[JournalEntry]) -> list[JournalEntry]:
         """Start these applications, in this order; the entries of those that were started, to be
@@ -69,6 +84,7 @@ class Relauncher:
                 self._note_running(entry)
                 return None
             entry = _stopped(entry)
+        entry = self._as_daemon(entry)
         if entry.started_as is not None and self._lives(entry.started_as):
             return entry  # it was started before a crash, or by an earlier try
         shared = self._context.share(entry)
@@ -135,6 +151,14 @@ class Relauncher:
                     _kill(handle)
         return False
 
+    def _as_daemon(self, entry: JournalEntry) -> JournalEntry:
+        """The entry with the daemon that its process has become, where it has."""
+        started, recipe = entry.started_as, entry.recipe
+        if started is None or recipe is None or self._processes.is_alive(started):
+            return entry
+        daemon = self._processes.daemon_of(started, recipe.uid)
+        return entry if daemon is None else replace(entry, started_as=daemon)
+
     def _settled_at(self) -> float:
         return self._clock.monotonic() + self._limits.settle_s
 
@@ -159,6 +183,8 @@ class Relauncher:
         def note_process(identity: UniqueProcess) -> None:
             nonlocal released
             released = self._recorder.released(entry, identity)
+            with suppress(ProcessError):
+                self._held[identity] = self._processes.open(identity)
             self._context.audit.starting(released, identity)
             self._bring_home(entry, identity, recipe)
 

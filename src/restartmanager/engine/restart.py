@@ -6,7 +6,10 @@ its start, and no longer uses the old files.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import replace
 from itertools import groupby
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from restartmanager.engine.recorder import StartRecorder, Verified
@@ -15,9 +18,10 @@ from restartmanager.engine.service_start import ServiceStarter
 from restartmanager.errors import ProcessError
 from restartmanager.model.progress import Progress
 from restartmanager.rules.plan import plan_restart
+from restartmanager.rules.relaunch import HANDED_OVER, exit_trouble, may_hand_over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from restartmanager.engine.context import OperationContext
     from restartmanager.engine.inspector import Stale
@@ -25,6 +29,9 @@ if TYPE_CHECKING:
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.journal import JournalEntry
     from restartmanager.ports.processes import ProcessHandle
+
+
+_STALE = "it came back, and still uses the old files"
 
 
 class Restart:
@@ -52,15 +59,15 @@ class Restart:
         reporter = self._context.reporter
         reporter.report(Progress(0))
         recorder = StartRecorder(self._context, len(entries))
-        relauncher = Relauncher(self._context, recorder, self._filters)
         starter = ServiceStarter(self._context, recorder, self._filters)
         started: list[JournalEntry] = []
-        for are_services, batch in groupby(entries, key=_is_service):
-            start = starter.start if are_services else relauncher.start
-            started += start(list(batch))
-            if self._context.cancel.cancelled:
-                break
-        self._verify(started, recorder, starter)
+        with Relauncher(self._context, recorder, self._filters) as relauncher:
+            for are_services, batch in groupby(entries, key=_is_service):
+                start = starter.start if are_services else relauncher.start
+                started += start(list(batch))
+                if self._context.cancel.cancelled:
+                    break
+            self._verify(started, recorder, starter, relauncher.held)
         recorder.check_cancelled()
         reporter.report(Progress(100))
         return tuple(recorder.outcomes)
@@ -90,12 +97,17 @@ class Restart:
     # -- verification --------------------------------------------------------------------------
 
     def _verify(
-        self, started: Sequence[JournalEntry], recorder: StartRecorder, starter: ServiceStarter
+        self,
+        started: Sequence[JournalEntry],
+        recorder: StartRecorder,
+        starter: ServiceStarter,
+        held: Mapping[UniqueProcess, ProcessHandle] = MappingProxyType({}),
     ) -> None:
-        """See whether all that were started live on, and on the new files."""
+        """See whether all that were started live on, and on the new files. ``held`` has holds on
+        their processes from before these ran anything."""
         if not started:
             return
-        gone = self._watch([entry.started_as for entry in started if entry.started_as])
+        exits = self._watch([entry.started_as for entry in started if entry.started_as], held)
         broken = starter.broken()
         stale = self._find_stale()
         seen = []
@@ -103,35 +115,53 @@ class Restart:
             process, service = entry.started_as, entry.application.service
             if service is not None and service in broken:
                 seen.append(Verified(entry, broken[service]))
-            elif service is None and process in gone:
-                seen.append(Verified(entry, "it exited right after its start"))
+            elif service is None and process in exits:
+                seen.append(self._exited(entry, process, exits[process], stale))
             elif service in stale.services or (process is not None and process.pid in stale.pids):
-                seen.append(Verified(entry, "it came back, and still uses the old files"))
+                seen.append(Verified(entry, _STALE))
             else:
                 seen.append(Verified(entry, remark=starter.remark(service)))
         recorder.verified(seen)
         starter.report_casualties()
 
-    def _watch(self, processes: Iterable[UniqueProcess]) -> set[UniqueProcess]:
-        """Let the settling time pass; those of the processes that do not live through it."""
-        gone: set[UniqueProcess] = set()
-        handles: dict[UniqueProcess, ProcessHandle] = {}
+    def _exited(
+        self, entry: JournalEntry, process: UniqueProcess, status: int | None, stale: Stale
+    ) -> Verified:
+        """What is to be said of a program that has exited already: it may have made a daemon, or
+        have handed over to a program that runs."""
+        recipe = entry.recipe
+        if recipe is not None and not status:
+            daemon = self._context.processes.daemon_of(process, recipe.uid)
+            if daemon is not None:
+                entry = replace(entry, started_as=daemon)
+                return Verified(entry, _STALE if daemon.pid in stale.pids else "")
+        if status == 0 and may_hand_over(entry.application):
+            return Verified(replace(entry, started_as=None), remark=HANDED_OVER)
+        return Verified(entry, exit_trouble(status))
+
+    def _watch(
+        self,
+        processes: Iterable[UniqueProcess],
+        held: Mapping[UniqueProcess, ProcessHandle] = MappingProxyType({}),
+    ) -> dict[UniqueProcess, int | None]:
+        """Let the settling time pass; the exit statuses of the processes that do not live through
+        it, None where nobody can tell."""
+        exits: dict[UniqueProcess, int | None] = {}
         clock, ports = self._context.clock, self._context.processes
         until = clock.monotonic() + self._context.limits.settle_s
-        try:
+        with ExitStack() as opened:
+            handles: dict[UniqueProcess, ProcessHandle] = {}
             for process in processes:
                 try:
-                    handles[process] = ports.open(process)
+                    handle = held.get(process) or opened.enter_context(ports.open(process))
                 except ProcessError:
-                    gone.add(process)
+                    exits[process] = None
+                else:
+                    handles[process] = handle
             while clock.monotonic() < until:
                 for process in ports.wait(list(handles.values()), until):
-                    handles.pop(process).close()
-                    gone.add(process)
-        finally:
-            for handle in handles.values():
-                handle.close()
-        return gone
+                    exits[process] = handles.pop(process).exit_status()
+        return exits
 
 
 def _is_service(entry: JournalEntry) -> bool:

@@ -32,6 +32,12 @@ class ProcessHandle(Protocol):
         """
         ...
 
+    def exit_status(self) -> int | None:
+        """The exit status of the process: what it returned, or the negative number of the signal
+        that ended it. None while it runs, and where nobody can tell: it is not the caller's child,
+        and only newer kernels keep the status."""
+        ...
+
     def close(self) -> None:
         """Let go of the process; any number of times."""
         ...
@@ -149,6 +155,11 @@ class Processes(Protocol):
     def successor(self, replaced: UniqueProcess, uid: int) -> UniqueProcess | None:
         """The process of this user that was started in place of this one, and lives; None where
         there is none to be seen."""
+        ...
+
+    def daemon_of(self, starter: UniqueProcess, uid: int) -> UniqueProcess | None:
+        """The daemon that a process of this user, which ``start`` has started and which has exited,
+        has left behind: a process that left its session, and lives. None where there is none."""
         ...
 
     def start(

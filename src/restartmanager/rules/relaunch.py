@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from restartmanager.rules.cgroups import UnitAddress
 
 
+HANDED_OVER = "its command has handed over, and ended without an error"
+"""The remark about an application whose command ``may_hand_over``, and did."""
+
 _COMMAND_LIMIT = 300
 _OF_THE_LOGIN = frozenset(
     {
@@ -104,6 +107,23 @@ def why_closed(application: Application) -> str:
     if len(command) > _COMMAND_LIMIT:
         command = f"{command[:_COMMAND_LIMIT]}..."
     return f"it needs its terminal back: start it there with {command}"
+
+
+def may_hand_over(application: Application) -> bool:
+    """Whether the application is back where its command has ended without an error: the command was
+    made for that, and may call a program that runs already."""
+    return application.restart_by in {RestartBy.REGISTERED, RestartBy.DESKTOP}
+
+
+def exit_trouble(status: int | None) -> str:
+    """What is wrong with an application that has exited, by its exit status: negative for a signal,
+    None where nobody knows."""
+    what = "it exited right after its start"
+    if status is None:
+        return what
+    if status < 0:
+        return f"{what}: signal {-status} ended it"
+    return f"{what}, with status {status}"
 
 
 def _may_be_relaunched(application: Application) -> bool:

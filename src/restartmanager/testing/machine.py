@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from restartmanager.ports.processes import ProcessHandle
     from restartmanager.rules.policy import Policy
 
-from restartmanager.testing.world import Life, Program, World
+from restartmanager.testing.world import Life, Program, Temper, World
 
 _Found = TypeVar("_Found")
 
@@ -70,6 +70,12 @@ class SimulatedHandle:
         if not self._allowed:
             raise ProcessAccessError(self._identity.pid, "signal it")
         self._world.signal(self._identity, signal)
+
+    def exit_status(self) -> int | None:
+        if self._world.is_running(self._identity):
+            return None
+        life = self._world.lives[self._identity]
+        return -15 if life.signals else life.program.temper.status
 
     def close(self) -> None:
         self.closed = True
@@ -197,6 +203,12 @@ class SimulatedProcesses:
                 return identity
         return None
 
+    def daemon_of(self, starter: UniqueProcess, uid: int) -> UniqueProcess | None:
+        daemon = self._world.lives[starter].daemon
+        if daemon is None or not self._world.is_running(daemon):
+            return None
+        return daemon if self._world.lives[daemon].facts.uid == uid else None
+
     def start(
         self,
         recipe: Recipe,
@@ -225,6 +237,12 @@ class SimulatedProcesses:
             life.exits_at = world.time + world.gate_s
             raise
         life.at_gate = False
+        if program.temper.daemon:
+            arguments = recipe.arguments[1:]
+            stays = Temper()
+            life.daemon = world.run(
+                recipe.executable, *arguments, uid=recipe.uid, parent=None, temper=stays
+            )
         return identity
 
     def _by_pid(self, pid: int) -> Process | None:

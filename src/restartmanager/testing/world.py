@@ -45,6 +45,10 @@ class Temper:
     """The time from the start until it exits without being asked."""
     starts: bool = True
     """Whether the program can be run at all."""
+    status: int | None = 1
+    """The exit status when it exits without being asked; None where nobody can tell."""
+    daemon: bool = False
+    """Whether the process makes a daemon, which stays, before it exits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class Life:
     """The process in whose place it was started."""
     at_gate: bool = False
     """Whether the process waits to run its program, and so uses nothing yet."""
+    daemon: UniqueProcess | None = None
+    """The daemon that it has made."""
 
 
 @dataclass(slots=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import math
 import os
 import resource
 import select
 import signal as signals
+import struct
 import time
 from typing import TYPE_CHECKING
 
@@ -38,6 +40,10 @@ _NUMBERS = {
     Signal.HANG_UP: signals.SIGHUP,
     Signal.KILL: signals.SIGKILL,
 }
+_INFO = struct.Struct("QQ11Ii")  # struct pidfd_info as it was at first (linux/pidfd.h)
+_INFO_EXIT = 1 << 3  # PIDFD_INFO_EXIT, Linux 6.15
+_GET_INFO = 3 << 30 | _INFO.size << 16 | 0xFF << 8 | 11  # PIDFD_GET_INFO, Linux 6.13
+_STARTED, _EXIT_CODE = 19, 49  # among the fields of proc_pid_stat(5) after the name
 _LONGEST_POLL_MS = 2**31 - 1  # poll(2) takes an int
 
 
@@ -148,6 +154,45 @@ class PidfdHandle:
             if error.errno == errno.EINVAL:  # it lives in a pid namespace that is not below ours
                 raise ProcessAccessError(pid, "signal it") from None
             raise
+
+    def exit_status(self) -> int | None:
+        """What it returned, or the negative number of the signal that ended it; None while it runs,
+        and where it cannot be known.
+
+        Until its parent has heard of its end, which is a moment, /proc has the status; then the
+        pidfd has, since Linux 6.15.
+        """
+        if not self.exited:
+            return None
+        for look in (self._status_of_pidfd, self._status_of_zombie, self._status_of_pidfd):
+            status = look()
+            if status is not None:
+                return os.waitstatus_to_exitcode(status)
+        return None
+
+    def _status_of_pidfd(self) -> int | None:
+        asked = _INFO.pack(_INFO_EXIT, *[0] * 13)
+        try:
+            mask, *_, status = _INFO.unpack(fcntl.ioctl(self.fileno(), _GET_INFO, asked))
+        except OSError:
+            return None
+        return int(status) if mask & _INFO_EXIT else None
+
+    def _status_of_zombie(self) -> int | None:
+        """To whom may not look into it, the kernel says 0."""
+        try:
+            with ProcDirectory(self._identity.pid) as directory:
+                may_look = directory.read("io") is not None
+                fields = (directory.read("stat") or b"").rpartition(b")")[2].split()
+        except (ProcessError, OSError):
+            return None
+        if (
+            not may_look
+            or fields[:1] != [b"Z"]
+            or int(fields[_STARTED]) != self._identity.start_ticks
+        ):
+            return None
+        return int(fields[_EXIT_CODE])
 
     def close(self) -> None:
         """Let go of it; any number of times."""

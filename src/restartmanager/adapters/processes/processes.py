@@ -181,6 +181,12 @@ class LinuxProcesses:
 
         return watched(lambda: successor_of(replaced, uid))
 
+    def daemon_of(self, starter: UniqueProcess, uid: int) -> UniqueProcess | None:
+        """The daemon that a process, which ``start`` has started, has left behind."""
+        from restartmanager.adapters.processes.successors import daemon_of
+
+        return watched(lambda: daemon_of(starter, uid))
+
     def start(
         self,
         recipe: Recipe,

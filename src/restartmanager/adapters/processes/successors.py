@@ -25,7 +25,7 @@ from restartmanager.adapters.proc import procfs
 from restartmanager.adapters.proc.formats import status_field
 from restartmanager.app.registering import REPLACES_VARIABLE, RESTARTED_VARIABLE
 from restartmanager.errors import ProcessError
-from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.identity import UniqueProcess, boot_id
 from restartmanager.model.limits import LAUNCH_S, START_AGAIN_S
 
 if TYPE_CHECKING:
@@ -46,25 +46,41 @@ def named(process: UniqueProcess) -> str:
 def successor_of(replaced: UniqueProcess, uid: int) -> UniqueProcess | None:
     """The process of this user that was started in place of this one, and lives."""
     mark = f"\0{REPLACES_VARIABLE}={named(replaced)}\0".encode()
+    for process, _, variables in _processes_of(uid):
+        if mark in variables and _mark_of(process) in variables:
+            return process
+    return None
+
+
+def daemon_of(starter: UniqueProcess, uid: int) -> UniqueProcess | None:
+    """The oldest process of this user that comes from a launched one and has left its session.
+
+    That is what daemon(3) does; helpers that a program leaves behind stay in its session.
+    """
+    mark = _mark_of(starter)
+    found = [
+        process
+        for process, session, variables in _processes_of(uid)
+        if mark in variables and session != starter.pid and process != starter
+    ]
+    return min(found, key=lambda process: (process.start_ticks, process.pid), default=None)
+
+
+def _mark_of(launched: UniqueProcess) -> bytes:
+    return f"\0{RESTARTED_VARIABLE}={launched.pid}:{launched.start_ticks}\0".encode()
+
+
+def _processes_of(uid: int) -> Iterator[tuple[UniqueProcess, int, bytes]]:
+    """The living processes of this user that can be looked into, with session and variables."""
     for pid in procfs.pids():
-        found = _if_marked(pid, uid, mark)
-        if found is not None:
-            return found
-    return None
-
-
-def _if_marked(pid: int, uid: int, mark: bytes) -> UniqueProcess | None:
-    with contextlib.suppress(ProcessError, OSError), procfs.ProcDirectory(pid) as directory:
-        users = status_field(directory.read("status") or b"", b"Uid").split()
-        if users[:1] != [b"%d" % uid]:
-            return None
-        variables = b"\0" + (directory.read("environ", _SIZE_LIMIT) or b"")
-        facts = directory.stat()
-        if mark not in variables or facts is None or facts.dead:
-            return None
-        if f"\0{RESTARTED_VARIABLE}={pid}:{facts.start_ticks}\0".encode() in variables:
-            return UniqueProcess.of(pid)
-    return None
+        with contextlib.suppress(ProcessError, OSError), procfs.ProcDirectory(pid) as directory:
+            users = status_field(directory.read("status") or b"", b"Uid").split()
+            if users[:1] != [b"%d" % uid]:
+                continue
+            variables = b"\0" + (directory.read("environ", _SIZE_LIMIT) or b"")
+            facts = directory.stat()
+            if facts is not None and not facts.dead:
+                yield UniqueProcess(pid, facts.start_ticks, boot_id()), facts.session, variables
 
 
 @contextlib.contextmanager
