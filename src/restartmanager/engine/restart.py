@@ -107,7 +107,8 @@ class Restart:
         their processes from before these ran anything."""
         if not started:
             return
-        exits = self._watch([entry.started_as for entry in started if entry.started_as], held)
+        processes = [entry.started_as for entry in started if entry.started_as]
+        exits = self._watch(processes, held, services=any(map(_is_service, started)))
         broken = starter.broken()
         stale = self._find_stale()
         seen = []
@@ -143,9 +144,11 @@ class Restart:
         self,
         processes: Iterable[UniqueProcess],
         held: Mapping[UniqueProcess, ProcessHandle] = MappingProxyType({}),
+        *,
+        services: bool = False,
     ) -> dict[UniqueProcess, int | None]:
-        """Let the settling time pass; the exit statuses of the processes that do not live through
-        it, None where nobody can tell."""
+        """Let the settling time pass, unless all of the processes have exited before; the exit
+        statuses of those that have, None where nobody can tell."""
         exits: dict[UniqueProcess, int | None] = {}
         clock, ports = self._context.clock, self._context.processes
         until = clock.monotonic() + self._context.limits.settle_s
@@ -158,7 +161,7 @@ class Restart:
                     exits[process] = None
                 else:
                     handles[process] = handle
-            while clock.monotonic() < until:
+            while clock.monotonic() < until and (handles or not exits or services):
                 for process in ports.wait(list(handles.values()), until):
                     exits[process] = handles.pop(process).exit_status()
         return exits
