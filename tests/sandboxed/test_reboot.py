@@ -215,7 +215,9 @@ def test_it_is_another_boot_on_the_same_files() -> None:
 
 
 def test_the_unit_was_started_by_the_boot_with_its_restrictions(unit: dict[str, str]) -> None:
-    assert unit["Result"] == "success"
+    journal = ["journalctl", "--boot", "--no-pager", "--output=cat", f"--unit={UNIT}"]
+    said = subprocess.run(journal, capture_output=True, text=True, check=False).stdout
+    assert unit["Result"] == "success", said
     assert unit["ActiveState"] == "inactive"
     assert unit["ExecMainStatus"] == "0"
     assert unit["ConditionResult"] == "yes"

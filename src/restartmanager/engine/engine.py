@@ -348,10 +348,15 @@ class Engine:
         return work.carry_out(in_boot(boot_id(), self._memory.journal(key)))
 
     def _stale_of(self, key: str) -> Stale:
+        """Who still uses files that were replaced in this session. Of an earlier boot nobody can,
+        and the numbers of its devices may be those of others by now."""
+        nobody = Stale(frozenset(), frozenset())
         try:
+            if self.store.session(key).boot_id != boot_id():
+                return nobody
             return self.inspector.find_stale(self.store.resources(key))
         except LOST:  # what is back is not called in question over it
-            return Stale(frozenset(), frozenset())
+            return nobody
 
     @contextmanager
     def _told(

@@ -20,7 +20,8 @@ from restartmanager.model import (
     Signal,
     Status,
 )
-from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.identity import UniqueProcess, boot_id
+from restartmanager.model.journal import SessionRecord
 from restartmanager.testing.machine import SimulatedScanner
 from restartmanager.testing.services import SimulatedServices, Unit
 from restartmanager.testing.world import Program, Temper, World
@@ -237,6 +238,28 @@ def test_what_comes_back_on_the_old_file_is_reported() -> None:
     world.programs[EDITOR] = Program(("/opt/old.so",))
     with pytest.raises(errors.RestartError, match="still uses the old files"):
         session.restart()
+
+
+@pytest.mark.parametrize("boot", ["0" * 32, boot_id()], ids=["an earlier boot", "this boot"])
+def test_nobody_uses_old_files_of_an_earlier_boot(boot: str) -> None:
+    """A file system may have the number by then that another one had when files were registered."""
+    world = library_world()
+    world.run(EDITOR, registration=REGISTERED)
+    installer = Installer(world)
+    session = installer.session()
+    session.shutdown()
+    (entry,) = installer.store.journal(session.key)
+    resources = installer.store.resources(session.key)
+    session.end(leave_stopped=True)
+    record = SessionRecord("a key", 1.0, boot, owner=UniqueProcess(4, 5, boot))
+    installer.store.create_session(record, limit=9)
+    installer.store.add_resources(record.key, resources)
+    installer.store.write_entries(record.key, [entry])
+    world.files["/opt/other.so"] = world.files[LIBRARY]
+    world.install(LIBRARY)
+    world.programs[EDITOR] = Program(("/opt/other.so",))
+    (outcome,) = installer.engine().recover()
+    assert outcome.failed == (boot == boot_id())
 
 
 def test_a_second_shutdown_of_what_came_back_is_one_entry() -> None:
