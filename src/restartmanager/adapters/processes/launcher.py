@@ -9,11 +9,13 @@ process there is one thread and nothing of the installer. It imports only the st
 
 In order: it forks, so that the program is nobody's child (the installer's child ends at once); the
 new process leaves session, terminal, descriptors, signal handling and scheduling of the installer
-behind, takes umask, niceness, groups and user of the recipe, proves that it cannot get back what it
-gave up, enters the directory *with the program's rights*, reports who it is, and waits at the gate.
+behind, takes umask, niceness, attributes, groups and user of the recipe, proves that it cannot get
+back what it gave up, enters the directory and opens the streams *with the program's rights*,
+reports who it is, and waits at the gate.
 One byte lets it through; end of file, or the installer's end, and it exits without having run
 anything. A failure in any step is reported and nothing is run: a program that starts in "/" because
-its directory is missing, or with other rights, would be another program.
+its directory is missing, or with other rights, would be another program. One that lacks attributes
+or streams that it had is still the same: they are taken as far as they can be had.
 """
 
 from __future__ import annotations
@@ -24,9 +26,24 @@ import os
 import resource
 import select
 import signal
+import stat
 import sys
-from typing import Any, NoReturn
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_IOPRIO_WHO_PROCESS = 1  # linux/ioprio.h
+_IOPRIO_SET = {  # the system call's number; ioprio_set(2) has no wrapper in the C library
+    "x86_64": 251,
+    "aarch64": 30,
+    "riscv64": 30,
+    "loongarch64": 30,
+    "ppc64": 273,
+    "ppc64le": 273,
+    "s390x": 282,
+}
 _KEYCTL_JOIN_SESSION_KEYRING = 1  # linux/keyctl.h
 _KEYCTL = {  # the system call's number; keyctl(2) has no wrapper in the C library
     "x86_64": 250,
@@ -61,9 +78,11 @@ def main() -> NoReturn:
     try:
         _leave_installer({report, gate, installer})
         step = "rights"
+        journal = _journal_opener(recipe)
         _take_rights(recipe)
         step = "directory"
         os.chdir(_raw(recipe["directory"]))
+        _open_streams(recipe["streams"], journal)
         pid, ticks = os.getpid(), _start_ticks()
         arguments = [_raw(word) for word in recipe["arguments"]]
         environment = {_raw(name): _raw(value) for name, value in recipe["environment"]}
@@ -163,6 +182,8 @@ def _take_rights(recipe: dict[str, Any]) -> None:
     os.umask(recipe["umask"])
     _set_niceness(recipe["nice"])
     _raise_limits(recipe["limits"])
+    _take_attributes(recipe)
+    raise_oom_score = _oom_score_setter(recipe["oom_score"])
     new_keyring = _keyring_joiner() if privileged and uid != 0 else None
     if privileged:
         os.setgroups(groups)
@@ -171,6 +192,7 @@ def _take_rights(recipe: dict[str, Any]) -> None:
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     _verify_rights(uid, gid, groups, privileged=privileged)
+    raise_oom_score()
     if new_keyring is not None:
         new_keyring()
 
@@ -229,6 +251,67 @@ def _set_niceness(nice: int) -> None:
             return
 
 
+def _take_attributes(recipe: dict[str, Any]) -> None:
+    """What belongs to a process beside its rights, while it may have all of it."""
+    policy, priority = recipe["scheduler"]
+    _attempt(os.sched_setaffinity, 0, recipe["processors"])
+    _attempt(os.sched_setscheduler, 0, policy, os.sched_param(priority))
+    if recipe["io_priority"] is not None:
+        _attempt(_set_io_priority, recipe["io_priority"])
+    if recipe["autogroup_nice"]:
+        _attempt(_set_autogroup, recipe["autogroup_nice"])
+    if recipe["timer_slack_ns"] is not None:
+        _attempt(_write, "/proc/self/timerslack_ns", recipe["timer_slack_ns"])
+    if recipe["core_filter"] is not None:
+        _attempt(_write, "/proc/self/coredump_filter", recipe["core_filter"])
+    for number in recipe["ignored_signals"]:
+        _attempt(signal.signal, number, signal.SIG_IGN)
+
+
+def _attempt(setting: Callable[..., object], *values: object) -> None:
+    try:  # noqa: SIM105 - contextlib takes as long to load as all the rest
+        setting(*values)
+    except (OSError, ValueError):
+        pass
+
+
+def _write(path: str, number: int) -> None:
+    with open(path, "r+b", buffering=0) as file:
+        file.write(b"%d" % number)
+
+
+def _set_io_priority(priority: int) -> None:
+    number = _IOPRIO_SET.get(os.uname().machine) if sys.maxsize > 2**32 else None
+    if number is not None:
+        import ctypes
+
+        ctypes.CDLL(None).syscall(number, _IOPRIO_WHO_PROCESS, 0, priority)
+
+
+def _set_autogroup(nice: int) -> None:
+    """Users can do that ten times a second, all of them together (kernel: autogroup.c)."""
+    for _ in range(10):
+        try:
+            _write("/proc/self/autogroup", nice)
+        except BlockingIOError:
+            time.sleep(0.1)
+        else:
+            return
+
+
+def _oom_score_setter(score: int) -> Callable[[], None]:
+    """Lower the score if need be, which takes root's rights; or else the call that raises it, made
+    without them: then the program may lower it again itself."""
+    try:
+        file = open("/proc/self/oom_score_adj", "r+b", buffering=0)  # noqa: SIM115 - until execve(2)
+        now = int(file.read())
+        if score < now:
+            file.write(b"%d" % score)
+    except (OSError, ValueError):
+        return lambda: None
+    return (lambda: None) if score <= now else lambda: _attempt(file.write, b"%d" % score)
+
+
 def _raise_limits(limits: list[tuple[int, int, int]]) -> None:
     """Hard limits that are higher than ours, while we may; those that cannot be raised stay."""
     for number, _, hard in limits:
@@ -258,6 +341,66 @@ def _greater(one: int, other: int) -> bool:
 
 def _number(limit: int) -> int:
     return resource.RLIM_INFINITY if limit < 0 else limit
+
+
+# -- the streams -----------------------------------------------------------------------------------
+
+
+def _open_streams(
+    streams: list[dict[str, Any] | None], journal: Callable[[bytes], int] | None
+) -> None:
+    """Standard input, output and error, where they led to what can be had again."""
+    for number, stream in enumerate(streams):
+        if stream is None:
+            continue
+        path = _raw(stream["path"])
+        try:
+            opened = (
+                journal(path) if journal and stream["kind"] == "journal" else _file(path, stream)
+            )
+        except OSError:
+            continue  # it stays with /dev/null
+        os.dup2(opened, number)
+        os.close(opened)
+
+
+def _file(path: bytes, stream: dict[str, Any]) -> int:
+    """A file, opened at its end. What is none may let us wait; what lies where others may put files
+    must be the very one of before."""
+    access = (os.O_RDWR if stream["reads"] else os.O_WRONLY) if stream["writes"] else os.O_RDONLY
+    writing = os.O_APPEND if stream["writes"] else 0
+    making = os.O_CREAT if stream["writes"] and stream["trust"] else 0
+    flags = access | writing | making | os.O_NONBLOCK | os.O_NOCTTY
+    opened = os.open(path, flags, stream["mode"])
+    facts = os.fstat(opened)
+    same = [facts.st_dev, facts.st_ino, facts.st_uid] == stream["identity"]
+    if not stat.S_ISREG(facts.st_mode) or not (same or stream["trust"]):
+        os.close(opened)
+        raise OSError(errno.EINVAL, "another file")
+    os.set_blocking(opened, True)
+    return opened
+
+
+def _journal_opener(recipe: dict[str, Any]) -> Callable[[bytes], int] | None:
+    """What connects to a journal, as systemd-cat(1) does; None where nothing is to be. It is
+    prepared while the library can still be read."""
+    if not any(stream and stream["kind"] == "journal" for stream in recipe["streams"]):
+        return None
+    import socket
+
+    name = os.path.basename(_raw(recipe["executable"])).replace(b"\n", b"?")
+
+    def connected(path: bytes) -> int:
+        with socket.socket(socket.AF_UNIX) as stream:
+            stream.settimeout(1.0)
+            stream.connect(path)
+            stream.shutdown(socket.SHUT_RD)
+            # name, unit, priority (6, information), "<6>" counts, and nobody else is told
+            stream.sendall(name + b"\n\n6\n1\n0\n0\n0\n")
+            stream.setblocking(True)  # noqa: FBT003 - it takes no keyword
+            return stream.detach()
+
+    return connected
 
 
 # -- the gate ------------------------------------------------------------------------------------

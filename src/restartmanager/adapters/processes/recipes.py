@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 from restartmanager.adapters.proc.formats import DELETED, parse_arguments
 from restartmanager.adapters.proc.procfs import PROC, ProcDirectory
 from restartmanager.adapters.proc.ways import Ways
+from restartmanager.adapters.processes.attributes import read_attributes
 from restartmanager.adapters.processes.starting import is_confined
+from restartmanager.adapters.processes.streams import read_streams
 from restartmanager.errors import (
     NotRestartableError,
     ProcessAccessError,
@@ -28,6 +30,7 @@ from restartmanager.model import Recipe
 
 if TYPE_CHECKING:
     from restartmanager.model import Process, RestartRegistration
+    from restartmanager.model.recipes import Attributes
 
 
 _KEPT_LIMIT = 2 * 1024 * 1024
@@ -40,6 +43,7 @@ _NAMESPACES = (
     *("mnt", "user", "pid", "net", "ipc", "uts", "cgroup", "time"),
     *("pid_for_children", "time_for_children"),
 )
+_SCHED_DEADLINE = 6  # linux/sched.h
 _WAKE_ALARM = 1 << 35
 """CAP_WAKE_ALARM, which systemd gives to everything in a login (pam_systemd(8)): whoever loses it
 has lost no restriction, and nearly nobody uses it."""
@@ -138,7 +142,15 @@ class _Reader:
             umask=int(status.get(b"Umask", b"0022"), 8),
             nice=self._niceness(),
             limits=parse_limits(self._read("limits")),
+            attributes=self._attributes(status),
+            streams=read_streams(self._directory, self._view),
         )
+
+    def _attributes(self, status: dict[bytes, bytes]) -> Attributes:
+        attributes = read_attributes(self._directory, status)
+        if attributes.scheduler[0] == _SCHED_DEADLINE:
+            raise self._refusal("its deadlines (sched(7)) could not be given to it again")
+        return attributes
 
     def _read(self, name: str) -> bytes:
         text = self._directory.read(self._view + name)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from restartmanager.adapters.proc.formats import status_field
 from restartmanager.adapters.proc.procfs import ProcDirectory
+from restartmanager.adapters.processes.instructions import instructions
 from restartmanager.adapters.processes.pidfds import PidfdHandle, open_pidfd, wait_for_exit
-from restartmanager.adapters.processes.successors import named
 from restartmanager.adapters.processes.trust import risk_of
 from restartmanager.errors import (
     NotStartedError,
@@ -139,9 +139,10 @@ class _Launch:
         self._reports, reports = _pipe(opened)
         ourselves = open_pidfd(os.getpid())
         opened.callback(os.close, ourselves)
-        recipe = opened.enter_context(memory_file("recipe", _written(self._recipe, self._replaced)))
-        launcher_itself = [_interpreter(), *_OPTIONS, _LAUNCHER]
         outside = is_confined()
+        written = instructions(self._recipe, self._replaced, outside=outside)
+        recipe = opened.enter_context(memory_file("recipe", written))
+        launcher_itself = [_interpreter(), *_OPTIONS, _LAUNCHER]
         if outside:
             passed: tuple[int, ...] = ()
             me = UniqueProcess.current()
@@ -322,26 +323,3 @@ def memory_file(what: str, content: bytes) -> FileIO:
         file.close()
         raise
     return file
-
-
-def _written(recipe: Recipe, replaced: UniqueProcess | None) -> bytes:
-    """The recipe for the launcher: JSON, with each byte of a text as one character."""
-    return json.dumps(
-        {
-            "replaces": "" if replaced is None else named(replaced),
-            "executable": _raw(recipe.executable),
-            "arguments": [_raw(word) for word in recipe.arguments],
-            "directory": _raw(recipe.directory),
-            "environment": [(_raw(name), _raw(value)) for name, value in recipe.environment],
-            "uid": recipe.uid,
-            "gid": recipe.gid,
-            "groups": recipe.groups,
-            "umask": recipe.umask,
-            "nice": recipe.nice,
-            "limits": recipe.limits,
-        }
-    ).encode("ascii")
-
-
-def _raw(text: str) -> str:
-    return os.fsencode(text).decode("latin-1")

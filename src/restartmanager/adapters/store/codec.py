@@ -39,6 +39,7 @@ from restartmanager.model import (
 )
 from restartmanager.model.identity import UniqueProcess
 from restartmanager.model.journal import JournalEntry, JournalStep, Operation, SessionRecord
+from restartmanager.model.recipes import AS_USUAL, Attributes, Stream, StreamKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,6 +168,11 @@ def encode_recipe(recipe: Recipe) -> str:
             "nice": recipe.nice,
             "limits": recipe.limits,
             "home": recipe.home and recipe.home[:3],
+            "attributes": recipe.attributes._asdict(),
+            "streams": [
+                stream and {**stream._asdict(), "kind": stream.kind.value}
+                for stream in recipe.streams
+            ],
             "this_boot_only": recipe.this_boot_only,
         }
     )
@@ -191,8 +197,38 @@ def decode_recipe(text: object) -> Recipe:
             nice=as_kind(int, raw["nice"]),
             limits=tuple(_limit(limit) for limit in as_kind(list, raw["limits"])),
             home=_home(raw["home"]) if "home" in raw else Home(raw["uid"], "app.slice"),
+            attributes=_attributes(raw["attributes"]) if "attributes" in raw else AS_USUAL,
+            streams=tuple(_stream(each) for each in as_kind(list, raw.get("streams", []))),
             this_boot_only=as_kind(bool, raw.get("this_boot_only", False)),
         )
+
+
+def _attributes(values: Any) -> Attributes:  # noqa: ANN401 - JSON can be anything
+    policy, priority = as_numbers(values["scheduler"])
+    slack, core_filter = values["timer_slack_ns"], values["core_filter"]
+    return Attributes(
+        oom_score=as_kind(int, values["oom_score"]),
+        scheduler=(policy, priority),
+        processors=as_kind(str, values["processors"]),
+        io_priority=as_kind(int, values["io_priority"]),
+        ignored_signals=as_numbers(values["ignored_signals"]),
+        timer_slack_ns=None if slack is None else as_kind(int, slack),
+        autogroup_nice=as_kind(int, values["autogroup_nice"]),
+        core_filter=None if core_filter is None else as_kind(int, core_filter),
+    )
+
+
+def _stream(values: Any) -> Stream | None:  # noqa: ANN401 - JSON can be anything
+    if values is None:
+        return None
+    return Stream(
+        kind=StreamKind(values["kind"]),
+        path=as_kind(str, values["path"]),
+        reads=as_kind(bool, values["reads"]),
+        writes=as_kind(bool, values["writes"]),
+        mode=as_kind(int, values["mode"]),
+        identity=as_numbers(values["identity"]),
+    )
 
 
 def _pair(values: object) -> tuple[str, str]:
