@@ -38,6 +38,7 @@ OBSTACLE = "tests/unit/engine/test_restart_obstacle.py::"
 EVENTS = "tests/unit/engine/test_events.py::"
 TRANSACTION = "tests/unit/engine/test_transaction.py::"
 LIMITS = "tests/integration/attacks/test_limits.py::"
+STREAMS = "tests/integration/adapters/processes/test_streams.py::"
 SAID = "tests/integration/attacks/test_said_before.py::"
 NAMES = "tests/integration/api/test_bad_names.py::"
 FILES = "tests/unit/adapters/proc/test_files.py::"
@@ -900,11 +901,18 @@ MUTATIONS = (
         SAID + "test_a_restriction_that_it_would_shed",
     ),
     Mutation(
-        9,
-        "adapters/processes/recipes.py",
-        "        if not self._has_our_personality():",
-        "        if False:",
-        SAID + "test_a_restriction_that_it_would_shed",
+        18,
+        "adapters/processes/streams.py",
+        "    if not ways.to_file(stream.path).risk:",
+        "    if True:",
+        STREAMS + "test_a_stranger_chooses_no_file_for_root",
+    ),
+    Mutation(
+        18,
+        "adapters/processes/launcher.py",
+        'not (same or stream["trust"])',
+        "False",
+        STREAMS + "test_a_file_that_is_exchanged_at_the_last_moment_is_another",
     ),
     Mutation(
         9,

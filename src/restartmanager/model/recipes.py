@@ -81,6 +81,8 @@ class Attributes(NamedTuple):
     """The niceness of its session (sched(7))."""
     core_filter: int | None = None
     """What a core dump has, as a set of bits (core(5)); None where it cannot be seen."""
+    personality: int | None = None
+    """What the kernel does differently for it (personality(2)); None where it cannot be seen."""
 
 
 AS_USUAL = Attributes()

@@ -98,7 +98,7 @@ RECIPE = Recipe(
     nice=-5,
     limits=((7, 1024, -1), (9, 2**63, 2**63)),
     home=Home(None, "a-b.slice", limits='{"TasksMax": ["t", 7]}'),
-    attributes=Attributes(-500, (3, 0), "0-1", 16390, (1, 13), 50000, 5, 0x33),
+    attributes=Attributes(-500, (3, 0), "0-1", 16390, (1, 13), 50000, 5, 0x33, 0x40000),
     streams=(
         None,
         Stream(StreamKind.FILE, "/var/log/\udcff", reads=True, mode=0o640, identity=(1, 2, 3)),

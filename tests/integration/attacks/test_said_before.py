@@ -45,7 +45,6 @@ def asleep(children: Children, *before: str) -> subprocess.Popen[bytes]:
         (("setpriv", "--bounding-set=-net_raw"), "capabilities"),
         (("unshare", "--cgroup"), r"namespace \(cgroup\)"),
         (("setpriv", "--inh-caps=+net_raw"), "inheritable capabilities"),
-        (("setarch", "--addr-no-randomize"), "personality"),
     ],
 )
 def test_a_restriction_that_it_would_shed(

@@ -56,6 +56,7 @@ def read_attributes(directory: ProcDirectory, status: Mapping[bytes, bytes]) -> 
         timer_slack_ns=_number(directory, "timerslack_ns"),
         autogroup_nice=_autogroup(directory),
         core_filter=_number(directory, "coredump_filter", 16),
+        personality=_number(directory, "personality", 16),
     )
 
 
@@ -67,6 +68,15 @@ def io_priority(pid: int) -> int:
     import ctypes
 
     return max(0, int(ctypes.CDLL(None).syscall(number, _WHO_PROCESS, pid)))
+
+
+def personality(process: str) -> int | None:
+    """The personality of the process with this folder; None where it cannot be seen."""
+    try:
+        with open(f"{process}/personality", encoding="ascii") as file:
+            return int(file.read(), 16)
+    except (OSError, ValueError):
+        return None
 
 
 def parse_processors(text: str) -> frozenset[int]:

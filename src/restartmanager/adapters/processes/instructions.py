@@ -6,7 +6,11 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from restartmanager.adapters.processes.attributes import io_priority, parse_processors
+from restartmanager.adapters.processes.attributes import (
+    io_priority,
+    parse_processors,
+    personality,
+)
 from restartmanager.adapters.processes.streams import openings
 from restartmanager.adapters.processes.successors import named
 
@@ -44,15 +48,19 @@ def _opening(stream: Stream, trust: bool) -> dict[str, object]:  # noqa: FBT001 
 
 
 def _attributes(attributes: Attributes, *, outside: bool) -> dict[str, object]:
-    """The attributes for the launcher. It sets the I/O priority only where it has another one,
-    because the module that it takes for that (ctypes) is not loaded in no time."""
+    """The attributes for the launcher. It sets I/O priority and personality only where it has
+    others, because the module that it takes for that (ctypes) is not loaded in no time."""
     io = attributes.io_priority
-    launchers = 0 if outside else io_priority(0)
+    launchers_io = 0 if outside else io_priority(0)
+    launchers_personality = personality("/proc/1" if outside else "/proc/self")
     processors = sorted(parse_processors(attributes.processors))
     return {
         **attributes._asdict(),
         "processors": processors or list(range(_most_processors())),
-        "io_priority": None if io == launchers else io,
+        "io_priority": None if io == launchers_io else io,
+        "personality": None
+        if attributes.personality == launchers_personality
+        else attributes.personality,
     }
 
 

@@ -264,6 +264,8 @@ def _take_attributes(recipe: dict[str, Any]) -> None:
         _attempt(_write, "/proc/self/timerslack_ns", recipe["timer_slack_ns"])
     if recipe["core_filter"] is not None:
         _attempt(_write, "/proc/self/coredump_filter", recipe["core_filter"])
+    if recipe["personality"] is not None:
+        _attempt(_set_personality, recipe["personality"])
     for number in recipe["ignored_signals"]:
         _attempt(signal.signal, number, signal.SIG_IGN)
 
@@ -286,6 +288,12 @@ def _set_io_priority(priority: int) -> None:
         import ctypes
 
         ctypes.CDLL(None).syscall(number, _IOPRIO_WHO_PROCESS, 0, priority)
+
+
+def _set_personality(personality: int) -> None:
+    import ctypes
+
+    ctypes.CDLL(None).personality(ctypes.c_ulong(personality))
 
 
 def _set_autogroup(nice: int) -> None:

@@ -247,8 +247,6 @@ class _Reader:
     def _check_surroundings(self) -> None:
         if self._link("root") != os.readlink(f"{self._starter}/root"):
             raise self._refusal("it has a root directory of its own")
-        if not self._has_our_personality():
-            raise self._refusal("it has another personality than it would get (setarch(8))")
         for name in _NAMESPACES:
             theirs = self._directory.readlink(f"{self._view}ns/{name}")
             try:
@@ -257,15 +255,6 @@ class _Reader:
                 ours = None
             if theirs != ours:
                 raise self._refusal(f"it lives in another namespace ({name})")
-
-    def _has_our_personality(self) -> bool:
-        """It takes more to see it than all the rest (ptrace(2)). Where it cannot be seen it counts
-        as the same, for it restricts nothing."""
-        try:
-            theirs = self._directory.read(self._view + "personality")
-            return theirs in {None, self._of_starter("personality")}
-        except PermissionError:
-            return True
 
     def _check_restrictions(self, status: dict[bytes, bytes]) -> None:
         """A process in a sandbox must not get out of it by being started again."""

@@ -205,17 +205,21 @@ def decode_recipe(text: object) -> Recipe:
 
 def _attributes(values: Any) -> Attributes:  # noqa: ANN401 - JSON can be anything
     policy, priority = as_numbers(values["scheduler"])
-    slack, core_filter = values["timer_slack_ns"], values["core_filter"]
     return Attributes(
         oom_score=as_kind(int, values["oom_score"]),
         scheduler=(policy, priority),
         processors=as_kind(str, values["processors"]),
         io_priority=as_kind(int, values["io_priority"]),
         ignored_signals=as_numbers(values["ignored_signals"]),
-        timer_slack_ns=None if slack is None else as_kind(int, slack),
+        timer_slack_ns=_optional_number(values["timer_slack_ns"]),
         autogroup_nice=as_kind(int, values["autogroup_nice"]),
-        core_filter=None if core_filter is None else as_kind(int, core_filter),
+        core_filter=_optional_number(values["core_filter"]),
+        personality=_optional_number(values["personality"]),
     )
+
+
+def _optional_number(value: object) -> int | None:
+    return None if value is None else as_kind(int, value)
 
 
 def _stream(values: Any) -> Stream | None:  # noqa: ANN401 - JSON can be anything

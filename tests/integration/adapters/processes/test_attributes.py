@@ -29,6 +29,7 @@ PROCESSES = LinuxProcesses()
 STRANGER = 65002
 CPUS = sorted(os.sched_getaffinity(0))
 IDLE = 3 << 13  # IOPRIO_CLASS_IDLE
+NOT_RANDOM = 0x0040000  # ADDR_NO_RANDOMIZE
 LIBC = ctypes.CDLL(None)
 
 
@@ -117,6 +118,7 @@ def users() -> list[int]:
         (write("timerslack_ns", "777000"), "timer_slack_ns", 777000),
         (in_a_nice_session, "autogroup_nice", 7),
         (write("coredump_filter", "0x7f"), "core_filter", 0x7F),
+        (lambda: LIBC.personality(NOT_RANDOM), "personality", NOT_RANDOM),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -156,13 +158,14 @@ def ours(prepare: Callable[[], object], undo: Callable[[], object]) -> Iterator[
             lambda: LIBC.syscall({"x86_64": 251, "aarch64": 30}[platform.machine()], 1, 0, 0),
         ),
         (write("coredump_filter", "0x7f"), write("coredump_filter", "0x33")),
+        (lambda: LIBC.personality(NOT_RANDOM), lambda: LIBC.personality(0)),
         (write("timerslack_ns", "777000"), write("timerslack_ns", "50000")),
         (
             lambda: signal.signal(signal.SIGUSR2, signal.SIG_IGN),
             lambda: signal.signal(signal.SIGUSR2, signal.SIG_DFL),
         ),
     ],
-    ids=["processors", "scheduler", "I/O", "core", "timer", "signals"],
+    ids=["processors", "scheduler", "I/O", "core", "personality", "timer", "signals"],
 )
 def test_the_installer_hands_nothing_of_its_own_on(
     children: Children, prepare: Callable[[], object], undo: Callable[[], object]
