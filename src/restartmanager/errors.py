@@ -36,6 +36,7 @@ from restartmanager.model.errors import (
 from restartmanager.model.resource_errors import (
     DeviceAmongFilesError,
     MissingResourceError,
+    OtherFilesError,
     PathAccessError,
 )
 
@@ -63,6 +64,7 @@ __all__ = [
     "NotRestartableError",
     "NotStartedError",
     "OperationCancelledError",
+    "OtherFilesError",
     "OutOfSequenceError",
     "PathAccessError",
     "PathUnresponsiveError",

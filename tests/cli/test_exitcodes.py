@@ -14,6 +14,7 @@ EXPECTED = {
     "DirectoryAmongFilesError": 2,
     "FilterNotFoundError": 1,
     "MissingResourceError": 2,
+    "OtherFilesError": 2,
     "NoSuchSessionError": 6,
     "NotRestartableError": 3,
     "NotStartedError": 3,

@@ -56,6 +56,7 @@ FROM_NOTHING = (
     "docs/how-to/application-that-is-asked.md",
     "docs/how-to/after-a-reboot.md",
     "docs/how-to/services.md",
+    "docs/how-to/elevated-installer.md",
     "docs/how-to/package-scripts.md",
     "docs/how-to/replace-needrestart.md",
 )

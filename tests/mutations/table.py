@@ -348,6 +348,13 @@ MUTATIONS = (
         "tests/integration/adapters/scan/test_strangers.py::test_a_stranger_gets_nowhere_and_disturbs_nobody",
     ),
     Mutation(
+        8,
+        "adapters/store/as_user.py",
+        '    rights.become(request["uid"], request["gid"], request["groups"])',
+        "    pass",
+        "tests/integration/api/test_elevated.py::test_what_is_registered_is_what_the_user_has",
+    ),
+    Mutation(
         9,
         "adapters/processes/launcher.py",
         "        os.setgroups(groups)",

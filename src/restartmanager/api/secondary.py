@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 
 class SessionHandle:
-    """What both roles can do: register and leave."""
+    """What both roles can do: register and leave. ``installer`` is the primary, where that is
+    another process."""
 
-    def __init__(self, engine: Engine, key: str) -> None:
+    def __init__(self, engine: Engine, key: str, installer: UniqueProcess | None = None) -> None:
         self._engine = engine
         self._key = arguments.normalise_key(key)
+        self._installer = installer
         self._ended = False
 
     @property
@@ -56,8 +58,8 @@ class SessionHandle:
         registered already may be named again.
 
         Raises MissingResourceError, DirectoryAmongFilesError, DeviceAmongFilesError, UsageError for
-        what cannot be a name, PathAccessError where the caller may not look, UnsupportedError,
-        StoreError.
+        what cannot be a name, PathAccessError where the caller may not look, OtherFilesError where
+        a path means another file to the primary, UnsupportedError, StoreError.
         """
         with self._alive():
             spec = ResourceSpec(
@@ -68,7 +70,7 @@ class SessionHandle:
                 processes=arguments.unique_processes(processes),
                 allow_missing=bool(allow_missing),
             )
-            self._engine.register(self._key, spec)
+            self._engine.register(self._key, spec, installer=self._installer)
 
     @contextmanager
     def _alive(self) -> Iterator[None]:

@@ -9,8 +9,13 @@ from restartmanager.api.dropped import end_dropped
 from restartmanager.api.primary import PrimarySession
 from restartmanager.api.secondary import JoinedSession
 from restartmanager.api.settings import KEY_VARIABLE
-from restartmanager.api.wiring import make_engine
-from restartmanager.errors import NoSuchSessionError, SessionRoleError, UsageError
+from restartmanager.api.wiring import engines_of_callers, make_engine
+from restartmanager.errors import (
+    NoSuchSessionError,
+    SessionRoleError,
+    StoreError,
+    UsageError,
+)
 from restartmanager.rules.arguments import normalise_key
 
 if TYPE_CHECKING:
@@ -43,7 +48,9 @@ def new_session(*, expires_after_s: float | None = None) -> PrimarySession:
 def join_session(key: str | None = None) -> JoinedSession:
     """Join the session of a primary installer, by its key or the one in the environment.
 
-    Raises UsageError without a key, NoSuchSessionError when this user has no such session.
+    Root may join the session of the user who has elevated it (sudo, pkexec) as well, to register.
+    Raises UsageError without a key, NoSuchSessionError when this user has no such session, or its
+    primary is dead.
     """
     key = key if key is not None else os.environ.get(KEY_VARIABLE)
     if not key:
@@ -52,7 +59,16 @@ def join_session(key: str | None = None) -> JoinedSession:
             hint=f"The primary hands it over in {KEY_VARIABLE}: see its session.environ().",
         )
     engine = make_engine()
-    return JoinedSession(engine, engine.join(key).key)
+    try:
+        return _join(engine, key)
+    except NoSuchSessionError as error:
+        trouble: NoSuchSessionError | StoreError = error
+    for of_caller in engines_of_callers(engine):
+        try:
+            return _join(of_caller, key)
+        except (NoSuchSessionError, StoreError) as error:
+            trouble = error if error.detail else trouble
+    raise trouble
 
 
 def open_session(key: str) -> PrimarySession:
@@ -86,6 +102,11 @@ def cancel_operation(key: str) -> SessionInfo | None:
 def recover() -> tuple[Outcome, ...]:
     """Bring back what dead installers of this user left stopped; what became of each."""
     return make_engine().recover()
+
+
+def _join(engine: Engine, key: str) -> JoinedSession:
+    record = engine.join(key)
+    return JoinedSession(engine, record.key, installer=record.owner)
 
 
 def _start(engine: Engine, expires_after_s: float | None) -> PrimarySession:

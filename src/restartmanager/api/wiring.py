@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from restartmanager.api.settings import (
     EVENTS_VARIABLE,
@@ -15,6 +15,7 @@ from restartmanager.api.settings import (
     KERNEL_VARIABLE,
     KEY_VARIABLE,
     LEASES_VARIABLE,
+    STATE_VARIABLE,
     cache_folder,
     limits,
     policy,
@@ -24,7 +25,7 @@ from restartmanager.api.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from restartmanager.adapters.services.initscripts.script_facts import InitSystem
     from restartmanager.engine.engine import Engine
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from restartmanager.model import Process
     from restartmanager.ports.applications import Conversations
     from restartmanager.ports.services import ServiceManager
+    from restartmanager.ports.store import Store
 
 
 def make_engine() -> Engine:
@@ -57,6 +59,17 @@ def make_engine() -> Engine:
         still_works=_still_works,
         event_log=SystemEventLog() if wanted(EVENTS_VARIABLE) else NoEventLog(),
     )
+
+
+def engines_of_callers(engine: Engine) -> Iterator[Engine]:
+    """The engines for root in the place of this one, one for each user who may have elevated it;
+    they can only join, register and leave. None for anybody else."""
+    if os.geteuid() == 0:
+        from restartmanager.adapters.processes.processes import LinuxProcesses
+        from restartmanager.adapters.store.user_store import stores_of_callers
+
+        for store in stores_of_callers(STATE_VARIABLE, os.environ, LinuxProcesses()):
+            yield replace(engine, store=cast("Store", store))
 
 
 def _login_variables() -> Mapping[str, str]:

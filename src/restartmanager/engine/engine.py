@@ -26,6 +26,7 @@ from restartmanager.errors import (
     FilterNotFoundError,
     NoSuchSessionError,
     OperationCancelledError,
+    OtherFilesError,
     OutOfSequenceError,
     RefreshError,
     RestartError,
@@ -157,9 +158,20 @@ class Engine:
 
     # -- resources and filters -----------------------------------------------------------------
 
-    def register(self, key: str, spec: ResourceSpec) -> None:
-        """Register more resources; what they name is looked at now. All or nothing."""
+    def register(
+        self, key: str, spec: ResourceSpec, *, installer: UniqueProcess | None = None
+    ) -> None:
+        """Register more resources; what they name is looked at now. All or nothing.
+
+        Raises OtherFilesError for paths that lead elsewhere for the ``installer``.
+        """
         resources = self.identifier.identify(spec, self.inspector.services)
+        if installer is not None:
+            files, trees = resources.files, resources.trees
+            paths = [*(file.path for file in files), *(tree.path for tree in trees)]
+            others = self.processes.seen_otherwise(installer, paths)
+            if others:
+                raise OtherFilesError(others)
         self.store.add_resources(key, resources)
 
     def resources(self, key: str) -> Resources:

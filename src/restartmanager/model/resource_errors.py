@@ -76,6 +76,20 @@ class PathAccessError(RestartManagerError, PermissionError):
         self.paths = tuple(paths)
 
 
+class OtherFilesError(UsageError):
+    """Paths mean other files to the installer whose session it is; nothing of that call was
+    registered. ``paths`` are theirs."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        what = "is another file" if len(paths) == 1 else "are other files"
+        super().__init__(
+            f"{_some(paths)} {what} for the installer that started the session.",
+            hint="It has other mounts or another root directory, as in a container: register there "
+            "what is meant, or register the processes or services.",
+        )
+        self.paths = tuple(paths)
+
+
 def _some(names: Sequence[str]) -> str:
     """The first five of these names, and how many more there are."""
     shown = [_shown(name) for name in names[:_NAMED_AT_MOST]]

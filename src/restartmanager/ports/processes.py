@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import contextlib
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Self
 
     from restartmanager.model import Home, Process, Recipe, RestartRegistration, Signal
@@ -95,6 +95,11 @@ class Processes(Protocol):
     def is_at_gate(self, identity: UniqueProcess) -> bool:
         """Whether ``start`` has created the process and it has not begun to run its program. A
         process whose installer has died never will, but may take a moment to exit."""
+        ...
+
+    def seen_otherwise(self, observer: UniqueProcess, paths: Sequence[str]) -> tuple[str, ...]:
+        """Those of these paths that lead to another file for this process than for the caller: it
+        has another root directory, or other mounts. Empty where that cannot be seen."""
         ...
 
     def oldest(self, cgroup: str) -> Process | None:

@@ -128,6 +128,13 @@ class SimulatedProcesses:
     def is_at_gate(self, identity: UniqueProcess) -> bool:
         return self._world.is_running(identity) and self._world.lives[identity].at_gate
 
+    def seen_otherwise(
+        self,
+        observer: UniqueProcess,  # noqa: ARG002 - all see the same files here
+        paths: Sequence[str],  # noqa: ARG002
+    ) -> tuple[str, ...]:
+        return ()
+
     def oldest(self, cgroup: str) -> Process | None:
         inside = [
             life.facts

@@ -29,6 +29,7 @@ EXAMPLES: list[errors.RestartManagerError] = [
     errors.UsageError("That is no path.", hint="Give a path."),
     errors.DirectoryAmongFilesError("/etc"),
     errors.DeviceAmongFilesError(["/dev/null"]),
+    errors.OtherFilesError(["/opt/x"]),
     errors.MissingResourceError(files=["/x"], services=["y"]),
     errors.OutOfSequenceError("Restart", "shutdown"),
     errors.ConfigurationError("/etc/x.toml", "line 3: no such key"),
@@ -117,7 +118,11 @@ def test_of_many_bad_names_five_are_said_and_how_many_more(count: int, words: st
     error = errors.MissingResourceError(files=names)
     assert error.message == words
     assert error.missing == {"files": tuple(names)}
-    for kind, end in (("PathAccessError", ": permission denied."), ("DeviceAmongFilesError", ".")):
+    for kind, end in (
+        ("PathAccessError", ": permission denied."),
+        ("DeviceAmongFilesError", "."),
+        ("OtherFilesError", "."),
+    ):
         message = getattr(errors, kind)(names).message
         assert message.startswith("'/0'")
         assert message.endswith(end)

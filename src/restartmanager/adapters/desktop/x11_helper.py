@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import socket
 import sys
 from contextlib import suppress
@@ -27,6 +26,7 @@ if __name__ == "__main__":
 from Xlib import display, ext
 from Xlib.error import DisplayError
 
+from restartmanager.adapters import rights
 from restartmanager.adapters.desktop.x11 import Desktop
 from restartmanager.adapters.desktop.x11_shared import TITLES, group_of
 from restartmanager.adapters.processes.peers import Peer, peer_of
@@ -128,34 +128,14 @@ def _in_our_pid_namespace(pid: int) -> bool:
 
 def _become(uid: int, gid: int, server: int) -> None:
     """Take on the rights with which the display is contacted, for good. Raises PermissionError."""
-    for limit, most in (
-        (resource.RLIMIT_AS, _MEMORY),
-        (resource.RLIMIT_CPU, _CPU_S),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(limit, (most, most))
+    rights.limit(memory=_MEMORY, cpu_s=_CPU_S)
     if uid == 0 and server != 0:
         uid, gid = server, group_of(server)
     if os.geteuid() != 0:
         if uid != os.geteuid():
             raise PermissionError("another user's display")
         return
-    os.setgroups([])
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
-    if uid != 0:
-        _prove_rights(uid, gid)
-
-
-def _prove_rights(uid: int, gid: int) -> None:
-    held = (os.getresuid(), os.getresgid(), os.getgroups())
-    if held != ((uid, uid, uid), (gid, gid, gid), []):
-        raise PermissionError("rights are left")
-    try:
-        os.setresuid(0, 0, 0)
-    except PermissionError:
-        return
-    raise PermissionError("rights could be got back")
+    rights.become(uid, gid)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,12 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import TYPE_CHECKING
+
+from restartmanager.adapters.proc.watched import Inside, has_it
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _LINKS = 40  # path_resolution(7): the kernel follows no more
 _NAMES = 256  # links can make a path longer at each step
@@ -57,6 +63,29 @@ def stat_inside(base: str, path: str) -> os.stat_result | None:
         return _walk(base, path)
     except (OSError, ValueError):
         return None
+
+
+def seen_otherwise(base: str, paths: Iterable[str]) -> tuple[str, ...]:
+    """Those of these absolute paths that lead to another file for the process whose folder below
+    /proc is ``base`` than here; empty where the caller may not look, or it does not answer."""
+    try:
+        os.readlink(base + "root")
+        if sees_our_root(base):
+            return ()
+        with Inside(base):
+            return tuple(path for path in paths if _differs(base, path))
+    except OSError:
+        return ()
+
+
+def _differs(base: str, path: str) -> bool:
+    has_it()  # each is a step
+    theirs = stat_inside(base, path)
+    try:
+        ours = os.stat(path)
+    except (OSError, ValueError):
+        return theirs is not None
+    return theirs is None or not os.path.samestat(ours, theirs)
 
 
 def _walk(base: str, path: str) -> os.stat_result | None:

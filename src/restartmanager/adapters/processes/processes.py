@@ -17,7 +17,7 @@ from restartmanager.model.identity import UniqueProcess
 
 if TYPE_CHECKING:
     import contextlib
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from restartmanager.model import Home, Process, Recipe, RestartRegistration
     from restartmanager.model.identity import FileNumbers
@@ -98,6 +98,13 @@ class LinuxProcesses:
             return is_launcher(self.describe(identity).arguments)
         except (ProcessGoneError, ProcessAccessError):
             return False
+
+    def seen_otherwise(self, observer: UniqueProcess, paths: Sequence[str]) -> tuple[str, ...]:
+        """Those of these paths that lead elsewhere for this process."""
+        from restartmanager.adapters.proc.roots import seen_otherwise
+
+        base = f"{procfs.PROC}/{observer.pid}/"
+        return watched(lambda: seen_otherwise(base, paths)) if self.is_alive(observer) else ()
 
     def oldest(self, cgroup: str) -> Process | None:
         """The process of this control group that was started first; None when it is empty, or

@@ -174,11 +174,11 @@ def end(key: str, *, leave_stopped: bool, dry_run: bool, as_json: bool) -> int:
 def _open_or_join(key: str) -> PrimarySession | JoinedSession:
     """The session, in whatever role this process can have in it."""
     from restartmanager.api.sessions import join_session, open_session
-    from restartmanager.errors import SessionRoleError
+    from restartmanager.errors import NoSuchSessionError, SessionRoleError
 
     try:
         return open_session(key)
-    except SessionRoleError:
+    except (SessionRoleError, NoSuchSessionError):  # it may be that of the user who elevated us
         return join_session(key)
 
 
