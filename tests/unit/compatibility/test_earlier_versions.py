@@ -28,6 +28,7 @@ from restartmanager.model import (
     TreeResource,
 )
 from restartmanager.model.journal import JournalEntry, JournalStep, Operation, SessionRecord
+from restartmanager.model.recipes import AS_USUAL
 from restartmanager.testing import samples
 from unit.model.test_errors import EXAMPLES
 
@@ -90,7 +91,8 @@ def test_a_session_memory(tmp_path: Path) -> None:
     hold = Hold(("a.socket",), ("a.target",), masked=True)
     service = JournalEntry(2, samples.SERVICE, JournalStep.STOPPED, 1235.5, hold=hold)
     assert samples.ENTRY.recipe is not None
-    # It wrote down no home: that of all programs of the user.
-    recipe = replace(samples.ENTRY.recipe, home=Home(samples.ENTRY.recipe.uid, "app.slice"))
+    # It wrote down no home: that of all programs of the user; and no attributes, and no streams.
+    home = Home(samples.ENTRY.recipe.uid, "app.slice")
+    recipe = replace(samples.ENTRY.recipe, home=home, attributes=AS_USUAL, streams=())
     entry = replace(samples.ENTRY, recipe=recipe)
     assert store.journal(samples.KEY) == (entry, service)

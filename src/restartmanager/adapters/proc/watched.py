@@ -17,6 +17,7 @@ Threads are made by ``_thread``: ``threading`` takes a millisecond to import, at
 from __future__ import annotations
 
 import _thread
+import math
 import os
 import time
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
@@ -31,6 +32,8 @@ _Found = TypeVar("_Found")
 _INTERVAL_S = 0.25
 _SUSPICIOUS_S = 0.5
 """After so long a wait it is worth finding out who else does not answer."""
+_ANSWERS_S = 0.25
+"""Who answers at all has done so by then."""
 _TRIES = 2
 """After so many tries in vain nothing more of the users is looked into whose processes were silent,
 unless that is root: else a user could hold up a look for as long as there are processes to lock."""
@@ -41,12 +44,13 @@ _PROC = "/proc/"
 _looks: dict[int, _Look[object]] = {}
 """The look that each thread works for."""
 
-_asked: set[str] = set()
-"""Whom a thread is waiting for, to know when it answers again."""
+_asked: dict[str, float] = {}
+"""Whom a thread is waiting for, to know when it answers again, and since when; a thread that has
+not got the processor yet waits for nobody."""
 
 _silent: set[str] = set()
-"""Those of them that have not answered in time. Both sets are changed by single operations only,
-which the interpreter makes one after the other."""
+"""Those of them that have not answered in time. Both are changed by single operations only, which
+the interpreter makes one after the other."""
 
 
 class UnresponsiveError(PermissionError):
@@ -289,19 +293,19 @@ def _ask_all(late: set[str]) -> None:
     Each is asked in a thread of its own, all at once, so that a hundred that do not answer take no
     longer than one. The threads of those go on waiting: the next looks need not find them again.
     """
-    if not late or late <= _asked:
+    if not late or late <= _asked.keys():
         return
     subjects = set(late)
     if any(subject.startswith(_PROC) or not subject.startswith("/") for subject in late):
         subjects |= {f"{_PROC}{name}/" for name in os.listdir(_PROC) if name.isdigit()}
     before = _thread.stack_size(_STACK_BYTES)
     try:
-        for subject in subjects - _asked:
-            _asked.add(subject)
+        for subject in subjects - _asked.keys():
+            _asked[subject] = math.inf
             try:
                 _thread.start_new_thread(_ask, (subject,))
             except RuntimeError:  # there are as many threads as there may be: its turn will come
-                _asked.discard(subject)
+                _asked.pop(subject, None)
                 break
     finally:
         _thread.stack_size(before)
@@ -309,14 +313,16 @@ def _ask_all(late: set[str]) -> None:
 
 def _silent_among_asked() -> set[str]:
     """Those that were asked and have not answered."""
-    silent = set(_asked)
+    late = time.monotonic() - _ANSWERS_S
+    silent = {subject for subject, since in list(_asked.items()) if since <= late}
     _silent.update(silent)
-    _silent.intersection_update(_asked)  # without who has answered between these lines
+    _silent.intersection_update(list(_asked))  # without who has answered between these lines
     return silent
 
 
 def _ask(subject: str) -> None:
     """Wait for the answer of one of them, however long that takes."""
+    _asked[subject] = time.monotonic()
     try:
         if subject.startswith(_PROC):
             _ask_process(subject)
@@ -325,7 +331,7 @@ def _ask(subject: str) -> None:
     except (OSError, ValueError):  # it is gone, or closed to us: that is an answer
         pass
     finally:
-        _asked.discard(subject)
+        _asked.pop(subject, None)
         _silent.discard(subject)
 
 

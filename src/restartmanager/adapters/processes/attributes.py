@@ -50,7 +50,7 @@ def read_attributes(directory: ProcDirectory, status: Mapping[bytes, bytes]) -> 
         io_priority=io_priority(directory.pid),
         ignored_signals=tuple(
             number
-            for number in range(1, 65)
+            for number in map(int, sorted(signal.valid_signals()))  # without the C library's own
             if ignored >> (number - 1) & 1 and number != signal.SIGCHLD
         ),
         timer_slack_ns=_number(directory, "timerslack_ns"),

@@ -34,6 +34,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(module, "UNRESPONSIVE_S", 0.2)
     monkeypatch.setattr(module, "_INTERVAL_S", 0.02)
     monkeypatch.setattr(module, "_SUSPICIOUS_S", 0.05)
+    monkeypatch.setattr(module, "_ANSWERS_S", 0.05)
     yield
     module._silent.clear()
 
@@ -175,9 +176,10 @@ def test_an_interrupted_caller_leaves_at_once(hanging: Hanging) -> None:
 @pytest.mark.root
 @pytest.mark.parametrize(("user", "waits"), [(65002, 2), (0, 5)])
 def test_who_locks_one_process_after_the_other_holds_nobody_up(
-    hanging: Hanging, user: int, waits: int
+    hanging: Hanging, user: int, waits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing of that user is looked into any more. Root has no reason to."""
+    monkeypatch.setattr(module, "_ask_all", lambda _: None)  # only by then each is locked
     children = [subprocess.Popen(["/bin/sleep", "100"], user=user) for _ in range(5)]
 
     def look() -> tuple[int, ...]:
