@@ -24,6 +24,7 @@ def report(subjects: str, make: runs.Maker) -> int:
         for who, kill in (
             ("installer", runs.killed_while_updating),
             ("recovery", runs.killed_while_recovering),
+            ("installer beside another", runs.killed_beside_another),
         ):
             count, complaints = kill(Path(folder) / who, 1, make)
             print(f"{subjects}: {who} killed at {count} points: {len(complaints)} complaints")

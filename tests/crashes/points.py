@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
@@ -36,7 +37,9 @@ ORDERS = frozenset({"StartUnit", "StopUnit", "MaskUnitFiles", "UnmaskUnitFiles",
 class Points:
     """Counts the points that are passed, from 1; the process is killed at number ``die_at``."""
 
-    def __init__(self, die_at: int | None) -> None:
+    def __init__(self, die_at: int | None, *, stops: bool = False) -> None:
+        self.stops = stops
+        """Whether it only stops there, and says so: then whoever runs it kills it."""
         self.passed: list[str] = []
         self.created: int | None = None
         """A pidfd on a process that waits at our gate."""
@@ -48,6 +51,9 @@ class Points:
             if self.created is not None and where.startswith("after"):
                 # It is on record, and does not get the processor for a long time to come.
                 signal.pidfd_send_signal(self.created, signal.SIGSTOP)
+            if self.stops:
+                print("here", flush=True)  # noqa: T201 - it talks to the test that runs it
+                sys.stdin.read()
             signal.raise_signal(signal.SIGKILL)
 
     @contextmanager

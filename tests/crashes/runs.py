@@ -43,6 +43,18 @@ def killed_while_recovering(
     return _at_every_point(folder, "recover", kill, step, make)
 
 
+def killed_beside_another(
+    folder: Path, step: int = 1, make: Maker = Workshop
+) -> tuple[int, list[str]]:
+    """How many points an installer was killed at while a second one was at work, and what went
+    wrong. What the first had brought back the second may have closed again."""
+
+    def kill(workshop: Workshop, point: int) -> list[str]:
+        return workshop.kill_beside_another(point)
+
+    return _at_every_point(folder, "update", kill, step, make, most_starts=2)
+
+
 def close_all(workshop: Workshop) -> list[str]:
     """Have an installer close everything and die over it."""
     return workshop.kill_at(workshop.points_of("update").index(ALL_STOPPED) + 1)
@@ -54,6 +66,8 @@ def _at_every_point(
     kill: Callable[[Workshop, int], list[str]],
     step: int,
     make: Maker,
+    *,
+    most_starts: int = 1,
 ) -> tuple[int, list[str]]:
     with make(folder / "first") as workshop:
         complaints = close_all(workshop) if verb == "recover" else []
@@ -65,7 +79,7 @@ def _at_every_point(
             for point in range(1 + number * step, count + 1, LANES * step):
                 trouble = kill(workshop, point)
                 workshop.recover()
-                trouble += workshop.complaints()
+                trouble += workshop.complaints(most_starts)
                 found += [f"{verb} killed at point {point}: {what}" for what in trouble]
         return found
 

@@ -29,6 +29,13 @@ def test_a_recovery_may_be_killed_as_well(tmp_path: Path) -> None:
     assert count >= 10
 
 
+def test_an_installer_may_be_killed_beside_another(tmp_path: Path) -> None:
+    """Every third point; ``make crashes`` takes all."""
+    count, complaints = runs.killed_beside_another(tmp_path, step=3)
+    assert complaints == []
+    assert count >= 20
+
+
 def test_what_is_lost_or_doubled_would_be_noticed(tmp_path: Path) -> None:
     with Workshop(tmp_path, tempers=["obeys"]) as workshop:
         [program] = workshop.subjects

@@ -36,9 +36,9 @@ class Subject(Protocol):
         """Start it for the first time; it is at work when this returns."""
         ...
 
-    def complaints(self) -> list[str]:
+    def complaints(self, most_starts: int = 1) -> list[str]:
         """What is wrong, after a crash and its recovery: it must run exactly once, and have been
-        started once at most since the last time this was asked."""
+        started so often at most since the last time this was asked."""
         ...
 
     def end(self) -> None:
@@ -62,7 +62,7 @@ class Program:
         self._workshop.await_start(self.ticket, self._first.pid)
         self._workshop.starts(self.ticket).clear()
 
-    def complaints(self) -> list[str]:
+    def complaints(self, most_starts: int = 1) -> list[str]:
         self._workshop.listen(0)
         running = self.running()
         if len(running) != 1:
@@ -70,7 +70,8 @@ class Program:
         starts = self._workshop.starts(self.ticket)
         if running[0].pid not in self._workshop.known(self.ticket):
             self._workshop.await_start(self.ticket, running[0].pid)
-        complaints = [f"{self.name} was started {len(starts)} times"] if len(starts) > 1 else []
+        too_often = len(starts) > most_starts
+        complaints = [f"{self.name} was started {len(starts)} times"] if too_often else []
         starts.clear()
         return complaints
 
@@ -148,6 +149,27 @@ class Workshop:
         ended = dying.returncode
         return [] if ended == -signal.SIGKILL else [f"the installer ended with {ended}"]
 
+    def kill_beside_another(self, point: int) -> list[str]:
+        """Have an installer come to that point, and a second one close what runs then. The first
+        is killed while the second is in the middle of its change, and at odd points recovered as
+        well; what is wrong so far."""
+        with self._installer("update", point, "stop") as dying:
+            assert dying.stdout is not None
+            stopped = dying.stdout.readline() == "here\n"
+            beside = self._installer("update", 0, "beside")
+            assert beside.stdout is not None
+            changing = beside.stdout.readline() == "closed\n"
+            dying.kill()
+            dying.communicate()
+        if point % 2:
+            self.recover()
+        said, complaint = beside.communicate("go\n", timeout=PATIENCE_S)
+        with beside:
+            pass
+        trouble = [] if stopped else ["the installer did not come there"]
+        trouble += [] if changing and beside.returncode == 0 else [f"the second: {said}{complaint}"]
+        return trouble
+
     def recover(self) -> None:
         """Two recover at the same time."""
         command = [sys.executable, "-m", "restartmanager.cli", "recover"]
@@ -155,17 +177,18 @@ class Workshop:
         for recovery in recoveries:
             self._finish(recovery)
 
-    def complaints(self) -> list[str]:
+    def complaints(self, most_starts: int = 1) -> list[str]:
         """What is wrong with any of the applications."""
-        return [complaint for subject in self.subjects for complaint in subject.complaints()]
+        return [found for subject in self.subjects for found in subject.complaints(most_starts)]
 
-    def _installer(self, verb: str, point: int) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "crashes.installer", verb, str(point)]
+    def _installer(self, verb: str, point: int, how: str = "die") -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "crashes.installer", verb, how, str(point)]
         return self._running([*command, str(self.library)] if verb == "update" else command)
 
     def _running(self, command: list[str]) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
         return subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, env=self.environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
         )
 
     @staticmethod

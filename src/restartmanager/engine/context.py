@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from restartmanager.engine.audit import Audit
+    from restartmanager.model import Application
+    from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.journal import JournalEntry
     from restartmanager.model.limits import TimeLimits
     from restartmanager.model.progress import CancelToken, Reporter
@@ -26,7 +28,9 @@ class OperationContext:
     ``uid``; ``write`` puts entries into the journal. So does ``note``, and never fails: what the
     store does not take is remembered. ``share`` leaves an application that is
     owed to another open session that has closed it as well, and gives None; else the entry with
-    what other sessions knew of it.
+    what other sessions knew of it. ``is_closed_by_another`` tells whether another session has
+    closed this process, and ``is_being_changed`` whether one is in the middle of changing what an
+    application uses.
     """
 
     processes: Processes
@@ -40,6 +44,8 @@ class OperationContext:
     write: Callable[[Iterable[JournalEntry]], None]
     note: Callable[[Iterable[JournalEntry]], None]
     share: Callable[[JournalEntry], JournalEntry | None]
+    is_closed_by_another: Callable[[UniqueProcess], bool]
+    is_being_changed: Callable[[Application], bool]
     reporter: Reporter
     cancel: CancelToken
     limits: TimeLimits

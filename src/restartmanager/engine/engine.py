@@ -20,6 +20,7 @@ from restartmanager.engine.inspector import Stale
 from restartmanager.engine.memory import LOST, JournalMemory
 from restartmanager.engine.refresh import Refresh
 from restartmanager.engine.restart import Restart
+from restartmanager.engine.sharing import Sharing
 from restartmanager.engine.shutdown import Shutdown
 from restartmanager.errors import (
     ActionError,
@@ -35,7 +36,7 @@ from restartmanager.errors import (
 )
 from restartmanager.model import Filter, FilterTrigger, Outcome
 from restartmanager.model.identity import boot_id
-from restartmanager.model.journal import JournalEntry, JournalStep, Operation, SessionRecord
+from restartmanager.model.journal import JournalEntry, Operation, SessionRecord
 from restartmanager.model.limits import TimeLimits
 from restartmanager.model.progress import CancelToken, Reporter
 from restartmanager.ports.applications import NoScreens
@@ -45,10 +46,9 @@ from restartmanager.rules.events import EventKind
 from restartmanager.rules.history import merge_history
 from restartmanager.rules.plan import ShutdownMode, plan_refresh, plan_shutdown
 from restartmanager.rules.relaunch import in_boot
-from restartmanager.rules.sharing import share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from restartmanager.engine.identifier import ResourceIdentifier
     from restartmanager.engine.inspector import Inspector
@@ -85,10 +85,12 @@ class Engine:
     """Whether something still works that a dead installer has handed this key to."""
     _claims: Claims = field(init=False)
     _memory: JournalMemory = field(init=False)
+    _sharing: Sharing = field(init=False)
 
     def __post_init__(self) -> None:
         self._claims = Claims(self.store, self.processes)
         self._memory = JournalMemory(self.store)
+        self._sharing = Sharing(self.store, self.is_abandoned)
 
     # -- start, join, end ----------------------------------------------------------------------
 
@@ -132,9 +134,11 @@ class Engine:
         """Forget a session and all that belongs to it; what is stopped stays stopped.
 
         What is outstanding is left to recovery, which then forgets it, unless it is ``for_good``.
+        What others have held back because of this session comes back now.
         """
         self._forget(key, for_good=for_good)
         self.event_log.write(events.ended(key))
+        self._recover(self._sharing.held_back())
 
     def _forget(self, key: str, *, for_good: bool = False) -> None:
         known = self._memory.remembers(key)
@@ -341,8 +345,11 @@ class Engine:
         the same time each session is taken by one. What fails is an outcome, never an exception.
         What was asked to exit and still runs, or could not be started, stays owed.
         """
+        return self._recover(self.store.sessions() if self.store.exists() else ())
+
+    def _recover(self, records: Iterable[SessionRecord]) -> tuple[Outcome, ...]:
         outcomes: list[Outcome] = []
-        for record in self.store.sessions() if self.store.exists() else ():
+        for record in records:
             if self.is_abandoned(record) and self._claims.take_over(record):
                 with CancelToken() as never:
                     outcomes += self._restart(record.key, Reporter(), never)
@@ -386,30 +393,6 @@ class Engine:
             raise
         self.event_log.write(events.acted(kind, key, outcomes))
 
-    def _share(self, key: str, entry: JournalEntry) -> JournalEntry | None:
-        """Leave an application to another open session that has closed it as well: None. What
-        sessions without an installer owe of it is settled instead: they are not waited for."""
-        application = entry.application.key
-        try:
-            open_ = {r.key for r in self.store.sessions() if not self.is_abandoned(r)}
-        except LOST:
-            return entry
-
-        def shared(entries: Mapping[str, JournalEntry]) -> Mapping[str, JournalEntry]:
-            return share(key, entries, open_)
-
-        try:
-            own = self.store.change_entries(application, shared).get(key)
-        except LOST:
-            return entry
-        if own is None:
-            return entry
-        if own.step is JournalStep.HANDED_OVER:
-            return None
-        if entry.recipe is None:
-            entry = replace(entry, application=own.application, recipe=own.recipe)
-        return replace(entry, hold=own.hold)
-
     def _context(self, key: str, reporter: Reporter, cancel: CancelToken) -> OperationContext:
         return OperationContext(
             processes=self.processes,
@@ -422,7 +405,9 @@ class Engine:
             variables=self.variables,
             write=lambda entries: self._memory.write(key, entries),
             note=lambda entries: self._memory.note(key, entries),
-            share=lambda entry: self._share(key, entry),
+            share=lambda entry: self._sharing.share(key, entry),
+            is_closed_by_another=lambda process: self._sharing.is_closed_by_another(key, process),
+            is_being_changed=lambda application: self._sharing.is_being_changed(key, application),
             reporter=reporter,
             cancel=cancel,
             limits=self.limits,

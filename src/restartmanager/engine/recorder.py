@@ -185,6 +185,18 @@ class StartRecorder:
         _, outcome = self._settled(entry, JournalStep.HANDED_OVER, status, message)
         self.broken(outcome)
 
+    def taken_over(self, entry: JournalEntry) -> None:
+        """Record that it was back, and another session has closed it since: that one owes it."""
+        message = "another installer has closed it again, and brings it back"
+        status = entry.application.status
+        self._record([self._settled(entry, JournalStep.HANDED_OVER, status, message)])
+
+    def held_back(self, entry: JournalEntry) -> None:
+        """Record that it is owed, and not started while another session changes what it uses."""
+        message = "it comes back when the other installer, which changes what it uses, is through"
+        status = entry.application.status
+        self._record([self._settled(entry, JournalStep.HELD_BACK, status, message)])
+
     def broken(self, outcome: Outcome) -> None:
         """Add the outcome of something else that went wrong over it; it is not in the journal."""
         self.outcomes.append(outcome)

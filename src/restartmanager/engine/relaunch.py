@@ -85,8 +85,25 @@ class Relauncher:
                 return None
             entry = _stopped(entry)
         entry = self._as_daemon(entry)
-        if entry.started_as is not None and self._lives(entry.started_as):
-            return entry  # it was started before a crash, or by an earlier try
+        if entry.started_as is not None:  # before a crash, or by an earlier try
+            running = self._running_since(entry, entry.started_as)
+            if running is not None:
+                return running
+            if self._context.is_closed_by_another(entry.started_as):
+                self._recorder.taken_over(entry)
+                return None
+        return self._bring_back_here(entry)
+
+    def _running_since(self, entry: JournalEntry, started: UniqueProcess) -> JournalEntry | None:
+        """The entry where what was started lives on, or another session, which is forgotten by now,
+        has closed it again and brought it back."""
+        if self._lives(started):
+            return entry
+        back = entry.recipe and self._processes.successor(started, entry.recipe.uid)
+        return self._recorder.released(entry, back) if back else None
+
+    def _bring_back_here(self, entry: JournalEntry) -> JournalEntry | None:
+        """Start it, unless another session does, or it should stay closed."""
         shared = self._context.share(entry)
         if shared is None:
             self._recorder.handed_over(entry)
@@ -97,6 +114,8 @@ class Relauncher:
             self._recorder.left_stopped(entry, "a filter of the session excludes it")
         elif entry.recipe is None or application.restart_by is RestartBy.NONE:
             self._recorder.left_stopped(entry, why_closed(application))
+        elif self._context.is_being_changed(application):
+            self._recorder.held_back(entry)
         else:
             return self._start(entry)
         return None

@@ -116,6 +116,8 @@ class Restart:
             process, service = entry.started_as, entry.application.service
             if service is not None and service in broken:
                 seen.append(Verified(entry, broken[service]))
+            elif process in exits and self._context.is_closed_by_another(process):
+                recorder.taken_over(entry)
             elif service is None and process in exits:
                 seen.append(self._exited(entry, process, exits[process], stale))
             elif service in stale.services or (process is not None and process.pid in stale.pids):

@@ -42,6 +42,7 @@ class ServiceStarter:
         self._cancel = context.cancel
         self._audit = context.audit
         self._share = context.share
+        self._is_being_changed = context.is_being_changed
         self._recorder = recorder
         self._filters = filters
         self._started: dict[Service, str] = {}
@@ -100,10 +101,14 @@ class ServiceStarter:
         return False
 
     def _shared(self, entry: JournalEntry) -> JournalEntry | None:
-        """The entry, unless another installer brings the service back; then it is settled."""
+        """The entry, unless another installer brings the service back, or is not through with what
+        it uses; then it is settled."""
         shared = self._share(entry)
         if shared is None:
             self._recorder.handed_over(entry)
+        elif self._is_being_changed(entry.application):
+            self._recorder.held_back(shared)
+            return None
         return shared
 
     def _leave(self, entry: JournalEntry, reason: str) -> None:

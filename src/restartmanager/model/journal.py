@@ -53,6 +53,9 @@ class JournalStep(StrEnum):
     """The application stays closed, as it should."""
     HANDED_OVER = "handed-over"
     """Another session has closed the application as well, and brings it back."""
+    HELD_BACK = "held-back"
+    """The application is owed, and another session is just changing what it uses: try again when
+    that one is through."""
 
 
 _OWED = frozenset(
@@ -63,9 +66,10 @@ _OWED = frozenset(
         JournalStep.START_INTENDED,
         JournalStep.START_RELEASED,
         JournalStep.START_FAILED,
+        JournalStep.HELD_BACK,
     }
 )
-_OUTSTANDING = frozenset({JournalStep.NOT_STOPPED, JournalStep.START_FAILED})
+_OUTSTANDING = frozenset({JournalStep.NOT_STOPPED, JournalStep.START_FAILED, JournalStep.HELD_BACK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,8 @@ class JournalEntry:
     @property
     def outstanding(self) -> bool:
         """Whether it stays owed beyond the end of its session, for recovery to bring it back: it
-        was asked to exit and has not yet, or its program could not be run."""
+        was asked to exit and has not yet, its program could not be run, or another session is not
+        through yet."""
         comes_back = self.recipe is not None or self.hold is not None
         return self.step in _OUTSTANDING and comes_back
 

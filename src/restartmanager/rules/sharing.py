@@ -17,10 +17,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from restartmanager.model import Hold
-from restartmanager.model.journal import JournalEntry, JournalStep
+from restartmanager.model.journal import JournalEntry, JournalStep, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
+
+    from restartmanager.model import Application, Resources
+    from restartmanager.model.journal import SessionRecord
 
 
 def share(
@@ -48,6 +51,29 @@ def share(
     inherited = _with_what_it_lacks(others[heir], own)
     changed = {} if inherited == others[heir] else {heir: inherited}
     return {key: _handed_over(own), **changed}
+
+
+def is_amid_change(record: SessionRecord, journal: Sequence[JournalEntry]) -> bool:
+    """Whether a session whose installer lives has closed what uses its resources, and has not begun
+    to bring that back.
+
+    One that no process owns is left out: nobody knows whether it will ever be ended.
+    """
+    closed = record.shut_down and record.operation is not Operation.RESTART
+    begun = any(entry.step is JournalStep.HELD_BACK for entry in journal)
+    owes = any(entry.owed for entry in journal)
+    return record.owner is not None and closed and owes and not begun
+
+
+def concerns(resources: Resources, application: Application) -> bool:
+    """Whether the application was found to use any of these files, or is one of these services."""
+    service = application.service
+    if service is not None and service.name in resources.services:
+        return True
+    used = {evidence.path for evidence in application.evidence}
+    below = tuple(f"{tree.path.rstrip('/')}/" for tree in resources.trees)
+    named = {file.path for file in resources.files} | {tree.path for tree in resources.trees}
+    return not used.isdisjoint(named) or any(path.startswith(below) for path in used if below)
 
 
 def _waits(entry: JournalEntry) -> bool:

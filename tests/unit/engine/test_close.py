@@ -513,6 +513,7 @@ def test_after_a_reboot_the_display_is_the_one_of_now(
     recipe = replace(entry.recipe, environment=tuple(OF_OLD.items()), uid=uid)
     survivor = Installer(desk.world, store, variables=OF_NOW)
     engine = replace(survivor.engine(), processes=Recording(desk.world, survivor.me))
+    session.end(leave_stopped=True)
     key = engine.start(expires_after_s=0).key
     store.write_entries(key, [replace(entry, application=application, recipe=recipe)])
     engine.recover()

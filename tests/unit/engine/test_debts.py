@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from restartmanager import errors
-from restartmanager.model import Result
+from restartmanager.model import FilterAction, RestartRegistration, Result
 from restartmanager.model.journal import JournalStep, Operation
 from restartmanager.model.limits import APPLICATION_S
 from restartmanager.testing.store import MemoryStore
@@ -319,3 +319,108 @@ def copy_of_the_debt(installer: Installer, first: PrimarySession, second: Primar
     store.begin(second.key, Operation.SHUTDOWN, installer.me)
     store.finish(second.key, installer.me)
     store.write_entries(second.key, [replace(entry, sequence=7)])
+
+
+def test_what_another_has_closed_again_is_the_other_ones_debt() -> None:
+    """Recovery, and the look after the start, leave it to that one."""
+    one, two = two_installers()
+    first, second = one.session(), two.session()
+    first.shutdown()
+    (entry,) = one.store.journal(first.key)
+    (back,) = first.restart()
+    assert back.process is not None
+    second.shutdown(relaunch="all")
+    released = replace(entry, step=JournalStep.START_RELEASED, started_as=back.process)
+    one.store.write_entries(first.key, [released])
+    one.world.end(one.me)
+    (outcome,) = Installer(one.world, one.store).engine().recover()
+    assert outcome.message == "another installer has closed it again, and brings it back"
+    assert one.world.running(EDITOR) == []
+    second.end()
+    assert len(one.world.running(EDITOR)) == 1
+
+
+def test_what_another_has_closed_again_and_brought_back_runs() -> None:
+    one, two = two_installers()
+    first, second = one.session(), two.session()
+    first.shutdown()
+    (entry,) = one.store.journal(first.key)
+    (back,) = first.restart()
+    second.shutdown(relaunch="all")
+    second.end()
+    released = replace(entry, step=JournalStep.START_RELEASED, started_as=back.process)
+    one.store.write_entries(first.key, [released])
+    one.world.end(one.me)
+    Installer(one.world, one.store).engine().recover()
+    assert len(one.world.running(EDITOR)) == 1
+
+
+# -- in the middle of somebody else's change -------------------------------------------------------
+
+
+def amid_change(filtered: bool = False) -> tuple[PrimarySession, PrimarySession, Installer]:
+    """A session that has closed the editor, one that has closed the viewer meanwhile, for the same
+    library, and the installer of the second one."""
+    one, two = two_installers()
+    first = one.session()
+    first.shutdown()
+    one.world.run(VIEWER, registration=RestartRegistration((VIEWER,)))
+    second = two.session()
+    if filtered:
+        second.add_filter(FilterAction.NO_SHUTDOWN, executable=EDITOR)
+    second.shutdown()
+    return first, second, two
+
+
+def test_nothing_comes_back_in_the_middle_of_the_change_of_another() -> None:
+    first, second, two = amid_change()
+    (outcome,) = first.restart()
+    assert outcome.result is Result.SKIPPED
+    assert "is through" in outcome.message
+    first.end()
+    (left,) = [record for record in two.store.sessions() if record.disowned]
+    assert two.store.journal(left.key)[0].step is JournalStep.HELD_BACK
+    assert two.world.running(EDITOR) == []
+    second.restart()
+    assert two.world.running(EDITOR) == []
+    second.end()
+    assert len(two.world.running(EDITOR)) == 1
+    assert two.store.sessions() == ()
+
+
+def test_two_that_wait_for_each_other_do_not_wait_for_ever() -> None:
+    first, second, two = amid_change()
+    first.restart()
+    second.restart()
+    assert len(two.world.running(VIEWER)) == 1
+    first.end()
+    second.end()
+    assert len(two.world.running(EDITOR)) == 1
+    assert two.store.sessions() == ()
+
+
+@pytest.mark.parametrize("why", ["a filter", "the end", "another file"])
+def test_a_session_that_would_not_have_closed_it_is_not_waited_for(why: str) -> None:
+    first, second, two = amid_change(filtered=why == "a filter")
+    if why == "the end":
+        second.end()
+    if why == "another file":
+        (record,) = [r for r in two.store.sessions() if r.key == second.key]
+        (entry,) = two.store.journal(second.key)
+        two.store.delete_session(second.key)
+        two.store.create_session(replace(record, members=()), limit=9)
+        two.store.begin(record.key, Operation.SHUTDOWN, two.me)
+        two.store.finish(record.key, two.me)
+        two.store.write_entries(record.key, [entry])
+    (outcome,) = first.restart()
+    assert outcome.result is Result.DONE
+
+
+def test_who_waits_for_a_dead_installer_is_recovered() -> None:
+    first, _, two = amid_change()
+    first.end()
+    two.world.end(two.me)
+    third = Installer(two.world, two.store)
+    third.engine().recover()
+    third.engine().recover()
+    assert len(two.world.running(EDITOR)) == len(two.world.running(VIEWER)) == 1
