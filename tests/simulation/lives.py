@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from restartmanager.api.primary import PrimarySession
-from restartmanager.errors import RestartManagerError
+from restartmanager.errors import RestartManagerError, StoreFullError
 from restartmanager.model import FilterAction, RestartRegistration
 from restartmanager.model.answers import Answer, AnswerKind, WindowKind, Windows
 from restartmanager.testing.channels import Listening, SimulatedChannels
-from restartmanager.testing.crashing_store import Crash, CrashingStore
+from restartmanager.testing.crashing_store import WRITES, Crash, CrashingStore
 from restartmanager.testing.machine import SimulatedScanner
 from restartmanager.testing.screens import SimulatedScreens
 from restartmanager.testing.services import SimulatedServices, Unit
@@ -23,6 +23,7 @@ from support.simulated import Installer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from restartmanager.engine.engine import Engine
     from restartmanager.model import Resources, Sighting
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.journal import JournalEntry
@@ -64,6 +65,8 @@ class Ward:
     comes_back: bool
     masked: bool = False
     left_by_itself: bool = False
+    stopped: bool = False
+    """Whether somebody has stopped its process (SIGSTOP)."""
     listening: Listening | None = None
 
     @property
@@ -108,6 +111,14 @@ class Life:
     violations: list[str] = field(default_factory=list)
     crashed: bool = False
     vetoed: bool = False
+    forced: bool = False
+    """Whether an installer kills who does not exit in time."""
+    second: bool = False
+    """Whether there is a second installer, at the same time."""
+    command_until: float = 0.0
+    """The time until which the command of the first installer works, though that may be dead."""
+    died_at: float | None = None
+    first_key: str = ""
 
     def play(self) -> list[str]:
         self.random = random.Random(self.seed)  # noqa: S311 - a simulation, not a secret
@@ -122,23 +133,64 @@ class Life:
         self.services = SimulatedServices(self.world)
         self._employ()
         self.store = MemoryStore()
+        self._trouble()
+        self._begin_another()
         self._install(self.store)
         self._recover(self.store)
         return self.what_is_wrong()
+
+    def _trouble(self) -> None:
+        """Programs that cannot be run for a while, and processes that somebody has stopped."""
+        pick = self.random
+        for ward in self.wards:
+            if pick.random() < 0.1:
+                self.world.busy_until[ward.executable] = self.world.time + pick.uniform(0, 90)
+            if pick.random() < 0.1 and ward.listening is None:  # it would not answer either
+                ward.stopped = True
+                self.world.suspended[ward.original] = "it is stopped"
+
+    def _begin_another(self) -> None:
+        """Perhaps a second installer, which begins and ends at any time, and does not die."""
+        pick = self.random
+        self.second = pick.random() < 0.3
+        if not self.second:
+            return
+        installer = self._installer(self.store)
+        engine = installer.engine()
+        begins, lasts = pick.uniform(0, 60), pick.uniform(0, 60)
+        force = pick.random() < 0.4
+
+        def begin() -> None:
+            session = PrimarySession(engine, engine.start().key)
+            session.register(files=REGISTERED)
+            self.forced |= force
+            try:
+                session.shutdown(force=force)
+            finally:
+                self.world.at(lasts, contained(session.end))
+
+        self.world.at(begins, contained(begin))
 
     def _recover(self, store: MemoryStore) -> None:
         """Two recover at the same time, and the first of them may die in the middle."""
         first = self._installer_that_may_die(store, 12)
         other = self._installer(store)
-        self.world.at(self.random.uniform(0, 1), contained(other.engine().recover))
-        with contextlib.suppress(Crash):
-            first.engine().recover()
+        self.world.at(self.random.uniform(0, 1), contained(self._engine(other).recover))
+        with contextlib.suppress(Crash, StoreFullError):
+            self._engine(first).recover()
         self.world.end(first.me)
-        last = self._installer(store).engine()
+        last = self._engine(self._installer(store))
         last.recover()
-        for later_s in (100, 2000):  # who was asked to exit may take that long
+        for later_s in (100, 2000, 2000):  # who was asked to exit may take that long
             self.world.pass_time(self.world.time + later_s)
             last.recover()
+
+    def _engine(self, installer: Installer) -> Engine:
+        """The engine of an installer that sees whether the command of the first one works on."""
+        return replace(installer.engine(), still_works=self._still_works)
+
+    def _still_works(self, key: str) -> bool:
+        return key == self.first_key and self.world.time < self.command_until
 
     # -- the world -----------------------------------------------------------------------------
 
@@ -235,11 +287,16 @@ class Life:
             self._transaction(installer)
         except Crash:
             self.crashed = True
+        except StoreFullError:
+            pass  # then nothing is begun
+        self.died_at = self.world.time
         self.world.end(installer.me)
 
     def _installer_that_may_die(self, store: MemoryStore, writes: int) -> Installer:
         at = self.random.choice([None, self.random.randint(0, writes)])
         crashing = CrashingStore(store, at=at, after=self.random.random() < 0.5)
+        if self.random.random() < 0.1:
+            return self._installer(cast("Store", FillingStore(store, self.random)))
         return self._installer(cast("Store", crashing))
 
     def _installer(self, store: Store) -> Installer:
@@ -256,6 +313,7 @@ class Life:
         engine = installer.engine()
         engine.inspector.scanner = RestlessScanner(self)
         session = PrimarySession(engine, engine.start().key)
+        self.first_key = session.key
         session.register(files=REGISTERED)
         for ward in self.wards:
             if pick.random() < 0.15:
@@ -264,11 +322,14 @@ class Life:
         if pick.random() < 0.2:
             self.world.at(pick.uniform(0, 35), contained(session.cancel))
         force = pick.random() < 0.4
+        self.forced |= force
         with contextlib.suppress(RestartManagerError):
             session.shutdown(force=force)
         self._check_vote(session.key)
         self.world.install(pick.choice(LIBRARIES))
         if pick.random() < 0.2:
+            if pick.random() < 0.5:
+                self.command_until = self.world.time + pick.uniform(0, 50)
             return  # it dies, or forgets: the next one recovers
         with contextlib.suppress(RestartManagerError):
             session.restart()
@@ -303,7 +364,7 @@ class Life:
 
     def _check_vote(self, key: str) -> None:
         """A "no" without force keeps everything as it was, and who agreed hears that it is off."""
-        if not any(ward.says_no for ward in self.wards):
+        if self.second or not any(ward.says_no for ward in self.wards):
             return
         self.vetoed = True
         if self.store.journal(key):
@@ -337,8 +398,12 @@ class Life:
     def _check_ward(self, ward: Ward) -> None:
         signals = self.world.signals(ward.original)
         told = any(words.startswith("end") for words in ward.heard)
-        if (signals or told) and (ward.masked or not ward.holds_registered):
+        masked = ward.masked and not self.second
+        if (signals or told) and (masked or not ward.holds_registered):
             self._complain(f"{ward.executable} was signalled")
+        if ward.stopped and signals and not self.forced:
+            self._complain(f"{ward.executable} was signalled, and could not hear it")
+        self._check_command(ward)
         count = sum(
             ward.ticket in self.world.lives[process].facts.arguments
             for process in self.world.running(ward.executable)
@@ -352,6 +417,14 @@ class Life:
         if count == 0 and ward.comes_back and not gone:
             self._complain(f"{ward.executable} was lost")
 
+    def _check_command(self, ward: Ward) -> None:
+        """Nothing is started while the command of a dead installer works."""
+        for life in self.world.lives.values():
+            dead = self.died_at is not None and life.since > self.died_at
+            again = life.replaces is not None and ward.ticket in life.facts.arguments
+            if again and dead and life.since < self.command_until and not self.second:
+                self._complain(f"{ward.executable} was started in the middle of the change")
+
     def _died_of_the_question(self, ward: Ward) -> bool:
         """Before anything was written down."""
         listening = ward.listening
@@ -361,6 +434,28 @@ class Life:
 
     def _complain(self, what: str) -> None:
         self.violations.append(f"seed {self.seed}: {what}")
+
+
+class FillingStore:
+    """A store on a disk that is full for a while, from some write on."""
+
+    def __init__(self, store: MemoryStore, pick: random.Random) -> None:
+        self._store = store
+        self._from = pick.randint(5, 25)
+        self._until = self._from + pick.choice([1, 3, 1000])
+        self._writes = 0
+
+    def __getattr__(self, name: str) -> object:
+        method = getattr(self._store, name)
+
+        def call(*arguments: object, **options: object) -> object:
+            if name in WRITES:
+                self._writes += 1
+                if self._from <= self._writes < self._until:
+                    raise StoreFullError("/var")
+            return method(*arguments, **options)
+
+        return call
 
 
 class RestlessScanner(SimulatedScanner):

@@ -26,11 +26,11 @@ class OperationContext:
 
     ``variables`` gives the environment of the caller's own login, whose effective user number is
     ``uid``; ``write`` puts entries into the journal. So does ``note``, and never fails: what the
-    store does not take is remembered. ``share`` leaves an application that is
-    owed to another open session that has closed it as well, and gives None; else the entry with
-    what other sessions knew of it. ``is_closed_by_another`` tells whether another session has
-    closed this process, and ``is_being_changed`` whether one is in the middle of changing what an
-    application uses.
+    store does not take is remembered. ``share`` leaves an application that is owed to another open
+    session that has closed it as well, and gives None; else the entry with what other sessions knew
+    of it. ``is_closed_by_another`` tells whether another session has closed, as another
+    application, this process or what has taken its place; ``is_being_changed`` whether one is in
+    the middle of changing what an application uses.
     """
 
     processes: Processes
@@ -44,7 +44,7 @@ class OperationContext:
     write: Callable[[Iterable[JournalEntry]], None]
     note: Callable[[Iterable[JournalEntry]], None]
     share: Callable[[JournalEntry], JournalEntry | None]
-    is_closed_by_another: Callable[[UniqueProcess], bool]
+    is_closed_by_another: Callable[[Application, UniqueProcess], bool]
     is_being_changed: Callable[[Application], bool]
     reporter: Reporter
     cancel: CancelToken

@@ -406,7 +406,9 @@ class Engine:
             write=lambda entries: self._memory.write(key, entries),
             note=lambda entries: self._memory.note(key, entries),
             share=lambda entry: self._sharing.share(key, entry),
-            is_closed_by_another=lambda process: self._sharing.is_closed_by_another(key, process),
+            is_closed_by_another=lambda application, process: self._sharing.is_closed_by_another(
+                key, application.key, process
+            ),
             is_being_changed=lambda application: self._sharing.is_being_changed(key, application),
             reporter=reporter,
             cancel=cancel,

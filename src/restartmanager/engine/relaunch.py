@@ -89,9 +89,11 @@ class Relauncher:
             running = self._running_since(entry, entry.started_as)
             if running is not None:
                 return running
-            if self._context.is_closed_by_another(entry.started_as):
-                self._recorder.taken_over(entry)
-                return None
+        main = entry.application.main_process
+        latest = entry.started_as or (main and main.identity)
+        if latest and self._context.is_closed_by_another(entry.application, latest):
+            self._recorder.taken_over(entry)
+            return None
         return self._bring_back_here(entry)
 
     def _running_since(self, entry: JournalEntry, started: UniqueProcess) -> JournalEntry | None:

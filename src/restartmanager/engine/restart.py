@@ -116,7 +116,7 @@ class Restart:
             process, service = entry.started_as, entry.application.service
             if service is not None and service in broken:
                 seen.append(Verified(entry, broken[service]))
-            elif process in exits and self._context.is_closed_by_another(process):
+            elif process in exits and self._is_closed_by_another(entry, process):
                 recorder.taken_over(entry)
             elif service is None and process in exits:
                 seen.append(self._exited(entry, process, exits[process], stale))
@@ -126,6 +126,9 @@ class Restart:
                 seen.append(Verified(entry, remark=starter.remark(service)))
         recorder.verified(seen)
         starter.report_casualties()
+
+    def _is_closed_by_another(self, entry: JournalEntry, process: UniqueProcess) -> bool:
+        return self._context.is_closed_by_another(entry.application, process)
 
     def _exited(
         self, entry: JournalEntry, process: UniqueProcess, status: int | None, stale: Stale

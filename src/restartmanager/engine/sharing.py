@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from restartmanager.app.registering import REPLACES_VARIABLE, RESTARTED_VARIABLE
 from restartmanager.engine.memory import LOST
 from restartmanager.model.journal import JournalStep
 from restartmanager.rules.filters import action_on
-from restartmanager.rules.sharing import concerns, is_amid_change, share
+from restartmanager.rules.sharing import concerns, is_amid_change, place, places, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,16 +50,17 @@ class Sharing:
             entry = replace(entry, application=own.application, recipe=own.recipe)
         return replace(entry, hold=own.hold)
 
-    def is_closed_by_another(self, key: str, process: UniqueProcess) -> bool:
-        """Whether another session has closed this process, and so owes what takes its place."""
+    def is_closed_by_another(self, key: str, application: str, process: UniqueProcess) -> bool:
+        """Whether another session owes what has taken the place of this process, or that itself,
+        as another application than the one with the key ``application``."""
+        wanted = place(process)
         try:
             return any(
-                main is not None and main.identity == process
+                wanted in _places(entry)
                 for record in self._store.sessions()
                 if record.key != key
                 for entry in self._store.journal(record.key)
-                if entry.owed or entry.step is JournalStep.HANDED_OVER
-                for main in [entry.application.main_process]
+                if entry.owed and entry.application.key != application
             )
         except LOST:
             return False
@@ -88,8 +90,19 @@ class Sharing:
         return [record for record in self._store.sessions() if not self._is_abandoned(record)]
 
     def _changes(self, record: SessionRecord, application: Application) -> bool:
-        return (
-            is_amid_change(record, self._store.journal(record.key))
-            and action_on(application, self._store.filters(record.key)) is None
-            and concerns(self._store.resources(record.key), application)
-        )
+        journal = self._store.journal(record.key)
+        if not is_amid_change(record, journal):
+            return False
+        if action_on(application, self._store.filters(record.key)) is not None:
+            return False
+        closed = any(entry.application.key == application.key for entry in journal)
+        return closed or concerns(self._store.resources(record.key), application)
+
+
+def _places(entry: JournalEntry) -> tuple[str, ...]:
+    """The places of the process that was closed."""
+    main, recipe = entry.application.main_process, entry.recipe
+    if main is None:
+        return ()
+    environment = () if recipe is None else recipe.environment
+    return places(main.identity, environment, REPLACES_VARIABLE, RESTARTED_VARIABLE)

@@ -20,10 +20,17 @@ from restartmanager.model import Hold
 from restartmanager.model.journal import JournalEntry, JournalStep, Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from restartmanager.model import Application, Resources
+    from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.journal import SessionRecord
+
+_AT_WORK = {JournalStep.STOP_INTENDED, JournalStep.START_INTENDED, JournalStep.START_RELEASED}
+"""Nothing is left to a session that is just stopping or starting the application: what has gone
+meanwhile it believes to have gone by itself, and what it has started it does not start again."""
+
+_PLACES = 16  # so often something may be started again while an installer is dead
 
 
 def share(
@@ -37,20 +44,41 @@ def share(
     what it needs for that and does not have.
     """
     own = entries.get(key)
-    others = {name: entry for name, entry in entries.items() if name != key and _waits(entry)}
-    heirs = [name for name in others if name in open_]
+    others = {name: entry for name, entry in entries.items() if name != key and entry.owed}
+    heirs = [name for name in others if name in open_ and others[name].step not in _AT_WORK]
     if own is None:
         return {}
     if not heirs:
-        changed = {name: _handed_over(entry) for name, entry in others.items()}
+        left = {name: entry for name, entry in others.items() if name not in open_}
+        changed = {name: _handed_over(entry) for name, entry in left.items()}
         inherited = own
-        for entry in others.values():
+        for entry in left.values():
             inherited = _with_what_it_lacks(inherited, entry)
         return changed if inherited == own else {key: inherited, **changed}
     heir = next((name for name in heirs if others[name].recipe is not None), heirs[0])
     inherited = _with_what_it_lacks(others[heir], own)
     changed = {} if inherited == others[heir] else {heir: inherited}
     return {key: _handed_over(own), **changed}
+
+
+def place(process: UniqueProcess) -> str:
+    """The place of a process, as text: who is started in its stead takes that."""
+    return f"{process.pid}:{process.start_ticks}:{process.boot_id}"
+
+
+def places(
+    process: UniqueProcess, environment: Iterable[tuple[str, str]], replaces: str, restarted: str
+) -> tuple[str, ...]:
+    """The place of a process and, where it was started again itself, those that it had taken, the
+    latest first.
+
+    ``replaces`` and ``restarted`` are the names of the variables that say so. Children inherit
+    them, and have taken nobody's place.
+    """
+    variables = dict(environment)
+    itself = variables.get(restarted) == f"{process.pid}:{process.start_ticks}"
+    taken = variables.get(replaces, "").split() if itself else []
+    return (place(process), *taken)[:_PLACES]
 
 
 def is_amid_change(record: SessionRecord, journal: Sequence[JournalEntry]) -> bool:
@@ -74,13 +102,6 @@ def concerns(resources: Resources, application: Application) -> bool:
     below = tuple(f"{tree.path.rstrip('/')}/" for tree in resources.trees)
     named = {file.path for file in resources.files} | {tree.path for tree in resources.trees}
     return not used.isdisjoint(named) or any(path.startswith(below) for path in used if below)
-
-
-def _waits(entry: JournalEntry) -> bool:
-    """Whether its session will bring the application back. A service that is just being stopped is
-    not left to it: what it finds running when it is done it leaves running."""
-    being_stopped = entry.step is JournalStep.STOP_INTENDED
-    return entry.owed and not (being_stopped and entry.application.service is not None)
 
 
 def _with_what_it_lacks(heir: JournalEntry, own: JournalEntry) -> JournalEntry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from restartmanager.app.registering import REPLACES_VARIABLE, RESTARTED_VARIABLE
 from restartmanager.errors import (
     DirectoryAmongFilesError,
     MissingResourceError,
@@ -28,6 +29,7 @@ from restartmanager.model import (
     TreeResource,
 )
 from restartmanager.model.identity import UniqueProcess
+from restartmanager.rules.sharing import place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -152,7 +154,7 @@ class SimulatedProcesses:
             executable=facts.executable or "",
             arguments=registration.command if registration else facts.arguments,
             directory="/",
-            environment=(("SIMULATED", "1"),),
+            environment=self._environment(process.identity),
             uid=facts.uid,
             gid=facts.uid,
             groups=(),
@@ -160,6 +162,13 @@ class SimulatedProcesses:
             nice=0,
             limits=(),
         )
+
+    def _environment(self, process: UniqueProcess) -> tuple[tuple[str, str], ...]:
+        places = [place(before) for before in self._world.replaced_by(process)]
+        if not places:
+            return (("SIMULATED", "1"),)
+        itself = f"{process.pid}:{process.start_ticks}"
+        return ((REPLACES_VARIABLE, " ".join(places)), (RESTARTED_VARIABLE, itself))
 
     def risk(self, recipe: Recipe) -> str:
         return self._world.risks.get(recipe.executable, "")
@@ -205,8 +214,8 @@ class SimulatedProcesses:
 
     def successor(self, replaced: UniqueProcess, uid: int) -> UniqueProcess | None:
         for identity, life in self._world.lives.items():
-            mine = life.replaces == replaced and life.facts.uid == uid and not life.at_gate
-            if mine and self._world.is_running(identity):
+            mine = replaced in self._world.replaced_by(identity) and life.facts.uid == uid
+            if mine and not life.at_gate and self._world.is_running(identity):
                 return identity
         return None
 
@@ -231,7 +240,10 @@ class SimulatedProcesses:
         program = world.programs.get(recipe.executable, Program())
         if not program.temper.starts:
             raise ProcessError(f"{recipe.executable} cannot be run.", hint="It is broken.")
-        identity = world.run(recipe.executable, *recipe.arguments[1:], uid=recipe.uid)
+        before = None if replaced is None else world.lives.get(replaced)
+        registration = None if before is None else before.registration  # it registers again
+        words = (recipe.executable, *recipe.arguments[1:])
+        identity = world.run(*words, uid=recipe.uid, registration=registration)
         life = world.lives[identity]
         life.at_gate = True
         life.replaces = replaced
@@ -245,10 +257,8 @@ class SimulatedProcesses:
             raise
         life.at_gate = False
         if program.temper.daemon:
-            arguments = recipe.arguments[1:]
-            stays = Temper()
             life.daemon = world.run(
-                recipe.executable, *arguments, uid=recipe.uid, parent=None, temper=stays
+                *words, uid=recipe.uid, registration=registration, temper=Temper()
             )
         return identity
 

@@ -75,6 +75,8 @@ class Life:
     """Whether the process waits to run its program, and so uses nothing yet."""
     daemon: UniqueProcess | None = None
     """The daemon that it has made."""
+    since: float = 0.0
+    """When it was started."""
 
 
 @dataclass(slots=True)
@@ -156,7 +158,7 @@ class World:
         )
         lives_s = program.temper.lives_s
         exits_at = None if lives_s is None else self.time + lives_s
-        self.lives[identity] = Life(facts, program, {}, exits_at, registration)
+        self.lives[identity] = Life(facts, program, {}, exits_at, registration, since=self.time)
         for path in program.uses:
             if path in self.files:
                 self.hold(identity, path, How.MAPPED)
@@ -190,6 +192,15 @@ class World:
             if self.is_running(identity) and not life.at_gate
         ]
 
+    def replaced_by(self, identity: UniqueProcess) -> list[UniqueProcess]:
+        """The processes whose places this one has taken, the latest first."""
+        found = []
+        before = self.lives[identity].replaces
+        while before is not None:
+            found.append(before)
+            before = self.lives[before].replaces if before in self.lives else None
+        return found
+
     def is_running(self, identity: UniqueProcess) -> bool:
         """Whether the process lives now."""
         life = self.lives.get(identity)
@@ -205,7 +216,8 @@ class World:
         """Deliver a signal, by the temper of the process."""
         life = self.lives[identity]
         life.signals.append((self.time, signal))
-        patience = 0.0 if signal is Signal.KILL else life.program.temper.obeys_after_s
+        patience = None if identity in self.suspended else life.program.temper.obeys_after_s
+        patience = 0.0 if signal is Signal.KILL else patience
         if patience is not None:
             exits_at = self.time + patience
             life.exits_at = exits_at if life.exits_at is None else min(life.exits_at, exits_at)

@@ -12,7 +12,8 @@ from restartmanager.adapters.processes.attributes import (
     personality,
 )
 from restartmanager.adapters.processes.streams import openings
-from restartmanager.adapters.processes.successors import named
+from restartmanager.app.registering import REPLACES_VARIABLE, RESTARTED_VARIABLE
+from restartmanager.rules.sharing import places
 
 if TYPE_CHECKING:
     from restartmanager.model import Recipe
@@ -25,7 +26,7 @@ def instructions(recipe: Recipe, replaced: UniqueProcess | None, *, outside: boo
     of a text as one character."""
     return json.dumps(
         {
-            "replaces": "" if replaced is None else named(replaced),
+            "replaces": "" if replaced is None else " ".join(_places(recipe, replaced)),
             "executable": _raw(recipe.executable),
             "arguments": [_raw(word) for word in recipe.arguments],
             "directory": _raw(recipe.directory),
@@ -40,6 +41,10 @@ def instructions(recipe: Recipe, replaced: UniqueProcess | None, *, outside: boo
             "streams": [opening and _opening(*opening) for opening in openings(recipe)],
         }
     ).encode("ascii")
+
+
+def _places(recipe: Recipe, replaced: UniqueProcess) -> tuple[str, ...]:
+    return places(replaced, recipe.environment, REPLACES_VARIABLE, RESTARTED_VARIABLE)
 
 
 def _opening(stream: Stream, trust: bool) -> dict[str, object]:  # noqa: FBT001 - of a tuple

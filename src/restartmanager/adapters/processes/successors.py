@@ -1,10 +1,10 @@
 """Successors: processes that were started in place of earlier ones, and the turn to start one.
 
-A new process has a variable that names the process whose place it takes. So whoever is to bring
-that back sees that somebody has, also where the two have no memory in common, as root and a user.
-The variable counts for the process only that the launcher made, which another one names: children
-inherit both. A user can set them at will, and so keep only the user's own programs from coming
-back.
+A new process has a variable that names the process whose place it takes, and whose place that had
+taken. So whoever is to bring one of them back sees that somebody has, also where the two have no
+memory in common, as root and a user. The variable counts for the process only that the launcher
+made, which another one names: children inherit both. A user can set them at will, and so keep only
+the user's own programs from coming back.
 
 Who starts something in place of a process has a socket in the abstract namespace meanwhile
 (unix(7)), whose name that process gives. One of another user, unless it is root's, is not waited
@@ -27,6 +27,7 @@ from restartmanager.app.registering import REPLACES_VARIABLE, RESTARTED_VARIABLE
 from restartmanager.errors import ProcessError
 from restartmanager.model.identity import UniqueProcess, boot_id
 from restartmanager.model.limits import LAUNCH_S, START_AGAIN_S
+from restartmanager.rules.sharing import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,16 +39,13 @@ _BEGINS_S = 0.5
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 
-def named(process: UniqueProcess) -> str:
-    """The value of ``REPLACES_VARIABLE`` that stands for this process."""
-    return f"{process.pid}:{process.start_ticks}:{process.boot_id}"
-
-
 def successor_of(replaced: UniqueProcess, uid: int) -> UniqueProcess | None:
-    """The process of this user that was started in place of this one, and lives."""
-    mark = f"\0{REPLACES_VARIABLE}={named(replaced)}\0".encode()
+    """The process of this user that lives in place of this one: it was started for it, or for one
+    that was."""
+    name, wanted = f"\0{REPLACES_VARIABLE}=".encode(), place(replaced).encode()
     for process, _, variables in _processes_of(uid):
-        if mark in variables and _mark_of(process) in variables:
+        taken = variables.partition(name)[2].partition(b"\0")[0]
+        if wanted in taken.split() and _mark_of(process) in variables:
             return process
     return None
 
@@ -87,7 +85,7 @@ def _processes_of(uid: int) -> Iterator[tuple[UniqueProcess, int, bytes]]:
 def turn_to_start(replaced: UniqueProcess, uid: int) -> Iterator[None]:
     """Have the turn to start something in place of this process, as this user. Whoever else has it
     is waited for as long as a start may take, with all its tries."""
-    name = f"\0restartmanager/{uid}/{named(replaced)}"
+    name = f"\0restartmanager/{uid}/{place(replaced)}"
     deadline = time.monotonic() + START_AGAIN_S + LAUNCH_S
     silent_until = time.monotonic() + _BEGINS_S
     with socket.socket(socket.AF_UNIX) as ours:

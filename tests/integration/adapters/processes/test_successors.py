@@ -14,9 +14,10 @@ import pytest
 
 from restartmanager.adapters.processes import successors
 from restartmanager.adapters.processes.processes import LinuxProcesses
-from restartmanager.adapters.processes.successors import named
+from restartmanager.model import Signal
 from restartmanager.model.identity import UniqueProcess
 from restartmanager.model.limits import LAUNCH_S
+from restartmanager.rules.sharing import place
 
 if TYPE_CHECKING:
     from integration.conftest import Children
@@ -57,7 +58,7 @@ def test_what_has_only_inherited_the_variables_is_none(
     replaced: UniqueProcess, children: Children
 ) -> None:
     variables = {
-        "RESTARTMANAGER_REPLACES": named(replaced),
+        "RESTARTMANAGER_REPLACES": place(replaced),
         "RESTARTMANAGER_RESTARTED": f"{os.getpid()}:1",
     }
     children.sleeper(env=variables)
@@ -72,6 +73,19 @@ def test_the_successor_of_a_successor_replaces_the_successor_only(
     third = processes.start(recipe, children.adopt, replaced=second)
     assert processes.successor(second, UID) == third
     assert processes.successor(replaced, UID) == second
+
+
+def test_who_takes_the_place_of_a_successor_takes_that_of_its_predecessor(
+    replaced: UniqueProcess, recipe: Recipe, children: Children
+) -> None:
+    processes = LinuxProcesses()
+    second = processes.start(recipe, children.adopt, replaced=replaced)
+    its_own = processes.recipe(children.describe(second.pid), None)
+    with processes.open(second) as handle:
+        handle.send(Signal.KILL)
+        processes.wait([handle], time.monotonic() + 10)
+    third = processes.start(its_own, children.adopt, replaced=second)
+    assert processes.successor(replaced, UID) == processes.successor(second, UID) == third
 
 
 def test_one_has_the_turn_at_a_time(replaced: UniqueProcess) -> None:
@@ -103,7 +117,7 @@ def test_the_turn_ends_with_the_process_that_has_it(replaced: UniqueProcess) -> 
         "with LinuxProcesses().turn_to_start(replaced, os.geteuid()):\n"
         "    os._exit(9)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, named(replaced)], check=False)
+    done = subprocess.run([sys.executable, "-c", code, place(replaced)], check=False)
     assert done.returncode == 9
     with LinuxProcesses().turn_to_start(replaced, UID):
         pass
@@ -123,7 +137,7 @@ def test_however_long_somebody_waits_it_is_in_one_place_of_the_queue(
 ) -> None:
     """Who asked again and again would fill the queue of the socket, and then go ahead."""
     with socket.socket(socket.AF_UNIX) as held:
-        held.bind(f"\0restartmanager/{UID}/{named(replaced)}")
+        held.bind(f"\0restartmanager/{UID}/{place(replaced)}")
         held.listen(0)
         order: list[str] = []
 
@@ -142,7 +156,7 @@ def test_however_long_somebody_waits_it_is_in_one_place_of_the_queue(
 @pytest.mark.root
 @pytest.mark.parametrize("listening", [True, False])
 def test_a_stranger_cannot_make_anybody_wait(replaced: UniqueProcess, listening: bool) -> None:
-    name = f"\0restartmanager/{UID}/{named(replaced)}"
+    name = f"\0restartmanager/{UID}/{place(replaced)}"
     began = time.monotonic()
     with stranger(name, listening=listening), LinuxProcesses().turn_to_start(replaced, UID):
         assert time.monotonic() - began < LAUNCH_S
