@@ -541,7 +541,7 @@ MUTATIONS = (
     ),
     Mutation(
         15,
-        "adapters/desktop/x11_helper.py",
+        "adapters/rights.py",
         "    os.setresuid(uid, uid, uid)",
         "    return",
         "tests/integration/adapters/desktop/test_windows.py::test_nothing_is_said_to_a_display_with_roots_rights",
