@@ -148,40 +148,49 @@ class Transaction:
 
     def _is_agreed(self, affected: Affected) -> bool:
         """Show what would be closed; whether to go on."""
-        running = [app for app in affected.applications if app.status & Status.RUNNING]
         look = self._notes.look
         self._notes.lines(affected_lines(affected, look, fate=True))
         left = reservations(affected, look, root=os.geteuid() == 0)
         self._notes.lines(["", *left] if affected.applications and left else left)
         if self._wishes.dry_run:
             return self._would_go(affected)
-        if not running or not self._wishes.ask or self._refusal(affected) is not None:
+        if not self._wishes.ask or self._refusal(affected) is not None:
+            return True
+        closing = self._closing(affected)
+        if not closing:
             return True
         self._notes.say()
-        if self._consents(len(running), self._lost(running)):
+        if self._consents(len(closing), self._lost(closing)):
             self._may_stay_closed = True  # it was told
             return True
         self._notes.say("Nothing was closed, and the command was not run.")
         return False
 
-    def _consents(self, running: int, lost: int) -> bool:
+    def _consents(self, closing: int, lost: int) -> bool:
         """Ask on standard error: standard output is the command's."""
-        command, what = escape(self._command[0]), count(running, "application")
+        command, what = escape(self._command[0]), count(closing, "application")
         if self._wishes.after:
             return self._notes.agreed(f"Run {command} and restart {what} afterwards?")
         question = f"Close {what} and run {command}?"
         if not lost or self._may_stay_closed:
             return self._notes.agreed(question)
-        if lost == running:
-            stays = "It stays closed." if running == 1 else "All of them stay closed."
+        if lost == closing:
+            stays = "It stays closed." if closing == 1 else "All of them stay closed."
         else:
             stays = f"{lost} of them {'stays' if lost == 1 else 'stay'} closed."
         return self._notes.agreed(f"{question} {stays}", usually=False)
 
+    def _closing(self, affected: Affected) -> list[Application]:
+        """What would be closed, or restarted afterwards."""
+        if self._wishes.after:
+            return [app for app in affected.applications if app.status & Status.RUNNING]
+        plan = plan_shutdown(affected.applications, (), self._mode())
+        return [app for stage in plan.stages for app in stage]
+
     @staticmethod
-    def _lost(running: Sequence[Application]) -> int:
-        """How many of these would be closed and stay so."""
-        return sum(not app.restartable and not app.reboot_reasons for app in running)
+    def _lost(closing: Sequence[Application]) -> int:
+        """How many of these stay closed."""
+        return sum(not app.restartable for app in closing)
 
     def _would_go(self, affected: Affected) -> bool:
         if not affected.applications:
@@ -197,18 +206,19 @@ class Transaction:
     def _refusal(self, affected: Affected) -> ActionError | None:
         """What the shutdown would refuse to begin for. What comes after the change refuses
         nothing."""
-        wishes = self._wishes
-        mode = ShutdownMode(
-            partial=wishes.partial,
-            leave_closed=wishes.leave_closed,
-            only_registered=wishes.only_registered,
-        )
         try:
-            if not wishes.after:
-                plan_shutdown(affected.applications, (), mode)
+            if not self._wishes.after:
+                plan_shutdown(affected.applications, (), self._mode())
         except ActionError as error:
             return error
         return None
+
+    def _mode(self) -> ShutdownMode:
+        return ShutdownMode(
+            partial=self._wishes.partial,
+            leave_closed=self._wishes.leave_closed,
+            only_registered=self._wishes.only_registered,
+        )
 
     def _close(self, session: PrimarySession) -> bool:
         """Close what stands in the way; whether the command may run."""
