@@ -30,6 +30,7 @@ from restartmanager.model import (
     Step,
     words,
 )
+from restartmanager.model.journal import JournalStep
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 
@@ -174,3 +175,8 @@ def test_every_text_can_be_read_back(text: str) -> None:
     assert written.encode("utf-8").decode("utf-8") == written
     assert text_from_json(written) == text
     assert text_from_json(json.loads(dumps({"text": text}))["text"]) == text
+
+
+def test_every_step_of_a_journal_is_in_the_schema() -> None:
+    entry = schema("session")["properties"]["journal"]["items"]
+    assert set(entry["properties"]["step"]["enum"]) == set(JournalStep)
