@@ -134,6 +134,12 @@ class _Entry:
     def strings(self, key: str) -> tuple[str, ...]:
         return _strings(self._table.get(key, []), self._path, f"{self._where}: {key}")
 
+    def flag(self, key: str) -> bool:
+        value = self._table.get(key, False)
+        if not isinstance(value, bool):
+            self._refuse(f"{key} is true or false")
+        return bool(value)
+
     def reason(self) -> str:
         reason = self._table.get("reason")
         if not isinstance(reason, str) or not reason:
@@ -157,9 +163,10 @@ def _ignore_rule(entry: _Entry) -> IgnoreRule:
 
 
 def _program_rule(entry: _Entry, kind: AppType | None) -> Rule:
-    entry.only("executables", "required", "reason")
+    entry.only("executables", "required", "reason", "carries")
     required = entry.word("required", Required, Required.REBOOT)
-    return Rule(kind, frozenset(entry.strings("executables")), required, entry.reason())
+    names = frozenset(entry.strings("executables"))
+    return Rule(kind, names, required, entry.reason(), entry.flag("carries"))
 
 
 def _service_rule(entry: _Entry) -> ServiceRule:

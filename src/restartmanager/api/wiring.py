@@ -108,6 +108,7 @@ def make_identifier() -> ResourceIdentifier:
 def make_inspector() -> Inspector:
     """What looks at this machine for the calling user; it remembers nothing."""
     from restartmanager.adapters.clock import SystemClock
+    from restartmanager.adapters.logins import LoginFiles
     from restartmanager.adapters.processes.processes import LinuxProcesses
     from restartmanager.adapters.scan.scanner import LinuxScanner
     from restartmanager.engine.inspector import Inspector
@@ -124,6 +125,7 @@ def make_inspector() -> Inspector:
         clock=SystemClock(),
         uid=os.geteuid(),
         load_policy=policy,
+        logins=LoginFiles(),
     )
 
 

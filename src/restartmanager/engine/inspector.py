@@ -26,13 +26,14 @@ from restartmanager.rules.policy import Policy
 from restartmanager.rules.services import ServiceScene, companions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from restartmanager.model import Holder, Process, Resources, Service, ServiceFacts, Sighting
     from restartmanager.model.identity import UniqueProcess
     from restartmanager.model.journal import JournalEntry
+    from restartmanager.model.logins import Login
     from restartmanager.ports.applications import Screens
-    from restartmanager.ports.machine import Clock, Entries, Scanner
+    from restartmanager.ports.machine import Clock, Entries, Logins, Scanner
     from restartmanager.ports.processes import Processes
     from restartmanager.ports.services import ServiceManager
     from restartmanager.rules.cgroups import UnitAddress
@@ -66,6 +67,7 @@ class Inspector:
     entries: Entries | None = None
     load_policy: Callable[[], Policy] = Policy
     """Called only when somebody is found: reading rules takes longer than finding nobody."""
+    logins: Logins | None = None
 
     def who_uses(
         self,
@@ -229,7 +231,14 @@ class Inspector:
             self._scene(sighting.holders, parents.values(), line, registered, policy),
             self._units(holder.process for holder in sighting.holders),
             line[0].cgroup,
+            self._logins(holder.process for holder in sighting.holders),
         )
+
+    def _logins(self, processes: Iterable[Process]) -> dict[str, Login]:
+        """The logins by their scopes, where one of these processes is in one."""
+        if self.logins is None or not any("/session-" in (p.cgroup or "") for p in processes):
+            return {}
+        return {login.scope: login for login in self.logins.all()}
 
     def _with_ancestors(self, processes: Sequence[Process]) -> dict[UniqueProcess, Process]:
         """These processes and their ancestors; each is looked at once."""
@@ -278,7 +287,19 @@ class Inspector:
             if known.main is not None:
                 with contextlib.suppress(ProcessError):
                     mains[known.main] = self.processes.describe(known.main)
-        return ServiceScene(owners, facts, registered, frozenset(own), mains)
+        inside = {known.service: self._inside(known, mains) for known in facts.values()}
+        return ServiceScene(owners, facts, registered, frozenset(own), mains, inside)
+
+    def _inside(
+        self, known: ServiceFacts, mains: Mapping[UniqueProcess, Process]
+    ) -> tuple[Process, ...]:
+        """The processes that a stop of this service would end, besides its main process."""
+        main = mains.get(known.main) if known.main is not None else None
+        if main is None or not main.cgroup or not known.ends_all:
+            return ()
+        above, found, _ = main.cgroup.partition(f"/{known.service.name}")
+        members = self.processes.members(above + found) if found else ()
+        return tuple(process for process in members if process.identity != main.identity)
 
     def _going_with(self, found: Iterable[ServiceFacts], policy: Policy) -> set[Service]:
         """The services that stop with these, or that the policy wants to be stopped with them."""

@@ -78,6 +78,9 @@ class ServiceFacts(NamedTuple):
     """Why the manager would not stop the service, in words; empty when it would."""
     obstacle: RebootReason = RebootReason.CRITICAL_SERVICE
     """The kind of that reason, where there is one."""
+    busy: str = ""
+    """What would be broken off if the service was stopped just now, in words; empty where nothing
+    would."""
     unstartable: str = ""
     """Why the manager could not start the service again, in words; empty when it could."""
     dependents: tuple[Service, ...] = ()

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from restartmanager.model import Entry, Process, Resources, Sighting
+    from restartmanager.model.logins import Login
     from restartmanager.rules.events import Event
     from restartmanager.rules.policy import Policy
 
@@ -47,6 +48,22 @@ class Entries(Protocol):
         the scope, or where it is not certain that it runs the program of the entry.
         """
         ...
+
+
+class Logins(Protocol):
+    """The port to the login manager."""
+
+    def all(self) -> Sequence[Login]:
+        """The logins that there are now; none where nobody keeps account of them."""
+        ...
+
+
+class NoLogins:
+    """The Logins of a machine without a login manager."""
+
+    def all(self) -> Sequence[Login]:
+        """No login."""
+        return ()
 
 
 class NoEntries:

@@ -107,6 +107,11 @@ class Processes(Protocol):
         cannot be seen."""
         ...
 
+    def members(self, cgroup: str) -> tuple[Process, ...]:
+        """The processes of this control group and of those below it; none where it is empty, or
+        cannot be seen."""
+        ...
+
     def registration(self, process: Process) -> RestartRegistration | None:
         """The process's registration about coming back; None when it has no valid one."""
         ...

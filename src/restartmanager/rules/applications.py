@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from restartmanager.model import Holder
     from restartmanager.model.answers import Windows
     from restartmanager.model.identity import UniqueProcess
+    from restartmanager.model.logins import Login
     from restartmanager.rules.cgroups import UnitAddress
     from restartmanager.rules.containers import Container
 
@@ -46,7 +47,8 @@ class MachineFacts(NamedTuple):
 
     ``parents`` has the ancestors of all holders by their number. ``selves`` are the caller, its
     ancestors, and the other installers of the session. ``units`` has the oldest process of each
-    desktop unit that a holder is in. ``own_cgroup`` is the caller's control group.
+    desktop unit that a holder is in. ``own_cgroup`` is the caller's control group. ``logins`` has
+    the logins by their scopes.
     """
 
     uid: int
@@ -56,6 +58,7 @@ class MachineFacts(NamedTuple):
     scene: ServiceScene = ServiceScene({}, {})
     units: Mapping[UnitAddress, Process] = MappingProxyType({})
     own_cgroup: str | None = None
+    logins: Mapping[str, Login] = MappingProxyType({})
 
 
 class _Obstacle(NamedTuple):
@@ -256,10 +259,9 @@ def _obstacle(process: Process, facts: MachineFacts) -> _Obstacle | None:
         required = rule.required if rule else Required.REBOOT
         words = "the machine does not run without it"
         return _Obstacle(AppType.CRITICAL, RebootReason.CRITICAL_PROCESS, required, words)
-    container = _container(process, facts)
-    if container is not None:
-        words = f"it lives in a container: {container.advice}"
-        return _Obstacle(AppType.CONTAINER, RebootReason.SESSION_MISMATCH, Required.RESTART, words)
+    surroundings = _surroundings(process, facts)
+    if surroundings is not None:
+        return surroundings
     if rule is not None and rule.type is not None:
         required = rule.required
         if required is Required.MANAGER_REEXEC and _serves_a_manager(process, facts):
@@ -272,6 +274,33 @@ def _obstacle(process: Process, facts: MachineFacts) -> _Obstacle | None:
             Required.RESTART,
             f"it belongs to another user (uid {process.uid})",
         )
+    return None
+
+
+def _surroundings(process: Process, facts: MachineFacts) -> _Obstacle | None:
+    """The reason that lies in where it lives: in a container, or at the head of a login."""
+    container = _container(process, facts)
+    if container is not None:
+        words = f"it lives in a container: {container.advice}"
+        return _Obstacle(AppType.CONTAINER, RebootReason.SESSION_MISMATCH, Required.RESTART, words)
+    login = _login_carried_by(process, facts)
+    if login is None:
+        return None
+    words = f"it carries the login of {login.words}"
+    return _Obstacle(AppType.CRITICAL, RebootReason.CRITICAL_PROCESS, Required.RELOGIN, words)
+
+
+def _login_carried_by(process: Process, facts: MachineFacts) -> Login | None:
+    """The login that ends with this process: it leads it, or is a part of the leader that runs as
+    the user, as sshd has one."""
+    if not process.cgroup or not facts.logins:
+        return None
+    login = facts.logins.get(next((s for s in process.cgroup.split("/") if s in facts.logins), ""))
+    here: Process | None = process
+    while login is not None and here is not None and here.executable == process.executable:
+        if here.pid == login.leader:
+            return login
+        here = facts.parents.get(here.parent_pid)
     return None
 
 

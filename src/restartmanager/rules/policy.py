@@ -35,6 +35,8 @@ class Rule(NamedTuple):
     executables: frozenset[str]
     required: Required
     reason: str
+    carries: bool = False
+    """Whether a service, too, must not be stopped while such a program runs within it."""
 
 
 class ServiceRule(NamedTuple):

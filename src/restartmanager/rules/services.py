@@ -41,7 +41,8 @@ class ServiceScene(NamedTuple):
 
     ``owners`` has the service of each process that is part of one. ``facts`` has those services,
     the ones that stop with them, and the ``registered`` ones. ``own`` are the services that the
-    caller runs in. ``mains`` has the main processes of services.
+    caller runs in. ``mains`` has the main processes of services, ``inside`` the others that end
+    with them.
     """
 
     owners: Mapping[UniqueProcess, Service]
@@ -49,6 +50,7 @@ class ServiceScene(NamedTuple):
     registered: frozenset[Service] = frozenset()
     own: frozenset[Service] = frozenset()
     mains: Mapping[UniqueProcess, Process] = MappingProxyType({})
+    inside: Mapping[Service, tuple[Process, ...]] = MappingProxyType({})
 
 
 _RUNNING = {ServiceState.ACTIVE, ServiceState.CHANGING}
@@ -200,6 +202,8 @@ class _Judge(NamedTuple):
             owner = "the system" if facts.service.user is None else f"user {facts.service.user}"
             words = f"it is a service of {owner}, and you are not allowed to stop it"
             return _Obstacle(RebootReason.PERMISSION_DENIED, Required.RESTART, words)
+        if facts.busy:
+            return _Obstacle(RebootReason.CRITICAL_SERVICE, Required.RESTART, facts.busy)
         if facts.unstoppable:
             return _Obstacle(facts.obstacle, Required.REBOOT, facts.unstoppable)
         return None
@@ -213,6 +217,11 @@ class _Judge(NamedTuple):
         program = self.policy.rule_for(main.executable) if main is not None else None
         if program is not None:
             return program.required, program.reason
+        for process in self.scene.inside.get(facts.service, ()):
+            guest = self.policy.rule_for(process.executable)
+            if guest is not None and guest.carries:
+                words = f"{process.name} (process {process.pid}) would end with it: {guest.reason}"
+                return guest.required, words
         if facts.wish is Treatment.NEVER:
             return Required.REBOOT, "its own unit file says that it must not be stopped"
         return None

@@ -145,6 +145,15 @@ class SimulatedProcesses:
         ]
         return min(inside, key=lambda p: (p.identity.start_ticks, p.pid), default=None)
 
+    def members(self, cgroup: str) -> tuple[Process, ...]:
+        return tuple(
+            life.facts
+            for identity, life in self._world.lives.items()
+            if life.facts.cgroup is not None
+            and f"{life.facts.cgroup}/".startswith(f"{cgroup}/")
+            and self._world.is_running(identity)
+        )
+
     def registration(self, process: Process) -> RestartRegistration | None:
         return self._world.lives[process.identity].registration
 

@@ -17,6 +17,7 @@ from restartmanager.model import (
     Required,
 )
 from restartmanager.model.identity import UniqueProcess
+from restartmanager.model.logins import Login
 from restartmanager.rules.applications import (
     MachineFacts,
     desktop_unit,
@@ -264,3 +265,38 @@ def test_the_shipped_policy_protects(executable: str, required: Required) -> Non
 def test_the_shipped_policy_lets_ordinary_programs_be_stopped() -> None:
     for executable in ("/usr/bin/gedit", "/usr/sbin/nginx", "/home/x/dbus-daemon", None):
         assert shipped_policy().rule_for(executable) is None
+
+
+# -- logins ------------------------------------------------------------------------------------
+
+
+LOGIN = Login("7", 50, "session-7.scope", "ann", "pts/0", "192.0.2.7")
+
+
+def in_session(pid: int, executable: str, **facts: object) -> Process:
+    cgroup = "/user.slice/user-1000.slice/session-7.scope"
+    return process(pid, executable, cgroup=cgroup, **facts)
+
+
+def test_who_carries_a_login_is_named_with_it() -> None:
+    """As sshd before 9.8: one process of root's, and one of the user's, of the same program."""
+    leader = in_session(50, "/usr/sbin/sshd", uid=0)
+    of_user = in_session(51, "/usr/sbin/sshd", parent_pid=50)
+    shell = in_session(52, "/bin/bash", parent_pid=51, terminal=True)
+    listener = process(49, "/usr/sbin/sshd", uid=0, cgroup="/system.slice/ssh.service")
+    everybody = [listener, leader, of_user, shell]
+    around = MachineFacts(uid=0, parents={p.pid: p for p in everybody}, logins={LOGIN.scope: LOGIN})
+    found = find_applications(map(holder, everybody), around)
+    reasons = {app.main_process.pid: app.reason for app in found if app.main_process}
+    carries = "it carries the login of ann (pts/0, from 192.0.2.7)"
+    assert reasons == {49: "", 50: carries, 51: carries, 52: ""}
+    required = {app.main_process.pid: app.required for app in found if app.main_process}
+    assert (required[50], required[52]) == (Required.RELOGIN, Required.RESTART)
+
+
+def test_what_outlives_its_login_carries_none() -> None:
+    """The leader has gone, and its number may be another's, in another place."""
+    stray = in_session(60, "/usr/bin/app")
+    other = process(50, "/usr/bin/app", cgroup="/system.slice/cron.service")
+    around = MachineFacts(uid=0, parents={60: stray, 50: other}, logins={LOGIN.scope: LOGIN})
+    assert not any(a.reason for a in find_applications(map(holder, [stray, other]), around))

@@ -46,6 +46,7 @@ def test_reads_rules_with_their_reasons() -> None:
         ('folders = "/usr"', "folders"),
         ("x = " + "9" * 5000, "limit"),
         ('[[service]]\nnames = ["a"]\nreason = "r"\ntreatment = "soon"', "treatment"),
+        ('[[critical]]\nreason = "r"\ncarries = 1', "carries is true or false"),
         ('[[service]]\nname = "a"\nreason = "r"', "'name' is not a known key"),
         ('[[together]]\nservices = [1]\nreason = "r"', "not a list of non-empty strings"),
     ],

@@ -255,3 +255,39 @@ def test_the_shipped_policy_protects_services(name: str) -> None:
 @pytest.mark.parametrize("name", ["nginx.service", "ssh.service", "cron.service"])
 def test_the_shipped_policy_lets_ordinary_services_be_stopped(name: str) -> None:
     assert shipped_policy().service_rule([name]) is None
+
+
+# -- what lives in it ------------------------------------------------------------------------------
+
+
+def with_inside(main: Process, *inside: Process) -> Application:
+    scene = ServiceScene(
+        owners={main.identity: WEB},
+        facts={WEB: facts(WEB, main)},
+        mains={main.identity: main},
+        inside={WEB: inside},
+    )
+    around = MachineFacts(uid=0, policy=shipped_policy(), scene=scene)
+    (found,) = find_applications([holder(main)], around)
+    return found
+
+
+@pytest.mark.parametrize(
+    "program", ["/usr/bin/tmux", "/usr/bin/conmon", "/usr/bin/containerd-shim-runc-v2"]
+)
+def test_a_service_in_which_somebodys_work_lives_is_left_alone(program: str) -> None:
+    found = with_inside(process(10), process(11), process(12, program, name="a guest"))
+    assert found.reboot_reasons is RebootReason.CRITICAL_SERVICE
+    assert found.reason.startswith("a guest (process 12) would end with it: ")
+
+
+@pytest.mark.parametrize("program", ["/usr/bin/dbus-daemon", "/home/ann/tmux", "/usr/sbin/daemon"])
+def test_other_programs_in_a_service_keep_nothing_from_stopping_it(program: str) -> None:
+    assert not with_inside(process(10), process(12, program)).reboot_reasons
+
+
+def test_what_would_be_broken_off_is_left_alone() -> None:
+    main = process(10)
+    web = listed([main], {main: WEB}, [facts(WEB, main, busy="its job is running")])["web"]
+    assert web.reboot_reasons is RebootReason.CRITICAL_SERVICE
+    assert (web.required, web.reason) == (Required.RESTART, "its job is running")

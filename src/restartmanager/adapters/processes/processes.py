@@ -5,6 +5,7 @@ What acting needs is imported when somebody acts: who only asks gets the answer 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +17,6 @@ from restartmanager.errors import ProcessAccessError, ProcessError, ProcessGoneE
 from restartmanager.model.identity import UniqueProcess
 
 if TYPE_CHECKING:
-    import contextlib
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from restartmanager.model import Home, Process, Recipe, RestartRegistration
@@ -110,6 +110,10 @@ class LinuxProcesses:
         """The process of this control group that was started first; None when it is empty, or
         cannot be seen."""
         return watched(lambda: oldest_process(cgroup))
+
+    def members(self, cgroup: str) -> tuple[Process, ...]:
+        """The processes of this control group and of those below it."""
+        return watched(lambda: members_of(cgroup))
 
     def registration(self, process: Process) -> RestartRegistration | None:
         """The process's registration about coming back; None when it has no valid one, or the
@@ -245,6 +249,19 @@ def oldest_process(cgroup: str, mount: str | None = None) -> Process | None:
         except ProcessError:
             continue
     return None
+
+
+def members_of(cgroup: str, mount: str | None = None) -> tuple[Process, ...]:
+    """The processes of this control group and of those below it."""
+    root = _unified() if mount is None else mount
+    if root is None or ".." in cgroup.split("/"):
+        return ()
+    found = []
+    for folder, _, _ in os.walk(f"{root}{cgroup}"):
+        for number in _numbers(f"{folder}/cgroup.procs"):
+            with contextlib.suppress(ProcessError):
+                found.append(procfs.describe(UniqueProcess.of(number)))
+    return tuple(found)
 
 
 def _numbers(path: str) -> list[int]:

@@ -25,7 +25,7 @@ FACTS = (
     *("Id", "Names", "Description", "LoadState", "ActiveState"),
     *("FragmentPath", "SourcePath", "DropInPaths", "Transient"),
     *("CanStop", "CanStart", "TriggeredBy", *DEPENDENTS),
-    *("Service.MainPID", "Service.KillMode", "Service.BusName"),
+    *("Service.MainPID", "Service.KillMode", "Service.BusName", "Service.Type"),
 )
 """The properties that are asked of every service, one by one: all of a unit at once takes its
 manager ten times as long, most of it for UnitFileState."""
@@ -166,6 +166,7 @@ class Unit:
             main=main,
             ends_all=self.text("KillMode") not in {"process", "none"},
             unstoppable=self._unstoppable(),
+            busy=self._busy(),
             unstartable=self._unstartable(),
             dependents=tuple(
                 Service(service.manager, name, user=service.user)
@@ -199,6 +200,16 @@ class Unit:
     def _unstoppable(self) -> str:
         if not self.flag("CanStop", default=True):
             return "its unit refuses to be stopped by hand (RefuseManualStop=)"
+        return ""
+
+    def _busy(self) -> str:
+        if self.text("Type") == "oneshot" and self.text("ActiveState") == "activating":
+            return "its job is running, and would be broken off; it ends by itself"
+        stem, instance, _ = self.text("Id").partition("@")
+        if instance and f"{stem}.socket" in self.names(
+            "TriggeredBy"
+        ):  # Accept= in systemd.socket(5)
+            return "it serves one connection, which would be broken off; it ends with that"
         return ""
 
     def _unstartable(self) -> str:

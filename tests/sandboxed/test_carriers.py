@@ -1,0 +1,142 @@
+"""What carries logins, terminals, jobs and connections is left alone, and so is the service that it
+lives in: with a real login manager, real sockets, and tmux."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import restartmanager as rm
+from restartmanager.adapters.logins import LoginFiles
+from restartmanager.errors import RebootNeededError
+from restartmanager.model import Required, Result
+from restartmanager.model.identity import UniqueProcess
+from support.units import main_pid, state, systemctl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from restartmanager.model import Application
+    from support.units import Units
+
+pytestmark = pytest.mark.timeout(90)
+
+USER = os.environ.get("SYSTEMD_SANDBOX_USER", "")
+PATIENCE_S = 30
+TMUX = ("/usr/bin/tmux", "-L", "rmtest")
+
+
+def awaited(what: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < deadline
+        os.sched_yield()
+
+
+def left_alone(session: rm.PrimarySession, why: str) -> Application:
+    """The one application of the session, which cannot be closed, whatever is tried."""
+    (application,) = session.affected(relaunch="all").applications
+    assert why in application.reason
+    with pytest.raises(RebootNeededError):
+        session.shutdown(force=True, relaunch="all")
+    stopped = session.shutdown(force=True, relaunch="all", partial=True, leave_closed=True)
+    assert [outcome.result for outcome in stopped.outcomes] == [Result.SKIPPED]
+    return application
+
+
+# -- logins ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def login() -> Iterator[int]:
+    """The number of the process that carries a login of the user, by su(1)."""
+    before = {known.id for known in LoginFiles().all()}
+    child = subprocess.Popen(
+        ["/bin/su", "-l", USER, "-c", "exec sleep 1000"],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    awaited(lambda: {known.id for known in LoginFiles().all()} - before)
+    yield child.pid
+    child.terminate()
+    child.wait()
+
+
+def test_who_carries_a_login_is_known_by_what_it_is(login: int) -> None:
+    with rm.start_session() as session:
+        session.register(processes=[UniqueProcess.of(login)])
+        application = left_alone(session, f"it carries the login of {USER}")
+    assert application.required is Required.RELOGIN
+    assert Path(f"/proc/{login}").exists()
+
+
+def test_what_runs_in_the_login_is_like_any_other(login: int) -> None:
+    awaited(lambda: asleep_below(login))
+    (inside,) = asleep_below(login)
+    with rm.start_session() as session:
+        session.register(processes=[UniqueProcess.of(inside)])
+        (application,) = session.affected().applications
+    assert not application.reboot_reasons
+
+
+def asleep_below(parent: int) -> list[int]:
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    sleep = os.path.realpath("/bin/sleep")
+    return [int(pid) for pid in children if os.readlink(f"/proc/{pid}/exe") == sleep]
+
+
+# -- services --------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(shutil.which(TMUX[0]) is None, reason="tmux is not installed")
+def test_a_service_with_somebodys_terminals_is_left_alone(units: Units) -> None:
+    script = "tmux -L rmtest new-session -d 'sleep 1000'; exec sleep 1000"
+    units.add("with-terminals.service", f'[Service]\nExecStart=/bin/sh -c "{script}"\n')
+    units.start("with-terminals.service")
+    awaited(lambda: subprocess.run([*TMUX, "ls"], capture_output=True, check=False).returncode == 0)
+    try:
+        with rm.start_session() as session:
+            session.register(services=["with-terminals"])
+            application = left_alone(session, "would end with it: somebody works in its terminals")
+        assert application.required is Required.RESTART
+        assert state("with-terminals.service") == ["active"]
+    finally:
+        subprocess.run([*TMUX, "kill-server"], check=False)
+
+
+def test_a_job_that_runs_is_not_broken_off(units: Units) -> None:
+    units.add("nightly.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 1000\n")
+    systemctl("start", "--no-block", "nightly.service")
+    awaited(lambda: main_pid("nightly.service"))
+    job = main_pid("nightly.service")
+    with rm.start_session() as session:
+        session.register(services=["nightly"])
+        left_alone(session, "its job is running")
+        assert [outcome.result for outcome in session.refresh()] == [Result.SKIPPED]
+    assert main_pid("nightly.service") == job
+
+
+def test_a_connection_that_is_served_is_not_broken_off(units: Units, tmp_path: Path) -> None:
+    path = f"{units.folder}/served"
+    units.add("served.socket", f"[Socket]\nListenStream={path}\nAccept=yes\n")
+    units.add("served@.service", "[Service]\nExecStart=/bin/cat\nStandardInput=socket\n")
+    units.start("served.socket")
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+        client.sendall(b"a word")
+        assert client.recv(100) == b"a word"
+        said = systemctl("list-units", "--plain", "--no-legend", "served@*.service")
+        (name, *_) = said.split()
+        with rm.start_session() as session:
+            session.register(services=[name])
+            left_alone(session, "it serves one connection")
+        client.sendall(b"another")
+        assert client.recv(100) == b"another"
+    awaited(lambda: not systemctl("list-units", "--plain", "--no-legend", "served@*.service"))
