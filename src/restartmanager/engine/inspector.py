@@ -287,18 +287,22 @@ class Inspector:
             if known.main is not None:
                 with contextlib.suppress(ProcessError):
                     mains[known.main] = self.processes.describe(known.main)
-        inside = {known.service: self._inside(known, mains) for known in facts.values()}
+        seen = {process.identity: process for process in involved}
+        inside = {known.service: self._inside(known, mains, seen) for known in facts.values()}
         return ServiceScene(owners, facts, registered, frozenset(own), mains, inside)
 
     def _inside(
-        self, known: ServiceFacts, mains: Mapping[UniqueProcess, Process]
+        self,
+        known: ServiceFacts,
+        mains: Mapping[UniqueProcess, Process],
+        seen: Mapping[UniqueProcess, Process],
     ) -> tuple[Process, ...]:
         """The processes that a stop of this service would end, besides its main process."""
         main = mains.get(known.main) if known.main is not None else None
         if main is None or not main.cgroup or not known.ends_all:
             return ()
         above, found, _ = main.cgroup.partition(f"/{known.service.name}")
-        members = self.processes.members(above + found) if found else ()
+        members = self.processes.members(above + found, seen) if found else ()
         return tuple(process for process in members if process.identity != main.identity)
 
     def _going_with(self, found: Iterable[ServiceFacts], policy: Policy) -> set[Service]:

@@ -107,9 +107,11 @@ class Processes(Protocol):
         cannot be seen."""
         ...
 
-    def members(self, cgroup: str) -> tuple[Process, ...]:
+    def members(
+        self, cgroup: str, known: Mapping[UniqueProcess, Process] | None = None
+    ) -> tuple[Process, ...]:
         """The processes of this control group and of those below it; none where it is empty, or
-        cannot be seen."""
+        cannot be seen. Processes that are ``known`` already are not looked at again."""
         ...
 
     def registration(self, process: Process) -> RestartRegistration | None:

@@ -145,7 +145,11 @@ class SimulatedProcesses:
         ]
         return min(inside, key=lambda p: (p.identity.start_ticks, p.pid), default=None)
 
-    def members(self, cgroup: str) -> tuple[Process, ...]:
+    def members(
+        self,
+        cgroup: str,
+        known: Mapping[UniqueProcess, Process] | None = None,  # noqa: ARG002 - as the port has it
+    ) -> tuple[Process, ...]:
         return tuple(
             life.facts
             for identity, life in self._world.lives.items()

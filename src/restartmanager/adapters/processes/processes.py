@@ -111,9 +111,11 @@ class LinuxProcesses:
         cannot be seen."""
         return watched(lambda: oldest_process(cgroup))
 
-    def members(self, cgroup: str) -> tuple[Process, ...]:
+    def members(
+        self, cgroup: str, known: Mapping[UniqueProcess, Process] | None = None
+    ) -> tuple[Process, ...]:
         """The processes of this control group and of those below it."""
-        return watched(lambda: members_of(cgroup))
+        return watched(lambda: members_of(cgroup, known or {}))
 
     def registration(self, process: Process) -> RestartRegistration | None:
         """The process's registration about coming back; None when it has no valid one, or the
@@ -251,7 +253,9 @@ def oldest_process(cgroup: str, mount: str | None = None) -> Process | None:
     return None
 
 
-def members_of(cgroup: str, mount: str | None = None) -> tuple[Process, ...]:
+def members_of(
+    cgroup: str, known: Mapping[UniqueProcess, Process], mount: str | None = None
+) -> tuple[Process, ...]:
     """The processes of this control group and of those below it."""
     root = _unified() if mount is None else mount
     if root is None or ".." in cgroup.split("/"):
@@ -260,7 +264,8 @@ def members_of(cgroup: str, mount: str | None = None) -> tuple[Process, ...]:
     for folder, _, _ in os.walk(f"{root}{cgroup}"):
         for number in _numbers(f"{folder}/cgroup.procs"):
             with contextlib.suppress(ProcessError):
-                found.append(procfs.describe(UniqueProcess.of(number)))
+                identity = UniqueProcess.of(number)
+                found.append(known.get(identity) or procfs.describe(identity))
     return tuple(found)
 
 

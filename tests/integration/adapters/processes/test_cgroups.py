@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restartmanager.adapters.processes.processes import oldest_process
+from restartmanager.adapters.processes.processes import members_of, oldest_process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,3 +42,20 @@ def test_an_empty_group_has_none(tmp_path: Path) -> None:
 def test_what_is_no_group_has_none(children: Children, tmp_path: Path, path: str) -> None:
     group(tmp_path, children.sleeper().pid)
     assert oldest_process(path, str(tmp_path)) is None
+
+
+def test_the_members_of_a_group_are_those_below_it_too(tmp_path: Path, children: Children) -> None:
+    first, second = children.sleeper(), children.sleeper()
+    group = tmp_path / "app"
+    (group / "below").mkdir(parents=True)
+    (group / "cgroup.procs").write_text(f"{first.pid}\n0\n")
+    (group / "below" / "cgroup.procs").write_text(f"{second.pid}\n")
+    known = children.describe(first.pid)
+    found = members_of("/app", {known.identity: known}, str(tmp_path))
+    assert {process.pid for process in found} == {first.pid, second.pid}
+    assert any(process is known for process in found)
+
+
+@pytest.mark.parametrize("path", ["/none", "/app/../app"])
+def test_no_group_has_no_members(tmp_path: Path, path: str) -> None:
+    assert members_of(path, {}, str(tmp_path)) == ()
