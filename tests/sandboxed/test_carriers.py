@@ -18,7 +18,7 @@ from restartmanager.adapters.logins import LoginFiles
 from restartmanager.errors import RebootNeededError
 from restartmanager.model import Required, Result
 from restartmanager.model.identity import UniqueProcess
-from support.units import main_pid, state, systemctl
+from support.units import library_at, main_pid, state, systemctl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,3 +140,26 @@ def test_a_connection_that_is_served_is_not_broken_off(units: Units, tmp_path: P
         client.sendall(b"another")
         assert client.recv(100) == b"another"
     awaited(lambda: not systemctl("list-units", "--plain", "--no-legend", "served@*.service"))
+
+
+# -- many upgrades in a row ------------------------------------------------------------------------
+
+
+def test_no_start_limit_leaves_a_service_down(units: Units) -> None:
+    """As when unattended-upgrades calls after each of its steps."""
+    limit = ["StartLimitIntervalSec=1h", "StartLimitBurst=3"]
+    units.service("limited.service", unit=limit, kept=True)
+    units.add("limited.socket", f"[Socket]\nListenStream={units.folder}/limited\n")
+    units.start("limited.socket", "limited.service")
+    for _ in range(5):
+        with rm.start_session() as session:
+            session.register(services=["limited"])
+            with session.shutdown():
+                pass
+            assert state("limited.service", "limited.socket") == ["active", "active"]
+    for _ in range(5):
+        with rm.start_session() as session:
+            session.register(services=["limited"], files=[units.library])
+            library_at(units.library)
+            assert [outcome.result for outcome in session.refresh()] == [Result.DONE]
+        assert state("limited.service", "limited.socket") == ["active", "active"]

@@ -198,16 +198,6 @@ def test_one_that_crashes_again_and_again_is_not_back(
     assert only(session.affected()).status & Status.ERROR_ON_RESTART
 
 
-def test_the_start_limit_is_respected_and_named(units: Units, session: PrimarySession) -> None:
-    limit = ["StartLimitIntervalSec=1h", "StartLimitBurst=1"]
-    units.start(units.service("often.service", unit=limit, kept=True))
-    with pytest.raises(RestartError, match="started too often"), session.shutdown():
-        pass
-    assert state("often.service") == ["failed"]
-    systemctl("reset-failed", "often.service")
-    assert session.restart()[0].result is Result.DONE
-
-
 # -- names -------------------------------------------------------------------------------------
 
 
