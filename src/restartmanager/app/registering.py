@@ -29,7 +29,7 @@ MAX_COMMAND_LINE = 1024
 """The greatest length of the registered arguments, in characters (RESTART_MAX_CMD_LINE)."""
 
 REPLACES_VARIABLE = "RESTARTMANAGER_REPLACES"
-"""The variable that names the process whose place a restarted one takes."""
+"""The variable that names the processes whose places a restarted one takes, the latest first."""
 
 RESTARTED_VARIABLE = "RESTARTMANAGER_RESTARTED"
 """The environment variable in which a Restart Manager names the process it started, as

@@ -273,7 +273,7 @@ def _take_attributes(recipe: dict[str, Any]) -> None:
 def _attempt(setting: Callable[..., object], *values: object) -> None:
     try:  # noqa: SIM105 - contextlib takes as long to load as all the rest
         setting(*values)
-    except (OSError, ValueError):
+    except (OSError, ValueError, ImportError):  # a small Python may lack ctypes
         pass
 
 
