@@ -102,11 +102,12 @@ def _processors(directory: ProcDirectory, allowed: str) -> str:
     may change."""
     try:
         mine = parse_processors(allowed)
-        available = parse_processors(_text(f"{_CPUS}/online"))
+        if mine >= parse_processors(_text(f"{_CPUS}/online")):
+            return ""
         group = parse_processors(_of_group(parse_cgroup(directory.read("cgroup") or b"") or "/"))
     except (OSError, ValueError):
         return ""
-    return "" if mine >= available or mine == group else allowed
+    return "" if mine == group else allowed
 
 
 def _of_group(path: str) -> str:
