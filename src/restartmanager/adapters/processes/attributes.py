@@ -32,6 +32,8 @@ _IOPRIO_GET = {  # the system call's number (ioprio_set(2)); the C library has n
     "ppc64le": 274,
     "s390x": 283,
 }
+_SIGNALS = tuple(sorted(map(int, signal.valid_signals() - {signal.SIGCHLD})))
+"""Those that a program can ignore: not the C library's own."""
 _PROCESSORS = 65536  # more than any kernel can be built for
 _WHO_PROCESS = 1  # linux/ioprio.h
 
@@ -48,11 +50,7 @@ def read_attributes(directory: ProcDirectory, status: Mapping[bytes, bytes]) -> 
         scheduler=_scheduler(directory.pid),
         processors=_processors(directory, os.fsdecode(status.get(b"Cpus_allowed_list", b""))),
         io_priority=io_priority(directory.pid),
-        ignored_signals=tuple(
-            number
-            for number in map(int, sorted(signal.valid_signals()))  # without the C library's own
-            if ignored >> (number - 1) & 1 and number != signal.SIGCHLD
-        ),
+        ignored_signals=tuple(number for number in _SIGNALS if ignored >> (number - 1) & 1),
         timer_slack_ns=_number(directory, "timerslack_ns"),
         autogroup_nice=_autogroup(directory),
         core_filter=_number(directory, "coredump_filter", 16),
