@@ -99,13 +99,19 @@ def elevated(folder: Path, elevate: str, path: str, *command: str) -> tuple[int,
     return status, said, pids
 
 
+@pytest.fixture
+def memory_of_root(tmp_path: Path) -> str:
+    """A memory of root's, in place of that of this machine."""
+    return str(tmp_path / "state")
+
+
 def test_a_secondary_registers_for_the_user_who_made_it_root(
-    folder: Path, elevate: str, children: Children
+    folder: Path, elevate: str, children: Children, memory_of_root: str
 ) -> None:
     library, holder = in_use(folder, children)
     program = (
         "import os, sys, restartmanager as rm\n"
-        "del os.environ['RESTARTMANAGER_STATE_DIR']\n"  # as sudo(8) does
+        f"os.environ['RESTARTMANAGER_STATE_DIR'] = {memory_of_root!r}\n"
         "with rm.join_session(sys.argv[1]) as session:\n"
         "    session.register(files=sys.argv[2:])\n"
     )
@@ -115,11 +121,13 @@ def test_a_secondary_registers_for_the_user_who_made_it_root(
     assert {path.stat().st_uid for path in (folder / "state").iterdir()} == {USER}
 
 
-def test_the_command_does_so_as_well(folder: Path, elevate: str, children: Children) -> None:
+def test_the_command_does_so_as_well(
+    folder: Path, elevate: str, children: Children, memory_of_root: str
+) -> None:
     library, holder = in_use(folder, children)
     words = ["session", "register", "KEY", "--file", str(library)]
-    without = ["/usr/bin/env", "-u", "RESTARTMANAGER_STATE_DIR", sys.executable]
-    program = f"import os, sys; os.execv({without[0]!r}, {without!r} + sys.argv[1:])"
+    as_root = ["/usr/bin/env", f"RESTARTMANAGER_STATE_DIR={memory_of_root}", sys.executable]
+    program = f"import os, sys; os.execv({as_root[0]!r}, {as_root!r} + sys.argv[1:])"
     status, said, pids = elevated(
         folder, elevate, str(library), "-c", program, "-m", "restartmanager.cli", *words
     )
