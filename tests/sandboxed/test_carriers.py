@@ -15,8 +15,9 @@ import pytest
 
 import restartmanager as rm
 from restartmanager.adapters.logins import LoginFiles
+from restartmanager.adapters.services.systemd.manager import Systemd
 from restartmanager.errors import RebootNeededError
-from restartmanager.model import Required, Result
+from restartmanager.model import Hold, Required, Result, Service
 from restartmanager.model.identity import UniqueProcess
 from support.units import library_at, main_pid, state, systemctl
 
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.timeout(90)
 
 USER = os.environ.get("SYSTEMD_SANDBOX_USER", "")
 PATIENCE_S = 30
+SLEEPS = "ExecStart=/bin/sleep 1000\n"
 TMUX = ("/usr/bin/tmux", "-L", "rmtest")
 
 
@@ -163,3 +165,27 @@ def test_no_start_limit_leaves_a_service_down(units: Units) -> None:
             library_at(units.library)
             assert [outcome.result for outcome in session.refresh()] == [Result.DONE]
         assert state("limited.service", "limited.socket") == ["active", "active"]
+
+
+def test_nor_one_that_is_restarted_with_another(units: Units) -> None:
+    """It needs one whose old library is replaced at each step, and so does its own limit count."""
+    limit = ["StartLimitIntervalSec=1h", "StartLimitBurst=3"]
+    units.service("below.service", kept=True)
+    needs = ["Requires=below.service", "After=below.service"]
+    units.add("above.service", "\n".join(["[Unit]", *needs, *limit, "[Service]", SLEEPS]))
+    units.start("below.service", "above.service")
+    for _ in range(5):
+        with rm.start_session() as session:
+            session.register(files=[units.library])
+            library_at(units.library)
+            session.refresh()
+        assert state("below.service", "above.service") == ["active", "active"]
+
+
+def test_what_has_failed_and_is_not_started_keeps_its_mark(units: Units) -> None:
+    """For the administrator, who looks for what has failed."""
+    units.add("broken.service", "[Service]\nType=oneshot\nExecStart=/bin/false\n")
+    systemctl("start", "broken.service", check=False)
+    broken = Service("systemd", "broken.service")
+    assert all(result.done for result in Systemd(0).release({broken: Hold()}))
+    assert state("broken.service") == ["failed"]

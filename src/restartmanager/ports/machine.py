@@ -58,14 +58,6 @@ class Logins(Protocol):
         ...
 
 
-class NoLogins:
-    """The Logins of a machine without a login manager."""
-
-    def all(self) -> Sequence[Login]:
-        """No login."""
-        return ()
-
-
 class NoEntries:
     """The Entries of a machine without a desktop."""
 

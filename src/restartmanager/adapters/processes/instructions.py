@@ -16,9 +16,10 @@ from restartmanager.app.registering import REPLACES_VARIABLE, RESTARTED_VARIABLE
 from restartmanager.rules.sharing import places
 
 if TYPE_CHECKING:
+    from restartmanager.adapters.processes.streams import Opening
     from restartmanager.model import Recipe
     from restartmanager.model.identity import UniqueProcess
-    from restartmanager.model.recipes import Attributes, Stream
+    from restartmanager.model.recipes import Attributes
 
 
 def instructions(recipe: Recipe, replaced: UniqueProcess | None, *, outside: bool) -> bytes:
@@ -38,7 +39,7 @@ def instructions(recipe: Recipe, replaced: UniqueProcess | None, *, outside: boo
             "nice": recipe.nice,
             "limits": recipe.limits,
             **_attributes(recipe.attributes, outside=outside),
-            "streams": [opening and _opening(*opening) for opening in openings(recipe)],
+            "streams": [opening and _opening(opening) for opening in openings(recipe)],
         }
     ).encode("ascii")
 
@@ -47,8 +48,9 @@ def _places(recipe: Recipe, replaced: UniqueProcess) -> tuple[str, ...]:
     return places(replaced, recipe.environment, REPLACES_VARIABLE, RESTARTED_VARIABLE)
 
 
-def _opening(stream: Stream, trust: bool) -> dict[str, object]:  # noqa: FBT001 - of a tuple
-    words = {"kind": stream.kind.value, "path": _raw(stream.path), "trust": trust}
+def _opening(opening: Opening) -> dict[str, object]:
+    stream = opening.stream
+    words = {"kind": stream.kind.value, "path": _raw(stream.path), "trust": opening.trust}
     return {**stream._asdict(), **words}
 
 

@@ -31,8 +31,8 @@ def own_pipeline() -> frozenset[UniqueProcess]:
     if not ours:
         return frozenset()
     others = {pid: _pipes_of(pid) for pid in procfs.pids() if pid != me and _is_in(pid, group)}
-    below = _along({p for n, p in ours.items() if _is_end(me, n, _WRITTEN)}, others, _READ)
-    above = _along({p for n, p in ours.items() if _is_end(me, n, _READ)}, others, _WRITTEN)
+    below = _along({p for n, p in ours.items() if _is_end(me, n, end=_WRITTEN)}, others, end=_READ)
+    above = _along({p for n, p in ours.items() if _is_end(me, n, end=_READ)}, others, end=_WRITTEN)
     found = set()
     for pid in below | above:
         with contextlib.suppress(ProcessError):
@@ -51,7 +51,7 @@ def _pipes_of(pid: int) -> dict[int, str]:
     return found
 
 
-def _along(pipes: set[str], others: Mapping[int, Mapping[int, str]], end: bool) -> set[int]:  # noqa: FBT001
+def _along(pipes: set[str], others: Mapping[int, Mapping[int, str]], *, end: bool) -> set[int]:
     """The processes that have this end of one of these pipes, that end of the pipes at whose other
     ends they are, and so on."""
     found: set[int] = set()
@@ -61,14 +61,14 @@ def _along(pipes: set[str], others: Mapping[int, Mapping[int, str]], end: bool) 
             pid
             for pid, streams in others.items()
             for number, pipe in streams.items()
-            if pid not in found and pipe in left and _is_end(pid, number, end)
+            if pid not in found and pipe in left and _is_end(pid, number, end=end)
         }
         found |= next_ones
         left = {
             pipe
             for pid in next_ones
             for number, pipe in others[pid].items()
-            if _is_end(pid, number, not end)
+            if _is_end(pid, number, end=not end)
         }
     return found
 
@@ -80,7 +80,7 @@ def _is_in(pid: int, group: int) -> bool:
         return False
 
 
-def _is_end(pid: int, number: int, end: bool) -> bool:  # noqa: FBT001 - which one
+def _is_end(pid: int, number: int, *, end: bool) -> bool:
     """Whether a stream is the end that is read, or the one that is written."""
     try:
         with open(f"{procfs.PROC}/{pid}/fdinfo/{number}", "rb") as file:

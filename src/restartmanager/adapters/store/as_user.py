@@ -28,7 +28,7 @@ from restartmanager.model.journal import SessionRecord
 
 _MEMORY = 1024 * 1024 * 1024
 _CPU_S = 20  # of the processor: a memory may be made to take long
-ANSWER_LIMIT = 1024 * 1024
+_ANSWER_LIMIT = 1024 * 1024
 """How long the answer may be, in characters; a longer one is cut, and so is none."""
 _LOADED = restartmanager.adapters.proc.writers
 """What only some memories need, and could not be read any more by then."""
@@ -47,7 +47,7 @@ def main() -> None:
         answer = {"found": None}
     except RestartManagerError as error:
         answer = {"failed": error.message}
-    sys.stdout.write(json.dumps(answer)[:ANSWER_LIMIT])
+    sys.stdout.write(json.dumps(answer)[:_ANSWER_LIMIT])
 
 
 def _rehearse() -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from restartmanager.model.progress import CancelToken
 
 
+_STARTS = frozenset({"StartUnit", "RestartUnit", "ReloadOrRestartUnit"})
 _JOB_RESULTS = {
     "canceled": "somebody else called it off",
     "timeout": "the manager gave up waiting for it",
@@ -47,7 +48,10 @@ class Jobs:
     def add(self, member: str, names: Iterable[str], mode: str = "replace") -> None:
         """Have the manager do this to units, in this order. As much as the connection takes is said
         at once: a caller who is killed over it has hardly ever been heard in part."""
-        self._ask([(name, manager_call(member, "ss", name, mode)) for name in names])
+        calls = [(name, manager_call(member, "ss", name, mode)) for name in names]
+        if member in _STARTS:
+            self._forget_starts(calls)
+        self._ask(calls)
 
     def restart_around(self, name: str, triggers: Iterable[str]) -> None:
         """Have the manager restart a service, and start what triggers it while it is down.
@@ -57,7 +61,14 @@ class Jobs:
         """
         restart = (name, manager_call("RestartUnit", "ss", name, "replace"))
         starts = [(other, manager_call("StartUnit", "ss", other, "replace")) for other in triggers]
+        self._forget_starts([restart, *starts])
         self._ask([restart, *starts])
+
+    def _forget_starts(self, calls: Iterable[tuple[str, Call]]) -> None:
+        """Have the manager count anew: it refuses a unit that is started too often in a short time
+        (StartLimitBurst=), and an upgrade in many steps restarts some at each. They would stay
+        down."""
+        self._bus.call_all(manager_call("ResetFailedUnit", "s", name) for name, _ in calls)
 
     def _ask(self, calls: Sequence[tuple[str, Call]]) -> None:
         answers = self._bus.call_all(call for _, call in calls)

@@ -105,7 +105,6 @@ class StartRun(Run):
         began = time.monotonic()
         self._refresh_definitions(bus)
         self._before = self._look(bus)
-        self._forget_earlier_starts(bus)
         jobs = Jobs(bus)
         self._awaited = self._begin(jobs)
         followers = {s.name: hold.followers for s, hold in self.holds.items() if hold.followers}
@@ -132,13 +131,6 @@ class StartRun(Run):
         changed = read_properties(bus, self.pending, "NeedDaemonReload").values()
         if self._masked or any(unit.flag("NeedDaemonReload") for unit in changed):
             bus.call(manager_call("Reload"))
-
-    def _forget_earlier_starts(self, bus: Bus) -> None:
-        """Start counting anew: the manager refuses a unit that is started too often in a short time
-        (StartLimitBurst=), and an upgrade in many steps restarts some at each. They would stay
-        down."""
-        names = [*self.pending, *self._triggers]
-        bus.call_all([manager_call("ResetFailedUnit", "s", name) for name in names])
 
     def _look(self, bus: Bus) -> Before:
         """The services as they are now."""

@@ -206,9 +206,8 @@ class Unit:
         if self.text("Type") == "oneshot" and self.text("ActiveState") == "activating":
             return "its job is running, and would be broken off; it ends by itself"
         stem, instance, _ = self.text("Id").partition("@")
-        if instance and f"{stem}.socket" in self.names(
-            "TriggeredBy"
-        ):  # Accept= in systemd.socket(5)
+        accepts = f"{stem}.socket" in self.names("TriggeredBy")  # Accept= in systemd.socket(5)
+        if instance and accepts:
             return "it serves one connection, which would be broken off; it ends with that"
         return ""
 
