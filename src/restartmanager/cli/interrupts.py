@@ -30,6 +30,8 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self.count = 0
+        """The number of signals so far."""
         self._action: Callable[[], object] | None = None
         self._before: dict[int, object] = {}
 
@@ -48,8 +50,11 @@ class Interrupts:
             signal.signal(number, before)  # type: ignore[arg-type] # what getsignal has given
 
     @contextlib.contextmanager
-    def cancelling(self, session: PrimarySession) -> Iterator[Callable[[Progress], object]]:
-        """Cancel the session's operation on a signal.
+    def cancelling(
+        self, session: PrimarySession, after: int = 0
+    ) -> Iterator[Callable[[Progress], object]]:
+        """Cancel the session's operation on a signal; the first ``after`` signals had another
+        meaning.
 
         Gives a function to call with every event: it makes up for a signal that came before the
         operation had begun, when there was nothing to cancel yet.
@@ -57,20 +62,13 @@ class Interrupts:
 
         def event(progress: Progress) -> None:
             del progress
-            if self.number is not None:
+            if self.count > after:
                 _cancel(session)
 
-        with self.cancelling_by_another(session):
-            yield event
-
-    @contextlib.contextmanager
-    def cancelling_by_another(self, session: PrimarySession) -> Iterator[None]:
-        """Cancel the session's operation on a signal that comes now: one that has come before had
-        another meaning."""
         # In a thread of its own: the handler interrupts the main thread, which may just hold the
         # lock that cancelling needs.
         with self.meaning(lambda: _thread.start_new_thread(_cancel, (session,))):
-            yield
+            yield event
 
     @contextlib.contextmanager
     def postponed(self) -> Iterator[None]:
@@ -102,6 +100,7 @@ class Interrupts:
     def _arrived(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.number = number
+        self.count += 1
         if self._action is not None:
             self._action()
         elif number == signal.SIGINT:

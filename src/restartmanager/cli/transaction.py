@@ -75,6 +75,8 @@ class Transaction:
         self._wishes = wishes
         self._notes = Console(sys.stderr)
         self._interrupts = Interrupts()
+        self._heard: int | None = None
+        """The number of signals that have called the shutdown off, once that was said."""
         self._left_for_recovery = False
         self._may_stay_closed = wishes.may_stay_closed
         self._left_closed: list[Outcome] = []
@@ -251,6 +253,7 @@ class Transaction:
         return True
 
     def _say_who_is_waited_for(self, session: PrimarySession) -> None:
+        self._heard = self._interrupts.count  # who reads the words may send one at once
         asked = {JournalStep.STOP_INTENDED, JournalStep.NOT_STOPPED}
         names = [e.application.name for e in session.journal() if e.step in asked]
         if names:
@@ -269,11 +272,17 @@ class Transaction:
 
     def _bring_back(self, session: PrimarySession) -> bool:
         """Bring back what was closed; whether all of it came."""
-        called_off = self._interrupts.number is not None
-        again = self._interrupts.cancelling_by_another(session) if called_off else nullcontext()
+        heard = self._interrupts.count if self._heard is None else self._heard
+        cancelling = self._interrupts.cancelling(session, after=heard)
+        again = cancelling if self._interrupts.count else nullcontext(lambda _: None)
         try:
-            with self._live() as live, again:
-                outcomes = session.restart(on_event=live.show)
+            with self._live() as live, again as cancel_if_asked:
+
+                def event(progress: Progress) -> None:
+                    live.show(progress)
+                    cancel_if_asked(progress)
+
+                outcomes = session.restart(on_event=event)
         except OutOfSequenceError:
             return True  # the shutdown failed before it began
         except RestartError as error:
